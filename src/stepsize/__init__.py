@@ -1,0 +1,78 @@
+"""stepsize decides how far each gradient step goes: any learning-rate strategy as one expression."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from .vocabulary import WORDS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from . import problems as problems
+    from ._errors import LengthError as LengthError
+    from ._errors import ParseError as ParseError
+    from ._errors import StepsizeError as StepsizeError
+    from ._seen import seen as seen
+    from .clipping.decay import weight_decay as weight_decay
+    from .clipping.norm import clip_norm as clip_norm
+    from .clipping.value import clip as clip
+    from .controllers.infrared import infrared as infrared
+    from .data import from_json as from_json
+    from .data import to_json as to_json
+    from .descents import descent as descent
+    from .lab.run import Run as Run
+    from .lab.run import descend as descend
+    from .lab.run import descend_many as descend_many
+    from .rules.adagrad import adagrad as adagrad
+    from .rules.adam import adam as adam
+    from .rules.adam import adamw as adamw
+    from .rules.rmsprop import rmsprop as rmsprop
+    from .rules.sgd import sgd as sgd
+    from .schedules.combine import clamp as clamp
+    from .schedules.combine import product as product
+    from .schedules.combine import then as then
+    from .schedules.rate import rate as rate
+    from .schedules.recipes import multistep as multistep
+    from .schedules.shapes import constant as constant
+    from .schedules.shapes import cosine as cosine
+    from .schedules.shapes import exponential as exponential
+    from .schedules.shapes import linear as linear
+    from .schedules.shapes import stages as stages
+    from .schedules.shapes import staircase as staircase
+    from .schedules.shapes import warmup as warmup
+    from .text import parse as parse
+
+__version__ = "0.1.0"
+
+_ELSEWHERE = {
+    "LengthError": "_errors",
+    "ParseError": "_errors",
+    "Run": "lab.run",
+    "StepsizeError": "_errors",
+    "descend": "lab.run",
+    "descend_many": "lab.run",
+    "from_json": "data",
+    "parse": "text",
+    "seen": "_seen",
+    "to_json": "data",
+}
+
+__all__ = sorted([*WORDS, *_ELSEWHERE, "problems"])
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for, so that `import stepsize` loads nothing heavy."""
+    if name == "problems":
+        return import_module(".problems", __name__)
+    module = WORDS.get(name) or _ELSEWHERE.get(name)
+    if module is None:
+        raise AttributeError(f"stepsize has no {name!r}")
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,80 @@
+"""The errors a user meets: one line that names what, the bound, the value, and what to write instead."""
+
+from __future__ import annotations
+
+import math
+
+
+class StepsizeError(ValueError):
+    """Something the user wrote cannot be done; the message is one line and says what to write instead."""
+
+
+class ParseError(StepsizeError):
+    """A text is not an expression of the vocabulary; `column` counts from 1."""
+
+    def __init__(self, message: str, column: int) -> None:
+        super().__init__(f"column {column}: {message}")
+        self.message = message
+        self.column = column
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return ParseError, (self.message, self.column)
+
+
+class LengthError(StepsizeError):
+    """A length is not known in steps, or does not fit into the run."""
+
+
+def number(
+    owner: str,
+    field: str,
+    value: object,
+    *,
+    above: float | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Return `value` as a plain finite int or float within the bounds, or raise an error that names them."""
+    bounds = " and ".join(
+        f"{sign} {bound:g}"
+        for sign, bound in ((">", above), ("≥", low), ("≤", high), ("<", below))
+        if bound is not None
+    )
+    wanted = f"a number {bounds}".rstrip()
+    plain = _plain(value)
+    if plain is None:
+        raise StepsizeError(f"{owner}: {field} must be {wanted}, not {value!r}")
+    ok = (
+        math.isfinite(plain)
+        and (above is None or plain > above)
+        and (low is None or plain >= low)
+        and (high is None or plain <= high)
+        and (below is None or plain < below)
+    )
+    if not ok:
+        raise StepsizeError(f"{owner}: {field} must be {wanted}, not {plain!r}")
+    return plain
+
+
+def flag(owner: str, field: str, value: object) -> bool:
+    """Return `value` if it is True or False, or raise an error that says so."""
+    if value is True or value is False:
+        return bool(value)
+    raise StepsizeError(f"{owner}: {field} must be True or False, not {value!r}")
+
+
+def _plain(value: object) -> int | float | None:
+    """Turn NumPy and other real scalars into a Python number; None for anything else."""
+    if isinstance(value, (bool, str, bytes)):
+        return None
+    if type(value) is int or type(value) is float:
+        return value
+    try:
+        if hasattr(value, "__index__"):
+            return int(value.__index__())
+        if hasattr(value, "__float__"):
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    return None

@@ -1,0 +1,50 @@
+"""Where an array lives: its own namespace (NumPy, torch, JAX, or any array-API library), found by its type."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def namespace(array: Any) -> Any:
+    """The module whose functions work on this array; never imports a framework that is not in use.
+
+    >>> import numpy as np
+    >>> namespace(np.ones(3)) is np
+    True
+    """
+    root = type(array).__module__.partition(".")[0]
+    if root == "torch":
+        return sys.modules["torch"]
+    if root in ("jax", "jaxlib"):
+        return sys.modules["jax.numpy"]
+    if root == "numpy":
+        return sys.modules["numpy"]
+    try:
+        return array.__array_namespace__()
+    except AttributeError:
+        raise TypeError(f"{type(array).__name__} is no array: pass a NumPy, torch or JAX array") from None
+
+
+def as_float64(array: Any, xp: Any) -> Any:
+    """The array in float64 (in JAX without x64: in its widest float)."""
+    if xp.__name__ == "torch":
+        return array.to(xp.float64)
+    if xp.__name__ == "jax.numpy":
+        return array.astype(float)
+    if xp.__name__ == "numpy":
+        return xp.asarray(array, dtype=xp.float64)
+    return xp.astype(array, xp.float64)
+
+
+def largest(array: Any, xp: Any) -> Any:
+    """The largest entry along the last axis."""
+    return xp.amax(array, dim=-1) if xp.__name__ == "torch" else xp.max(array, axis=-1)
+
+
+def flat(array: Any, many: bool, xp: Any) -> Any:
+    """The array as one row, or with `many` as one row for each entry of its first axis."""
+    return xp.reshape(array, (array.shape[0], -1) if many else (-1,))

@@ -1,0 +1,37 @@
+"""Measures over all parameters of one run, whatever their shapes: one number, or one for each of many runs."""
+
+from __future__ import annotations
+
+import math
+
+from .._space import flat, largest, namespace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..descents import Array, Arrays
+
+
+def share_of(flags: Arrays, many: bool) -> Array:
+    """The share of elements that are true."""
+    total = sum(math.prod(one.shape[1 if many else 0 :]) for one in flags.values())
+    counted: Array = 0.0
+    for one in flags.values():
+        xp = namespace(one)
+        counted = counted + xp.sum(xp.where(flat(one, many, xp), 1.0, 0.0), axis=-1)
+    return counted / max(total, 1)
+
+
+def global_norm(arrays: Arrays, many: bool) -> Array:
+    """The Euclidean norm over all elements; scaled, so that squares neither overflow nor vanish."""
+    rows = [(flat(one, many, namespace(one)), namespace(one)) for one in arrays.values()]
+    peak: Array = None
+    for row, xp in rows:
+        top = largest(xp.abs(row), xp)
+        peak = top if peak is None else xp.maximum(peak, top)
+    xp = rows[0][1]
+    scale = xp.where((peak > 0) & xp.isfinite(peak), peak, xp.ones_like(peak))
+    squares: Array = 0.0
+    for row, xp in rows:
+        small = row / (scale[:, None] if many else scale)
+        squares = squares + xp.sum(small * small, axis=-1)
+    return scale * xp.sqrt(squares)

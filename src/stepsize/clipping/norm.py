@@ -1,0 +1,39 @@
+"""Clipping by global norm: the whole vector no longer than max."""
+
+from __future__ import annotations
+
+from .._errors import number
+from .._space import namespace
+from ..descents import Array, Arrays, Clip, broadcast
+from .measures import global_norm
+
+
+class clip_norm(Clip):
+    """Shortens the whole gradient (before the rule) or update (after the rate) to length `max`; keeps its direction.
+
+    Formula: g → g·min(1, max/‖g‖), ‖g‖ over all parameters together. Use it where single batches produce far too
+    long gradients (recurrent nets, transformers: 1); before Adam it changes little but the ratio between updates,
+    since Adam divides the length out again. `max` > 0, in units of the gradient or of the parameters. Where the norm
+    is NaN or infinite nothing is changed: torch would turn every element into NaN. It never ends.
+    Source: Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, 2013.
+
+    >>> import numpy as np
+    >>> limited, share = clip_norm(1).apply({"w": np.array([3.0, 4.0])}, {})
+    >>> limited["w"].round(12).tolist(), float(share)
+    ([0.6, 0.8], 1.0)
+    """
+
+    __slots__ = ("max",)
+    max: float
+
+    def __init__(self, max: float) -> None:
+        self._store(max=number("clip_norm", "max", max, above=0))
+
+    def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
+        norm = global_norm(flowing, many)
+        xp = namespace(norm)
+        too_long = (norm > float(self.max)) & xp.isfinite(norm)
+        one = xp.ones_like(norm)
+        scale = xp.where(too_long, float(self.max) / xp.where(too_long, norm, one), one)
+        limited = {name: array * (broadcast(scale, array) if many else scale) for name, array in flowing.items()}
+        return limited, xp.where(too_long, one, xp.zeros_like(norm))

@@ -1,0 +1,34 @@
+"""Clipping by value: every element within ±max."""
+
+from __future__ import annotations
+
+from .._errors import number
+from .._space import namespace
+from ..descents import Array, Arrays, Clip
+from .measures import share_of
+
+
+class clip(Clip):
+    """Limits every element to ±max: of the gradient before the rule, of the update after the rate.
+
+    Formula: Δ → sign(Δ)·min(|Δ|, max). After the rate this is the learning-rate clipping of the introductory texts:
+    no parameter moves by more than `max` in one update, whatever the rate. Use it against rare huge elements; it
+    changes the direction, so where only the length matters use `clip_norm`. `max` > 0, in units of the gradient or
+    of the parameters. NaN stays NaN (a run that meets one is reported, not repaired). It never ends.
+
+    >>> from stepsize import sgd
+    >>> sgd() | 0.1 | clip(0.01)
+    sgd() | 0.1 | clip(0.01)
+    """
+
+    __slots__ = ("max",)
+    max: float
+
+    def __init__(self, max: float) -> None:
+        self._store(max=number("clip", "max", max, above=0))
+
+    def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
+        bound = float(self.max)
+        limited = {name: namespace(one).clip(one, -bound, bound) for name, one in flowing.items()}
+        beyond = {name: namespace(one).abs(one) > bound for name, one in flowing.items()}
+        return limited, share_of(beyond, many)

@@ -1,0 +1,1 @@
+"""Controllers: factors that answer to what training shows; one paper, one file."""

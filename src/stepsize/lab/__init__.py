@@ -1,0 +1,1 @@
+"""The laboratory: runs, many at once, on data; their journal; their comparison."""

@@ -1,0 +1,339 @@
+"""Runs: a problem, a descent, a number of steps; one run or many at once, with the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .._errors import StepsizeError, number
+from .._seen import seen
+from ..clipping.measures import global_norm
+from ..descents import broadcast, consult, descent
+from ..problems import Floats, Params, Problem, Rows
+from ..schedules.rate import rate
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What one run did.
+
+    Entry t of `losses`, `rates`, `grad_norms`, `clipped` and `why` belongs to update t: the loss (of its batch) at
+    the parameters that the update starts from, the rate used, the norm of the gradient before any clip, the largest
+    share of elements that a clip limited, and what the controllers said ("" when they did nothing).
+    `measured_at`, `measured` and `validated` are the loss on all data, and on the validation problem if there is one,
+    after that many updates. `diverged` means that a loss, a gradient or a parameter stopped being finite, where the
+    run ends early, or that the run ended above the loss it began with.
+    """
+
+    text: str
+    base: float
+    seed: int
+    params: Any
+    losses: Floats
+    rates: Floats
+    grad_norms: Floats
+    clipped: Floats
+    why: tuple[str, ...]
+    diverged: bool
+    measured_at: tuple[int, ...]
+    measured: Floats
+    validated: Floats | None
+
+    @property
+    def steps(self) -> int:
+        """The updates made: fewer than asked for where the run stopped being finite."""
+        return len(self.rates)
+
+    @property
+    def loss(self) -> float:
+        """The loss on all data at the end."""
+        return float(self.measured[-1])
+
+    def __repr__(self) -> str:
+        ended = "diverged" if self.diverged else f"loss {self.loss:.6g}"
+        return f"<Run {self.text!r}, {self.steps} steps, {ended}>"
+
+
+def descend(
+    problem: Problem,
+    strategy: descent | str,
+    *,
+    steps: int,
+    batch_size: int | None = None,
+    seed: int = 0,
+    measure_every: int | None = None,
+    validation: Problem | None = None,
+) -> Run:
+    """Run a strategy on a problem.
+
+    `steps` ≥ 1 updates; `batch_size` rows an update, drawn without replacement in a new order each epoch (None: all
+    rows, or an objective without rows); `seed` ≥ 0 decides the order and any random start: same seed, same numbers.
+    The loss on all data is measured at the start, at the end and every `measure_every` updates. Shares and epochs in
+    the strategy's lengths are resolved for this run. A diverged run is a result (`run.diverged`), not an error.
+
+    >>> from stepsize import problems, sgd
+    >>> run = descend(problems.least_squares([[1.0], [2.0]], [2.0, 4.0]), "sgd() | 0.1 | clip(0.5)", steps=3)
+    >>> run.params.tolist(), run.clipped.tolist()
+    ([1.5], [1.0, 1.0, 0.0])
+    """
+    return descend_many(
+        problem,
+        strategy,
+        steps=steps,
+        batch_size=batch_size,
+        seeds=(seed,),
+        measure_every=measure_every,
+        validation=validation,
+    )[0]
+
+
+def descend_many(
+    problem: Problem,
+    strategy: descent | str,
+    *,
+    steps: int,
+    rates: Sequence[float] | None = None,
+    seeds: Sequence[int] = (0,),
+    batch_size: int | None = None,
+    measure_every: int | None = None,
+    validation: Problem | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> list[Run]:
+    """Run a strategy at many base rates and seeds at once: the same numbers as a loop over `descend`.
+
+    `rates` are base rates (None: the strategy's own); every seed draws the same batches at every rate (common random
+    numbers). Returns the runs seed by seed, and in each seed rate by rate. `on_step` is called after each update with
+    the updates done. Arguments as in `descend`.
+
+    >>> from stepsize import problems
+    >>> line = problems.least_squares([[1.0], [2.0]], [2.0, 4.0])
+    >>> [run.loss < 1e-6 for run in descend_many(line, "sgd() | 0.1", rates=[1e-3, 0.1, 10.0], steps=50)]
+    [False, True, False]
+    """
+    lot = _Lot(problem, strategy, steps, rates, seeds, batch_size, measure_every, validation)
+    with np.errstate(all="ignore"):
+        while lot.goes_on():
+            lot.update()
+            if on_step is not None:
+                on_step(lot.done)
+    return lot.runs()
+
+
+@dataclass
+class _Records:
+    """What is written down at every update, one line of runs each."""
+
+    losses: list[Floats] = field(default_factory=list)
+    rates: list[Floats] = field(default_factory=list)
+    norms: list[Floats] = field(default_factory=list)
+    clipped: list[Floats] = field(default_factory=list)
+    why: list[list[str]] = field(default_factory=list)
+    measured_at: list[int] = field(default_factory=list)
+    measured: list[Floats] = field(default_factory=list)
+    validated: list[Floats] = field(default_factory=list)
+
+
+class _Lot:
+    """Many runs of one strategy side by side; run i is seed i // rates and rate i % rates."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        strategy: descent | str,
+        steps: int,
+        rates: Sequence[float] | None,
+        seeds: Sequence[int],
+        batch_size: int | None,
+        measure_every: int | None,
+        validation: Problem | None,
+    ) -> None:
+        self.problem, self.validation = problem, validation
+        self.steps = _count("steps", steps)
+        self.batch_size = _batch(problem, batch_size)
+        self.every = self.steps if measure_every is None else _count("measure_every", measure_every)
+        self.text = str(as_descent(strategy))
+        self.descent = as_descent(strategy).over(self.steps, **units(problem, self.batch_size))
+        self.bases = [self.descent.rate.base] if rates is None else [rate(one).base for one in rates]
+        self.seeds = [_seed(one) for one in seeds]
+        if not self.bases or not self.seeds:
+            raise StepsizeError("descend_many: rates and seeds must name at least one each")
+        self.base = np.tile(np.array(self.bases, dtype=float), len(self.seeds))
+        starts = [problem.start(seed) for seed in self.seeds for _ in self.bases]
+        self.params: Params = {name: np.stack([one[name] for one in starts]) for name in starts[0]}
+        self.rules = self.descent.init(self.params).rules
+        controllers = self.descent.rate.controllers
+        self.control = [tuple(one.init() for one in controllers) for _ in self.base]
+        self.batches = [_Batches(problem.size, self.batch_size, seed) for seed in self.seeds]
+        self.alive = np.ones(len(self.base), dtype=bool)
+        self.ended = np.full(len(self.base), self.steps)
+        self.done = 0
+        self.records = _Records()
+        self._measure()
+
+    def goes_on(self) -> bool:
+        """Whether an update is left and any run is still finite."""
+        return self.done < self.steps and bool(self.alive.any())
+
+    def update(self) -> None:
+        """One update of every run; a run that stops being finite is frozen where it was."""
+        losses, grads = self.problem.loss_and_grad(self.params, self._rows())
+        norms = np.asarray(global_norm(grads, many=True))
+        self._stop_where(~(np.isfinite(losses) & np.isfinite(norms)))
+        rates, why = self._rates(losses, norms)
+        directions, rules, limited = self.descent.direct(self.params, grads, self.rules, many=True)
+        update = {name: broadcast(rates, one) * one for name, one in directions.items()}
+        update, limited_update = self.descent.bound(self.params, update, many=True)
+        moved = {name: one - update[name] for name, one in self.params.items()}
+        self._stop_where(
+            ~np.all([np.isfinite(one).reshape(len(one), -1).all(axis=1) for one in moved.values()], axis=0)
+        )
+        self.rules = rules
+        self.params = {
+            name: one if self.alive.all() else np.where(broadcast(self.alive, one), one, self.params[name])
+            for name, one in moved.items()
+        }
+        self._record(losses, rates, norms, np.maximum(limited, limited_update), why)
+        self.done += 1
+        if self.done % self.every == 0 or not self.goes_on():
+            self._measure()
+
+    def runs(self) -> list[Run]:
+        """One `Run` for each seed and rate, cut where it stopped being finite."""
+        return [self._run(i) for i in range(len(self.base))]
+
+    def _rows(self) -> Rows | None:
+        if self.batch_size is None:
+            return None
+        return np.stack([one.next() for one in self.batches])
+
+    def _rates(self, losses: Floats, norms: Floats) -> tuple[Floats, list[str]]:
+        factor, controllers = self.descent.rate.factor, self.descent.rate.controllers
+        if not controllers:
+            return self.base * factor(self.done), []
+        values, why = np.empty(len(self.base)), [""] * len(self.base)
+        for i, loss in enumerate(losses):
+            now = seen(loss=float(loss), grad_norm=float(norms[i]))
+            factors, self.control[i], why[i] = consult(controllers, self.control[i], now)
+            values[i] = factor.with_control(self.done, factors)
+        return self.base * values, why
+
+    def _stop_where(self, broken: Any) -> None:
+        self.ended[self.alive & broken] = self.done
+        self.alive &= ~broken
+
+    def _record(self, losses: Floats, rates: Floats, norms: Floats, clipped: Any, why: list[str]) -> None:
+        records = self.records
+        records.losses.append(losses)
+        records.rates.append(rates)
+        records.norms.append(norms)
+        records.clipped.append(np.broadcast_to(np.asarray(clipped, dtype=float), losses.shape))
+        records.why.append(why)
+
+    def _measure(self) -> None:
+        if self.records.measured_at[-1:] == [self.done]:
+            return
+        with np.errstate(all="ignore"):
+            self.records.measured_at.append(self.done)
+            self.records.measured.append(self.problem.loss(self.params))
+            if self.validation is not None:
+                self.records.validated.append(self.validation.loss(self.params))
+
+    def _run(self, i: int) -> Run:
+        seed, base = divmod(i, len(self.bases))
+        made, records = int(self.ended[i]), self.records
+        finished = bool(self.alive[i])
+        measured = np.array([one[i] for one in records.measured])
+        validated = np.array([one[i] for one in records.validated]) if self.validation is not None else None
+        if not finished:
+            measured[np.array(records.measured_at) > made] = np.nan
+            if validated is not None:
+                validated[np.array(records.measured_at) > made] = np.nan
+        return Run(
+            text=self.text,
+            base=float(self.bases[base]),
+            seed=self.seeds[seed],
+            params=self.problem.unpack({name: one[i] for name, one in self.params.items()}),
+            losses=_series(records.losses, i, made),
+            rates=_series(records.rates, i, made),
+            grad_norms=_series(records.norms, i, made),
+            clipped=_series(records.clipped, i, made),
+            why=tuple(one[i] if one else "" for one in records.why[:made]),
+            diverged=not finished or _ended_above(measured),
+            measured_at=tuple(records.measured_at),
+            measured=measured,
+            validated=validated,
+        )
+
+
+class _Batches:
+    """Row indices of one seed: each epoch a new order, every batch full (a short rest joins the next epoch)."""
+
+    def __init__(self, size: int | None, batch_size: int | None, seed: int) -> None:
+        self.size, self.batch_size = size or 0, batch_size or 0
+        self.random = np.random.default_rng(seed)
+        self.left: Rows = np.empty(0, dtype=np.intp)
+
+    def next(self) -> Rows:
+        while len(self.left) < self.batch_size:
+            self.left = np.concatenate([self.left, self.random.permutation(self.size)])
+        batch, self.left = self.left[: self.batch_size], self.left[self.batch_size :]
+        return batch
+
+
+def as_descent(strategy: object) -> descent:
+    """A strategy as a complete descent: a text is parsed; what has no rule or rate is an error that says so."""
+    if isinstance(strategy, str):
+        from ..text import parse
+
+        strategy = parse(strategy)
+    if isinstance(strategy, rate):
+        raise StepsizeError(f"{strategy} is a rate without a rule: write sgd() | {strategy}")
+    if not isinstance(strategy, descent):
+        raise StepsizeError(f"a strategy is a rule and a rate, such as sgd() | 0.1, not {strategy}")
+    strategy.split()  # an error says where the rule or the rate is missing
+    return strategy
+
+
+def units(problem: Problem, batch_size: int | None) -> dict[str, float | None]:
+    """What a problem knows of epochs and samples, for `.over`."""
+    if problem.size is None:
+        return {}
+    batch = batch_size or problem.size
+    return {"steps_per_epoch": problem.size / batch, "batch_size": batch}
+
+
+def _series(lines: list[Floats], i: int, made: int) -> Floats:
+    return np.array([one[i] for one in lines[:made]], dtype=float)
+
+
+def _ended_above(measured: Floats) -> bool:
+    first, last = float(measured[0]), float(measured[-1])
+    return not np.isfinite(last) or last > first + 1e-12 * abs(first)
+
+
+def _count(field: str, value: int) -> int:
+    plain = number("descend", field, value, low=1)
+    if plain != int(plain):
+        raise StepsizeError(f"descend: {field} must be a whole number, not {value!r}")
+    return int(plain)
+
+
+def _seed(seed: int) -> int:
+    plain = number("descend", "seed", seed, low=0)
+    if plain != int(plain):
+        raise StepsizeError(f"descend: seed must be a whole number, not {seed!r}")
+    return int(plain)
+
+
+def _batch(problem: Problem, batch_size: int | None) -> int | None:
+    if batch_size is None:
+        return None
+    if problem.size is None:
+        raise StepsizeError("descend: this objective has no rows: leave batch_size out")
+    size = _count("batch_size", batch_size)
+    if size > problem.size:
+        raise StepsizeError(f"descend: batch_size must be ≤ {problem.size}, the rows of the problem, not {size}")
+    return size

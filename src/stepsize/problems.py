@@ -1,0 +1,239 @@
+"""Problems: a loss and its gradient for many parameter sets at once, over rows of data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._errors import StepsizeError
+
+Floats = NDArray[np.float64]
+Params = dict[str, Floats]
+Rows = NDArray[np.intp]
+
+
+class Problem(Protocol):
+    """What `descend` minimises.
+
+    Parameter sets are dictionaries of arrays whose first axis counts the runs; `rows` chooses data, one line of
+    indices for each group of consecutive runs (shape (groups, batch)), or None for all data.
+    """
+
+    size: int | None
+
+    def start(self, seed: int) -> Params:
+        """The starting point of one run, without the axis of runs."""
+        ...
+
+    def loss(self, params: Params, rows: Rows | None = None) -> Floats:
+        """The loss of each run."""
+        ...
+
+    def loss_and_grad(self, params: Params, rows: Rows | None = None) -> tuple[Floats, Params]:
+        """The loss of each run, and its gradient by parameter."""
+        ...
+
+    def unpack(self, params: Params) -> Any:
+        """The parameters of one run as the user gave them (an array, or a dictionary of arrays)."""
+        ...
+
+
+class _Linear:
+    """Shared by the three linear models: predictions z = Xθ for many runs, gradients Xᵀr."""
+
+    def __init__(self, owner: str, X: ArrayLike, start: ArrayLike | None, shape: tuple[int, ...]) -> None:
+        self.X = _table(owner, X)
+        self.size: int | None = len(self.X)
+        self.begin = np.zeros(shape) if start is None else np.asarray(start, dtype=float).copy()
+        if self.begin.shape != shape:
+            raise StepsizeError(f"{owner}: start must have shape {shape}, not {self.begin.shape}")
+
+    def start(self, seed: int) -> Params:
+        return {"theta": self.begin.copy()}
+
+    def unpack(self, params: Params) -> Floats:
+        return params["theta"]
+
+    def _chosen(self, rows: Rows | None, targets: Floats) -> tuple[Floats, Floats]:
+        """Data and targets as (groups, 1, batch, columns), so that they meet (groups, runs in a group, …)."""
+        if rows is None:
+            return self.X[None, None], targets[None, None]
+        return self.X[rows][:, None], targets[rows][:, None]
+
+    def _grouped(self, theta: Floats, rows: Rows | None) -> Floats:
+        groups = 1 if rows is None else len(rows)
+        columns = theta.shape[2] if theta.ndim == 3 else 1
+        return theta.reshape(groups, -1, theta.shape[1], columns)
+
+    def loss(self, params: Params, rows: Rows | None = None) -> Floats:
+        theta = params["theta"]
+        X, targets = self._chosen(rows, self.targets)
+        losses, _ = self._outcome(X @ self._grouped(theta, rows), targets)
+        return losses.reshape(-1)
+
+    def loss_and_grad(self, params: Params, rows: Rows | None = None) -> tuple[Floats, Params]:
+        theta = params["theta"]
+        X, targets = self._chosen(rows, self.targets)
+        losses, slopes = self._outcome(X @ self._grouped(theta, rows), targets)
+        return losses.reshape(-1), {"theta": (X.swapaxes(-1, -2) @ slopes).reshape(theta.shape)}
+
+    targets: Floats
+
+    def _outcome(self, z: Floats, targets: Floats) -> tuple[Floats, Floats]:
+        """The mean loss over the batch, and its derivative by z."""
+        raise NotImplementedError
+
+
+class least_squares(_Linear):
+    """Linear regression by its squared residuals.
+
+    Formula: J(θ) = ‖Xθ − y‖²/m, gradient 2·Xᵀ(Xθ − y)/m over the m rows of the batch. Use it for regression, and to
+    see what a strategy does where theory knows the answer (fixed rates diverge beyond 1/λ, λ the largest eigenvalue
+    of XᵀX/m). `X` has shape (m, p), `y` (m,), both finite; `start` (p,), by default zeros. Add a column of ones to X
+    for an intercept.
+
+    >>> from stepsize import descend, sgd
+    >>> problem = least_squares([[1.0], [2.0]], [2.0, 4.0])
+    >>> descend(problem, sgd() | 0.1, steps=50).params.round(6).tolist()
+    [2.0]
+    """
+
+    def __init__(self, X: ArrayLike, y: ArrayLike, start: ArrayLike | None = None) -> None:
+        table = _table("least_squares", X)
+        super().__init__("least_squares", table, start, (table.shape[1],))
+        self.targets = _column("least_squares", y, len(table))[:, None]
+
+    def _outcome(self, z: Floats, targets: Floats) -> tuple[Floats, Floats]:
+        residual = z - targets
+        return np.mean(residual[..., 0] ** 2, axis=-1), residual * (2 / z.shape[-2])
+
+
+class logistic(_Linear):
+    """Logistic regression for two classes, by the mean log loss.
+
+    Formula: J(θ) = mean(log(1 + e^z) − y·z) with z = Xθ, gradient Xᵀ(σ(z) − y)/m. Use it for yes-or-no targets; for
+    more classes use `softmax`. `X` has shape (m, p), `y` (m,) with values 0 and 1; `start` (p,), by default zeros.
+    On separable data the loss falls to zero and θ grows without end.
+
+    >>> logistic([[1.0], [-1.0]], [1, 0]).loss({"theta": np.zeros((1, 1))}).round(4).tolist()
+    [0.6931]
+    """
+
+    def __init__(self, X: ArrayLike, y: ArrayLike, start: ArrayLike | None = None) -> None:
+        table = _table("logistic", X)
+        super().__init__("logistic", table, start, (table.shape[1],))
+        self.targets = _column("logistic", y, len(table))[:, None]
+        if not np.isin(self.targets, (0.0, 1.0)).all():
+            raise StepsizeError("logistic: y must hold 0 and 1; for more classes write problems.softmax(X, y)")
+
+    def _outcome(self, z: Floats, targets: Floats) -> tuple[Floats, Floats]:
+        losses = np.logaddexp(0.0, z) - targets * z
+        sigma = np.exp(-np.logaddexp(0.0, -z))
+        return np.mean(losses[..., 0], axis=-1), (sigma - targets) / z.shape[-2]
+
+
+class softmax(_Linear):
+    """Softmax (multinomial logistic) regression, by the mean cross-entropy.
+
+    Formula: J(θ) = mean(log Σⱼ e^{zⱼ} − z_y) with z = Xθ, gradient Xᵀ(p − onehot(y))/m. Use it for two or more
+    classes. `X` has shape (m, p), `y` (m,) with whole numbers 0 … k − 1; `start` (p, k), by default zeros; `classes`
+    is k when the data do not show every class.
+
+    >>> round(float(softmax([[1.0], [2.0]], [0, 1]).loss({"theta": np.zeros((1, 1, 2))})[0]), 4)
+    0.6931
+    """
+
+    def __init__(
+        self, X: ArrayLike, y: ArrayLike, start: ArrayLike | None = None, *, classes: int | None = None
+    ) -> None:
+        table = _table("softmax", X)
+        labels = _column("softmax", y, len(table))
+        if not (labels == np.floor(labels)).all() or labels.min() < 0:
+            raise StepsizeError("softmax: y must hold whole numbers from 0, one for each class")
+        shown = int(labels.max()) + 1
+        classes = max(shown, 2) if classes is None else classes
+        if classes < shown:
+            raise StepsizeError(f"softmax: classes must be ≥ {shown}, which y shows, not {classes}")
+        super().__init__("softmax", table, start, (table.shape[1], classes))
+        self.targets = np.eye(classes)[labels.astype(int)]
+
+    def _outcome(self, z: Floats, targets: Floats) -> tuple[Floats, Floats]:
+        shifted = z - z.max(axis=-1, keepdims=True)
+        powers = np.exp(shifted)
+        total = powers.sum(axis=-1, keepdims=True)
+        losses = np.log(total[..., 0]) - (shifted * targets).sum(axis=-1)
+        return losses.mean(axis=-1), (powers / total - targets) / z.shape[-2]
+
+
+class objective:
+    """Any function that returns a value and its gradient.
+
+    Use it for test functions and for models of your own; it has no rows, so every step sees the whole objective.
+    `value_and_grad(params)` gets what `params` is: one array, or a dictionary of arrays, and returns (number,
+    gradient of the same form). `params` is the starting point.
+
+    >>> from stepsize import descend, sgd
+    >>> bowl = objective(lambda x: (float(x @ x), 2 * x), params=np.array([1.0, -1.0]))
+    >>> descend(bowl, sgd() | 0.5, steps=1).params.tolist()
+    [0.0, 0.0]
+    """
+
+    def __init__(
+        self, value_and_grad: Callable[[Any], tuple[float, Any]], params: ArrayLike | dict[str, ArrayLike]
+    ) -> None:
+        if not callable(value_and_grad):
+            raise StepsizeError("objective: value_and_grad must be a function that returns (value, gradient)")
+        self.size: int | None = None
+        self.function = value_and_grad
+        self.named = isinstance(params, dict)
+        parts = params if isinstance(params, dict) else {"params": params}
+        self.begin = {name: np.array(one, dtype=float) for name, one in parts.items()}
+        if not self.begin:
+            raise StepsizeError("objective: params must hold at least one array")
+
+    def start(self, seed: int) -> Params:
+        return {name: one.copy() for name, one in self.begin.items()}
+
+    def unpack(self, params: Params) -> Any:
+        return params if self.named else params["params"]
+
+    def loss(self, params: Params, rows: Rows | None = None) -> Floats:
+        return self.loss_and_grad(params, rows)[0]
+
+    def loss_and_grad(self, params: Params, rows: Rows | None = None) -> tuple[Floats, Params]:
+        runs = len(next(iter(params.values())))
+        losses = np.empty(runs)
+        grads = {name: np.empty_like(one) for name, one in params.items()}
+        for i in range(runs):
+            given = self.unpack({name: one[i].copy() for name, one in params.items()})
+            losses[i], slope = self.function(given)
+            for name, one in (slope if self.named else {"params": slope}).items():
+                grads[name][i] = one
+        return losses, grads
+
+
+def _table(owner: str, X: ArrayLike) -> Floats:
+    try:
+        table = np.ascontiguousarray(X, dtype=float)
+    except (TypeError, ValueError):
+        raise StepsizeError(f"{owner}: X must hold numbers in rows and columns") from None
+    if table.ndim != 2 or 0 in table.shape:
+        raise StepsizeError(f"{owner}: X must have shape (rows, columns), not {table.shape}")
+    if not np.isfinite(table).all():
+        raise StepsizeError(f"{owner}: X has NaN or infinite values; fill or drop them first")
+    return table
+
+
+def _column(owner: str, y: ArrayLike, rows: int) -> Floats:
+    try:
+        column = np.asarray(y, dtype=float)
+    except (TypeError, ValueError):
+        raise StepsizeError(f"{owner}: y must hold numbers") from None
+    if column.shape != (rows,):
+        raise StepsizeError(f"{owner}: y must have shape ({rows},) like the rows of X, not {column.shape}")
+    if not np.isfinite(column).all():
+        raise StepsizeError(f"{owner}: y has NaN or infinite values; fill or drop them first")
+    return column

@@ -1,0 +1,48 @@
+"""AdaGrad: each element's rate falls with the sum of its squared gradients."""
+
+from __future__ import annotations
+
+from .._errors import flag, number
+from .._space import namespace
+from ..descents import Array, Rule, RuleState
+
+
+class adagrad(Rule):
+    """The gradient divided by the root of the sum of all its squares so far, element by element.
+
+    Formula: s ← s + g²; u = g/(√s + eps), or g/√(s + eps) with `eps_in_root` (optax).
+    Use it for sparse features and convex problems, where it needs no schedule; on long runs of deep networks the
+    ever-growing sum stops it, and RMSProp or Adam go on. `initial` ≥ 0 starts the sum (torch 0, optax 0.1),
+    `eps` ≥ 0 (torch 1e-10, optax 1e-7). torch's lr_decay is a schedule of its own and is written as one.
+    Source: Duchi, Hazan and Singer, 2011.
+
+    >>> adagrad() | 0.1
+    adagrad() | 0.1
+    """
+
+    __slots__ = ("eps", "eps_in_root", "initial")
+    initial: float
+    eps: float
+    eps_in_root: bool
+
+    def __init__(self, *, initial: float = 0.0, eps: float = 1e-10, eps_in_root: bool = False) -> None:
+        self._store(
+            initial=number("adagrad", "initial", initial, low=0),
+            eps=number("adagrad", "eps", eps, low=0),
+            eps_in_root=flag("adagrad", "eps_in_root", eps_in_root),
+        )
+
+    def init(self, param: Array) -> RuleState:
+        return {"squares": namespace(param).zeros_like(param) + float(self.initial)}
+
+    def update(self, grad: Array, state: RuleState, param: Array) -> tuple[Array, RuleState]:
+        squares = state["squares"] + grad * grad
+        return divide(grad, squares, self.eps, self.eps_in_root), {"squares": squares}
+
+
+def divide(grad: Array, squares: Array, eps: float, eps_in_root: bool) -> Array:
+    """grad / (√squares + eps), or grad / √(squares + eps); 0 where both are 0."""
+    xp = namespace(grad)
+    root = xp.sqrt(squares + eps) if eps_in_root else xp.sqrt(squares) + eps
+    one = xp.ones_like(root)
+    return xp.where(root > 0, grad / xp.where(root > 0, root, one), xp.zeros_like(root))

@@ -1,0 +1,64 @@
+"""Adam: momentum in units of the gradient's own recent size, both corrected for their start at zero."""
+
+from __future__ import annotations
+
+from .._errors import number
+from .._space import namespace
+from ..clipping.decay import weight_decay as decay
+from ..descents import Array, Rule, RuleState, descent
+
+
+class adam(Rule):
+    """A running mean of the gradient divided by the root of a running mean of its squares.
+
+    Formula: m ← beta1·m + (1 − beta1)·g; v ← beta2·v + (1 − beta2)·g²; at count k
+    u = (m/(1 − beta1^k)) / (√(v/(1 − beta2^k) + eps_root) + eps).
+    Use it as the default for transformers and whenever parameters are scaled badly; a well-tuned `sgd(momentum=0.9)`
+    often ends lower on image networks. The first updates have length η in every element, so warm up long runs.
+    `beta1` and `beta2` are in [0, 1), `eps` and `eps_root` ≥ 0 (eps_root: optax, for differentiating through it).
+    Defaults are torch's and optax's. Source: Kingma and Ba, 2015.
+
+    >>> adam() | 1e-3
+    adam() | 0.001
+    """
+
+    __slots__ = ("beta1", "beta2", "eps", "eps_root")
+    beta1: float
+    beta2: float
+    eps: float
+    eps_root: float
+
+    def __init__(self, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0) -> None:
+        self._store(
+            beta1=number("adam", "beta1", beta1, low=0, below=1),
+            beta2=number("adam", "beta2", beta2, low=0, below=1),
+            eps=number("adam", "eps", eps, low=0),
+            eps_root=number("adam", "eps_root", eps_root, low=0),
+        )
+
+    def init(self, param: Array) -> RuleState:
+        zeros = namespace(param).zeros_like(param)
+        return {"count": 0, "mean": zeros, "squares": zeros}
+
+    def update(self, grad: Array, state: RuleState, param: Array) -> tuple[Array, RuleState]:
+        count = state["count"] + 1
+        mean = self.beta1 * state["mean"] + (1 - self.beta1) * grad
+        squares = self.beta2 * state["squares"] + (1 - self.beta2) * (grad * grad)
+        xp = namespace(grad)
+        root = xp.sqrt(squares / (1 - self.beta2**count) + self.eps_root) + self.eps
+        safe = xp.where(root > 0, root, xp.ones_like(root))
+        return (mean / (1 - self.beta1**count)) / safe, {"count": count, "mean": mean, "squares": squares}
+
+
+def adamw(
+    *, weight_decay: float = 0.01, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0
+) -> descent:
+    """Adam with decoupled weight decay: a recipe for `adam() | weight_decay(0.01)`.
+
+    Formula: θ ← θ − η·(u_adam + weight_decay·θ). Use it wherever Adam is used with a decay; defaults are torch's
+    (optax's decay is 1e-4). `weight_decay` ≥ 0; the decay fades with the rate. Source: Loshchilov and Hutter, 2019.
+
+    >>> adamw() | 1e-3
+    adam() | weight_decay(0.01) | 0.001
+    """
+    return descent(adam(beta1=beta1, beta2=beta2, eps=eps, eps_root=eps_root), decay(weight_decay))

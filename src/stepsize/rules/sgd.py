@@ -1,0 +1,49 @@
+"""Stochastic gradient descent, with heavy-ball or Nesterov momentum."""
+
+from __future__ import annotations
+
+from .._errors import StepsizeError, flag, number
+from .._space import namespace
+from ..descents import Array, Rule, RuleState
+
+
+class sgd(Rule):
+    """The gradient itself, or its running sum (momentum).
+
+    Formula: m ← momentum·m + (1 − dampening)·g, starting with m = g; u = m, or g + momentum·m with `nesterov`;
+    without momentum u = g, gradient descent itself: θ ← θ − η·∇J(θ).
+    Use it where rates can be tuned, on convex problems and image networks (momentum 0.9); for transformers and badly
+    scaled parameters an adaptive rule is safer. With momentum μ the effective rate is η/(1 − μ): lower η accordingly.
+    `momentum` and `dampening` are in [0, 1); Nesterov needs momentum > 0 and dampening 0. Defaults are torch's.
+    Source: Polyak, 1964; Nesterov, 1983; in this form Sutskever et al., 2013.
+
+    >>> sgd(momentum=0.9, nesterov=True) | 0.1
+    sgd(momentum=0.9, nesterov=True) | 0.1
+    """
+
+    __slots__ = ("dampening", "momentum", "nesterov")
+    momentum: float
+    dampening: float
+    nesterov: bool
+
+    def __init__(self, *, momentum: float = 0.0, dampening: float = 0.0, nesterov: bool = False) -> None:
+        self._store(
+            momentum=number("sgd", "momentum", momentum, low=0, below=1),
+            dampening=number("sgd", "dampening", dampening, low=0, below=1),
+            nesterov=flag("sgd", "nesterov", nesterov),
+        )
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise StepsizeError(
+                "sgd: nesterov needs momentum > 0 and dampening 0: write sgd(momentum=0.9, nesterov=True)"
+            )
+
+    def init(self, param: Array) -> RuleState:
+        return {"count": 0, "sum": namespace(param).zeros_like(param)} if self.momentum else {"count": 0}
+
+    def update(self, grad: Array, state: RuleState, param: Array) -> tuple[Array, RuleState]:
+        count = state["count"] + 1
+        if not self.momentum:
+            return grad, {"count": count}
+        fresh = 1.0 if count == 1 else 1.0 - self.dampening
+        total = self.momentum * state["sum"] + fresh * grad
+        return grad + self.momentum * total if self.nesterov else total, {"count": count, "sum": total}

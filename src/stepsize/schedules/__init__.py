@@ -1,0 +1,1 @@
+"""Schedules: closed formulas of the step, and how they combine."""

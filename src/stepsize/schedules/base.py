@@ -1,0 +1,212 @@
+"""What every factor is: a closed formula of t, written once as text and run on numbers and on arrays."""
+
+from __future__ import annotations
+
+import math
+
+from .._errors import LengthError, StepsizeError
+from .._space import as_float64, namespace
+from .._value import Value
+from ..lengths import Horizon
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Self
+
+
+class Dialect:
+    """How a formula is written down: `scalar` for one number (branches), else for arrays (elementwise)."""
+
+    __slots__ = ("controllers", "scalar")
+
+    def __init__(self, scalar: bool) -> None:
+        self.scalar = scalar
+        self.controllers = 0
+
+    def where(self, condition: str, yes: str, no: str) -> str:
+        """`yes` where the condition holds, else `no`."""
+        return f"({yes} if {condition} else {no})" if self.scalar else f"where({condition}, {yes}, {no})"
+
+    def progress(self, t: str, length: int) -> str:
+        """t / length, held at 1 after the end."""
+        if self.scalar:
+            return f"({t} / {length} if {t} < {length} else 1.0)"
+        return f"least({t} / {length}, 1.0)"
+
+    def next_controller(self) -> str:
+        """The place of the next controller's factor among what the formula is given."""
+        self.controllers += 1
+        return f"c[{self.controllers - 1}]"
+
+
+class Factor(Value):
+    """A dimensionless factor: a schedule (a function of t), a controller, or a combination of both.
+
+    `factor * factor` multiplies, `factor >> factor` puts one after the other, `number * factor` is a rate.
+    """
+
+    __slots__ = ("_arrays", "_scalar")
+    _lengths: tuple[str, ...] = ("length",)
+    _scalar: Callable[..., Any]
+    _arrays: dict[str, Callable[..., Any]]
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        """The factor at step `t` as text over + - * / // ** and the functions of the dialect."""
+        raise NotImplementedError
+
+    @property
+    def controllers(self) -> tuple[Any, ...]:
+        """The controllers inside, in the order of the text."""
+        return ()
+
+    def __call__(self, t: Any) -> Any:
+        """The factor of update `t` (updates already done, from 0): a number for a number, an array for an array."""
+        if isinstance(t, (int, float)):
+            if not t >= 0:
+                raise StepsizeError(f"a schedule starts at step 0: t must be ≥ 0, not {t!r}")
+            try:
+                return self._scalar(t)
+            except AttributeError:
+                object.__setattr__(self, "_scalar", self._compile(None))
+                return self._scalar(t)
+        return self._on_array(t)
+
+    def with_control(self, t: float, factors: tuple[float, ...]) -> float:
+        """The factor of update `t` when the controllers inside answer `factors`."""
+        if not factors:
+            return float(self(t))
+        if not hasattr(self, "_scalar"):
+            object.__setattr__(self, "_scalar", self._compile(None))
+        return float(self._scalar(t, factors))
+
+    def _on_array(self, t: Any) -> Any:
+        xp = namespace(t)
+        if not hasattr(self, "_arrays"):
+            object.__setattr__(self, "_arrays", {})
+        if xp.__name__ not in self._arrays:
+            self._arrays[xp.__name__] = self._compile(xp)
+        t = as_float64(t, xp)
+        if xp.__name__ == "numpy":
+            with xp.errstate(all="ignore"):
+                value = self._arrays[xp.__name__](t)
+        else:
+            value = self._arrays[xp.__name__](t)
+        return xp.full_like(t, value) if isinstance(value, (int, float)) else value
+
+    def _compile(self, xp: Any) -> Callable[..., Any]:
+        if xp is not None and self.controllers:
+            raise StepsizeError(f"{self} has a controller: its value depends on the run, not on t alone")
+        write = Dialect(scalar=xp is None)
+        text = self._formula("t", write)
+        arguments = "t, c" if self.controllers else "t"
+        functions = _scalar_functions() if xp is None else _array_functions(xp)
+        try:
+            return eval(f"lambda {arguments}: {text}", functions)  # type: ignore[no-any-return]
+        except (SyntaxError, RecursionError, MemoryError):
+            raise StepsizeError("the expression is nested too deeply: keep it under 50 levels") from None
+
+    def over(
+        self,
+        total_steps: int,
+        *,
+        steps_per_epoch: float | None = None,
+        batch_size: float | None = None,
+        tokens_per_step: float | None = None,
+    ) -> Self:
+        """The same factor with every length in steps, for a run of `total_steps` updates."""
+        horizon = Horizon(total_steps, steps_per_epoch, batch_size, tokens_per_step)
+        return self._resolve(horizon, horizon.total_steps, pin=False)
+
+    def _resolve(self, horizon: Horizon, span: int, pin: bool) -> Self:
+        """Lengths in steps; `span` is what this part may take, `pin` asks an endless part to end there."""
+        changes: dict[str, Any] = {}
+        for field in self._lengths:
+            length = getattr(self, field)
+            if isinstance(length, str):
+                changes[field] = horizon.steps(self.word(), field, length)
+            elif isinstance(length, tuple):
+                changes[field] = tuple(horizon.steps(self.word(), field, one) for one in length)
+        if "length" in self._lengths and self.fields()["length"] is None and (pin or not self._endless):
+            changes["length"] = span
+        return self.replace(**changes) if changes else self
+
+    @property
+    def _endless(self) -> bool:
+        """True where the formula needs no length to be evaluated."""
+        return False
+
+    def _steps(self) -> int | None:
+        """How many steps this part takes inside a sequence; None when it takes what is left."""
+        length = self.fields().get("length")
+        return length if isinstance(length, int) else None
+
+    def _length(self) -> int:
+        """The length in steps, or an error that says how to give one."""
+        length = self.fields()["length"]
+        if isinstance(length, int):
+            return length
+        raise unresolved(self, f"{self.word()}(…, length=1000)")
+
+    def __mul__(self, other: object) -> Any:
+        from .combine import multiply
+
+        return multiply(self, other)
+
+    def __rmul__(self, other: object) -> Any:
+        from .combine import multiply
+
+        return multiply(other, self)
+
+    def __rshift__(self, other: object) -> Any:
+        from .combine import follow
+
+        return follow(self, other)
+
+    def _grouped(self) -> str:
+        """The text as one operand of `*`."""
+        return str(self)
+
+
+def unresolved(part: Value, example: str) -> LengthError:
+    """The error for a value asked of an expression whose lengths are not known in steps."""
+    return LengthError(
+        f"{part} has no length in steps yet: call .over(total_steps=…), pass --steps, or write {example}"
+    )
+
+
+def _scalar_functions() -> dict[str, Any]:
+    return {
+        "__builtins__": {},
+        "cos": math.cos,
+        "least": min,
+        "most": max,
+        "power": _power,
+    }
+
+
+def _power(base: float, exponent: float) -> float:
+    try:
+        return float(base**exponent)
+    except OverflowError:
+        return math.inf
+
+
+def _array_functions(xp: Any) -> dict[str, Any]:
+    def least(a: Any, b: float) -> Any:
+        return xp.clip(a, None, b) if hasattr(a, "shape") else min(a, b)
+
+    def most(a: Any, b: float) -> Any:
+        return xp.clip(a, b, None) if hasattr(a, "shape") else max(a, b)
+
+    def power(base: float, exponent: Any) -> Any:
+        return base**exponent
+
+    return {
+        "__builtins__": {},
+        "cos": xp.cos,
+        "where": xp.where,
+        "least": least,
+        "most": most,
+        "power": power,
+    }

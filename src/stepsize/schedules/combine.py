@@ -1,0 +1,230 @@
+"""Combinations of factors: one times the other, one after the other, one within bounds."""
+
+from __future__ import annotations
+
+from .._errors import LengthError, StepsizeError, number
+from .base import Dialect, Factor, unresolved
+from .rate import rate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from ..lengths import Horizon
+
+
+def multiply(left: object, right: object) -> Any:
+    """`*` between numbers, factors and rates; a number makes a rate, a rate keeps its one base."""
+    if isinstance(left, Factor) and isinstance(right, Factor):
+        return product(left, right)
+    if isinstance(left, Factor) and isinstance(right, (int, float)):
+        left, right = right, left
+    if isinstance(left, (int, float)) and not isinstance(left, bool) and isinstance(right, Factor):
+        return rate(left, right)
+    return NotImplemented
+
+
+def follow(left: Factor, right: object) -> Any:
+    """`>>` between factors; a rate on the right is an error that shows where the parentheses go."""
+    if isinstance(right, Factor):
+        return then(left, right)
+    if isinstance(right, rate):
+        raise StepsizeError(
+            "a factor cannot be followed by a rate: give the whole sequence one base, "
+            f"{right.base!r} * ({left} >> {right.factor})"
+        )
+    return NotImplemented
+
+
+class product(Factor):
+    """The product of factors, step by step: `warmup(100) * cosine()`.
+
+    Formula: f₁(t)·f₂(t)·…  Use it to lay a warm-up, a controller or a damping over another schedule; to put one
+    after the other use `>>`. It lasts as long as its longest part and then holds each part's last value.
+
+    >>> from stepsize import constant, exponential
+    >>> (constant(0.5) * exponential(0.1, every=10))(10)
+    0.05
+    """
+
+    __slots__ = ("parts",)
+    _lengths = ()
+    parts: tuple[Factor, ...]
+
+    def __init__(self, *parts: Factor) -> None:
+        flat: list[Factor] = []
+        for part in _factors("product", parts):
+            flat += part.parts if isinstance(part, product) else (part,)
+        self._store(parts=tuple(flat))
+
+    @property
+    def controllers(self) -> tuple[Any, ...]:
+        return tuple(leaf for part in self.parts for leaf in part.controllers)
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        return "(" + " * ".join(part._formula(t, write) for part in self.parts) + ")"
+
+    def _resolve(self, horizon: Horizon, span: int, pin: bool) -> Self:
+        return self.replace(parts=tuple(part._resolve(horizon, span, pin) for part in self.parts))
+
+    @property
+    def _endless(self) -> bool:
+        return all(part._endless for part in self.parts)
+
+    def _steps(self) -> int | None:
+        steps = [part._steps() for part in self.parts if not part.controllers]
+        known = [one for one in steps if one is not None]
+        return max(known) if known and len(known) == len(steps) else None
+
+    def __str__(self) -> str:
+        return " * ".join(part._grouped() for part in self.parts)
+
+
+class then(Factor):
+    """One factor after the other: `warmup(100) >> cosine()`.
+
+    Formula: part i at t − (length of the parts before it). Each part begins at its own step 0; a part without a
+    length takes what the others leave of the run (one part at most, or an error says so). Every part is a factor
+    of the *same* base, so `exponential(0.1, 100) >> cosine()` jumps back to 1. After the end the last part holds.
+
+    >>> from stepsize import warmup, cosine
+    >>> (warmup(4) >> cosine(10))(0), (warmup(4) >> cosine(10))(4)
+    (0.25, 1.0)
+    """
+
+    __slots__ = ("parts",)
+    _lengths = ()
+    parts: tuple[Factor, ...]
+
+    def __init__(self, *parts: Factor) -> None:
+        flat: list[Factor] = []
+        for part in _factors("then", parts):
+            flat += part.parts if isinstance(part, then) else (part,)
+            if part.controllers:
+                leaf = part.controllers[0]
+                raise StepsizeError(
+                    f"{leaf} sees the whole run and cannot be one part of a sequence: write (… >> …) * {leaf}"
+                )
+        self._store(parts=tuple(flat))
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        starts = [0]
+        for part in self.parts[:-1]:
+            steps = part._steps()
+            if steps is None:
+                raise unresolved(part, f"{part.word()}(…, length=1000)")
+            starts.append(starts[-1] + steps)
+        return self._choose(t, write, starts, 0, len(self.parts))
+
+    def _choose(self, t: str, write: Dialect, starts: list[int], low: int, high: int) -> str:
+        """A balanced choice between the parts low … high−1, so that a hundred parts nest seven deep."""
+        if high - low == 1:
+            local = f"({t} - {starts[low]})" if starts[low] else t
+            return self.parts[low]._formula(local, write)
+        middle = (low + high) // 2
+        return write.where(
+            f"{t} < {starts[middle]}",
+            self._choose(t, write, starts, low, middle),
+            self._choose(t, write, starts, middle, high),
+        )
+
+    def _resolve(self, horizon: Horizon, span: int, pin: bool) -> Self:
+        sized = [part._resolve(horizon, span, pin=False) if _is_sized(part) else part for part in self.parts]
+        steps = [part._steps() if _is_sized(part) else None for part in sized]
+        last = len(sized) - 1
+        open_parts = [i for i, one in enumerate(steps) if one is None]
+        left = span - sum(one for one in steps if one is not None)
+        if len(open_parts) > 1:
+            first, second = (sized[i] for i in open_parts[:2])
+            raise LengthError(f"{first} and {second} both take what is left of the run: give one of them a length")
+        for i in open_parts:
+            if left <= 0 and not (i == last and sized[i]._endless):
+                raise LengthError(
+                    f"{sized[i]} has no steps left: the other parts take {span - left} of {span} steps; "
+                    "shorten them or lengthen the run"
+                )
+            sized[i] = sized[i]._resolve(horizon, max(left, 1), pin=pin or i != last)
+        return self.replace(parts=tuple(sized))
+
+    @property
+    def _endless(self) -> bool:
+        return self.parts[-1]._endless and all(part._steps() is not None for part in self.parts[:-1])
+
+    def _steps(self) -> int | None:
+        steps = [part._steps() for part in self.parts]
+        known = [one for one in steps if one is not None]
+        return sum(known) if len(known) == len(steps) else None
+
+    def __str__(self) -> str:
+        return " >> ".join(str(part) for part in self.parts)
+
+    def _grouped(self) -> str:
+        return f"({self})"
+
+
+class clamp(Factor):
+    """A factor kept within bounds: `clamp(cosine(), 0.1)` never falls below a tenth of the base.
+
+    Formula: min(high, max(low, f(t))). Use it for a floor or a ceiling that any shape must respect; where a shape
+    has its own end value (`cosine(final=0.1)`) that is smoother. `low` and `high` are factors ≥ 0, either may be
+    None. It lasts as long as the factor inside and holds the clamped last value.
+
+    >>> from stepsize import clamp, exponential
+    >>> clamp(exponential(0.1, every=1), 0.01)(5)
+    0.01
+    """
+
+    __slots__ = ("factor", "high", "low")
+    _lengths = ()
+    factor: Factor
+    low: float | None
+    high: float | None
+
+    def __init__(self, factor: Factor, low: float | None = None, high: float | None = None) -> None:
+        (factor,) = _factors("clamp", (factor,))
+        low = None if low is None else number("clamp", "low", low, low=0)
+        high = None if high is None else number("clamp", "high", high, low=low or 0)
+        self._store(factor=factor, low=low, high=high)
+
+    @property
+    def controllers(self) -> tuple[Any, ...]:
+        return self.factor.controllers
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        text = self.factor._formula(t, write)
+        if self.low is not None:
+            text = f"most({text}, {float(self.low)!r})"
+        if self.high is not None:
+            text = f"least({text}, {float(self.high)!r})"
+        return text
+
+    def _resolve(self, horizon: Horizon, span: int, pin: bool) -> Self:
+        return self.replace(factor=self.factor._resolve(horizon, span, pin))
+
+    @property
+    def _endless(self) -> bool:
+        return self.factor._endless
+
+    def _steps(self) -> int | None:
+        return self.factor._steps()
+
+
+def _factors(owner: str, parts: tuple[object, ...]) -> tuple[Factor, ...]:
+    if not parts:
+        raise StepsizeError(f"{owner} needs at least one factor: write {owner}(cosine())")
+    for part in parts:
+        if not isinstance(part, Factor):
+            hint = f"constant({part!r})" if isinstance(part, (int, float)) else "a schedule such as cosine()"
+            raise StepsizeError(f"{owner} takes factors, not {part!r}: write {hint}")
+    return tuple(part for part in parts if isinstance(part, Factor))
+
+
+def _is_sized(part: Factor) -> bool:
+    """True where a part brings its own length, in whatever unit; False where it takes what is left."""
+    if isinstance(part, then):
+        return all(_is_sized(inner) for inner in part.parts)
+    if isinstance(part, product):
+        return all(_is_sized(inner) for inner in part.parts if not inner.controllers)
+    if isinstance(part, clamp):
+        return _is_sized(part.factor)
+    return part.fields().get("length") is not None

@@ -1,0 +1,89 @@
+"""A rate: the base number η₀ times a factor."""
+
+from __future__ import annotations
+
+from .._errors import StepsizeError, number
+from .._value import Value
+from ..lengths import Horizon
+from .base import Factor
+from .shapes import constant
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+
+class rate(Value):
+    """How far: the base rate times a factor, `0.1 * cosine()`; a bare number is a fixed rate.
+
+    Formula: η_t = η₀·f(t). `base` is the learning rate η₀ ≥ 0, finite; `factor` a schedule, a controller or a
+    product of both. A rate is complete: it can be scaled by more factors, and `>>` after it is an error, because
+    the next part would jump to the bare factor 1. After the end it holds base × the factor's last value.
+
+    >>> from stepsize import cosine, rate
+    >>> (0.1 * cosine(10))(5)
+    0.05
+    >>> rate(0.1)(123)
+    0.1
+    """
+
+    __slots__ = ("base", "factor")
+    base: float
+    factor: Factor
+
+    def __init__(self, base: float, factor: Factor = constant()) -> None:  # noqa: B008  (frozen value)
+        if not isinstance(factor, Factor):
+            raise StepsizeError(f"rate: factor must be a schedule or a controller, not {factor!r}")
+        self._store(base=number("rate", "base", base, low=0), factor=factor)
+
+    @property
+    def controllers(self) -> tuple[Any, ...]:
+        """The controllers inside the factor, in the order of the text."""
+        return self.factor.controllers
+
+    def __call__(self, t: Any) -> Any:
+        """The rate of update `t`: a number for a number, an array for an array."""
+        return self.base * self.factor(t)
+
+    def over(
+        self,
+        total_steps: int,
+        *,
+        steps_per_epoch: float | None = None,
+        batch_size: float | None = None,
+        tokens_per_step: float | None = None,
+    ) -> rate:
+        """The same rate with every length in steps, for a run of `total_steps` updates."""
+        horizon = Horizon(total_steps, steps_per_epoch, batch_size, tokens_per_step)
+        return rate(self.base, self.factor._resolve(horizon, horizon.total_steps, pin=False))
+
+    def __mul__(self, other: object) -> Any:
+        if isinstance(other, Factor):
+            return rate(self.base, self.factor * other)
+        if isinstance(other, (int, float)) and not isinstance(other, bool):
+            return rate(self.base * other, self.factor)
+        if isinstance(other, rate):
+            raise StepsizeError(
+                f"two rates cannot be multiplied, each has a base: write {self.base!r} * {other.factor._grouped()}"
+            )
+        return NotImplemented
+
+    def __rmul__(self, other: object) -> Any:
+        if isinstance(other, Factor):
+            return rate(self.base, other * self.factor)
+        return self.__mul__(other)
+
+    def __rshift__(self, other: object) -> NoReturn:
+        following = other.factor if isinstance(other, rate) else other
+        raise StepsizeError(
+            "a rate cannot be followed by a factor, it would jump to the bare factor: "
+            f"write {self.base!r} * ({self.factor} >> {following})"
+        )
+
+    def __str__(self) -> str:
+        if self.factor == constant():
+            return repr(self.base)
+        return f"{self.base!r} * {self.factor._grouped()}"
+
+    def __repr__(self) -> str:
+        return f"rate({self.base!r})" if self.factor == constant() else str(self)

@@ -1,0 +1,269 @@
+"""Shapes: the curves a factor can follow; one file, because their point is the contrast."""
+
+from __future__ import annotations
+
+import math
+
+from .._errors import StepsizeError, number
+from ..lengths import check_length
+from .base import Dialect, Factor, unresolved
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..lengths import Length
+
+
+def _optional_length(owner: str, length: Length | None) -> Length | None:
+    return None if length is None else check_length(owner, "length", length)
+
+
+class constant(Factor):
+    """The same factor at every step.
+
+    Formula: f(t) = factor. Use it to hold between two other parts (`warmup(100) >> constant() >> linear("20%")`)
+    or to scale a part of a sequence; a fixed rate needs no schedule at all, a bare number is enough. `factor` is
+    ≥ 0; `length` only matters inside a sequence. After the end: the same.
+
+    >>> constant(0.5)(1000)
+    0.5
+    """
+
+    __slots__ = ("factor", "length")
+    factor: float
+    length: Length | None
+
+    def __init__(self, factor: float = 1.0, length: Length | None = None) -> None:
+        self._store(factor=number("constant", "factor", factor, low=0), length=_optional_length("constant", length))
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        return repr(float(self.factor))
+
+    @property
+    def _endless(self) -> bool:
+        return True
+
+
+class warmup(Factor):
+    """A straight rise to 1, whose first update is already worth taking.
+
+    Formula: f(t) = (t + 1)/length. Use it before any decay when the first gradients are large or an adaptive rule
+    has no statistics yet; plain SGD on a convex problem needs none. `length` is in steps, "2%", "1ep", …. Update 0
+    has 1/length (many libraries give it 0 and waste it), update length − 1 has 1; after the end it holds 1.
+    Source: Goyal et al., Accurate, Large Minibatch SGD, 2017.
+
+    >>> [warmup(4)(t) for t in range(6)]
+    [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    """
+
+    __slots__ = ("length",)
+    length: Length
+
+    def __init__(self, length: Length) -> None:
+        self._store(length=check_length("warmup", "length", length))
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        return write.progress(f"({t} + 1)", self._length())
+
+
+class linear(Factor):
+    """A straight line from one factor to another.
+
+    Formula: f(t) = start + (end − start)·t/length. Use it to decay to zero (the usual choice for fine-tuning) or
+    as a cool-down; not where the run may go on after `length`. `start` and `end` are factors ≥ 0. The last update,
+    length − 1, is one step short of `end`; after the end it holds `end`. Without a length it takes what is left.
+
+    >>> linear(1.0, 0.0, 10)(5)
+    0.5
+    """
+
+    __slots__ = ("end", "length", "start")
+    start: float
+    end: float
+    length: Length | None
+
+    def __init__(self, start: float = 1.0, end: float = 0.0, length: Length | None = None) -> None:
+        self._store(
+            start=number("linear", "start", start, low=0),
+            end=number("linear", "end", end, low=0),
+            length=_optional_length("linear", length),
+        )
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        u = write.progress(t, self._length())
+        start, end = float(self.start), float(self.end)
+        return f"({start!r} * (1.0 - {u}) + {end!r} * {u})"
+
+
+class cosine(Factor):
+    """Half a cosine from 1 down to `final`: slow, fast, slow.
+
+    Formula: f(t) = final + (1 − final)·(1 + cos(π·t/length))/2. Use it as the default decay when the length of the
+    run is known; when it may change, hold and cool down late instead. `final` is a factor from 0 to 1. The last
+    update, length − 1, is one small step above `final`; after the end it holds `final` (torch's bounces up).
+    Source: Loshchilov and Hutter, SGDR, 2017.
+
+    >>> cosine(100)(50)
+    0.5
+    """
+
+    __slots__ = ("final", "length")
+    length: Length | None
+    final: float
+
+    def __init__(self, length: Length | None = None, *, final: float = 0.0) -> None:
+        self._store(length=_optional_length("cosine", length), final=number("cosine", "final", final, low=0, high=1))
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        final = float(self.final)
+        half = (1.0 - final) / 2
+        return f"({final!r} + {half!r} * (1.0 + cos({math.pi!r} * {write.progress(t, self._length())})))"
+
+
+class exponential(Factor):
+    """A constant ratio: by `gamma` once over the run, or once `every` so many steps.
+
+    Formula: f(t) = gamma^(t/length), or gamma^(t/every) when `every` is given. Use the first when you know by how
+    much the rate should have fallen at the end, the second to follow a recipe given per step or per epoch; both
+    spend many steps at small rates, so a cosine or a linear decay usually ends lower. `gamma` > 0; above 1 it
+    grows. After the end the first holds `gamma`; the second goes on unless it has a `length`, and then holds.
+
+    >>> exponential(0.1, 100)(50) == 0.1 ** 0.5
+    True
+    >>> exponential(0.99, every=1)(2)
+    0.9801
+    """
+
+    __slots__ = ("every", "gamma", "length")
+    _lengths = ("length", "every")
+    gamma: float
+    length: Length | None
+    every: Length | None
+
+    def __init__(self, gamma: float, length: Length | None = None, *, every: Length | None = None) -> None:
+        self._store(
+            gamma=number("exponential", "gamma", gamma, above=0),
+            length=_optional_length("exponential", length),
+            every=None if every is None else check_length("exponential", "every", every),
+        )
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        if self.every is None:
+            return f"power({float(self.gamma)!r}, {write.progress(t, self._length())})"
+        every = _in_steps(self, "every", self.every)
+        held = t if self.length is None else f"least({t}, {self._length()})"
+        return f"power({float(self.gamma)!r}, {held} / {every})"
+
+    @property
+    def _endless(self) -> bool:
+        return self.every is not None
+
+
+class staircase(Factor):
+    """Times `gamma` once `every` so many steps: step decay.
+
+    Formula: f(t) = gamma^⌊t/every⌋. Use it to follow recipes of the form "divide by ten every 30 epochs"; where the
+    stages are known as a list of factors, `stages` says them outright. `gamma` > 0, `every` a length. The new value
+    holds from the boundary on (as in torch). It never ends, unless it has a `length`, after which it holds.
+
+    >>> [staircase(0.5, every=2)(t) for t in range(5)]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+
+    __slots__ = ("every", "gamma", "length")
+    _lengths = ("length", "every")
+    gamma: float
+    every: Length
+    length: Length | None
+
+    def __init__(self, gamma: float, every: Length, length: Length | None = None) -> None:
+        self._store(
+            gamma=number("staircase", "gamma", gamma, above=0),
+            every=check_length("staircase", "every", every),
+            length=_optional_length("staircase", length),
+        )
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        every = _in_steps(self, "every", self.every)
+        held = t if self.length is None else f"least({t}, {self._length() - 1})"
+        return f"power({float(self.gamma)!r}, {held} // {every})"
+
+    @property
+    def _endless(self) -> bool:
+        return True
+
+
+class stages(Factor):
+    """A list of factors, over equal stages or over given boundaries: step decay written out.
+
+    Formula: f(t) = factorᵢ with i = ⌊n·t/length⌋, or i = the number of boundaries in `at` that t has reached. Use
+    it for hand-made plans; each change is abrupt, so a smooth decay of the same area is often as good. `factors`
+    are ≥ 0; `at` are n − 1 rising lengths ("30%", "60%"), and then no `length` is needed. A new value holds from
+    its boundary on (t = boundary, as in torch). After the end the last factor holds.
+
+    >>> [stages(1, 0.1, 0.01, length=6)(t) for t in (0, 2, 5)]
+    [1.0, 0.1, 0.01]
+    >>> stages(1, 0.1, at=(30,))(30)
+    0.1
+    """
+
+    __slots__ = ("at", "factors", "length")
+    _lengths = ("length", "at")
+    factors: tuple[float, ...]
+    length: Length | None
+    at: tuple[Length, ...] | None
+
+    def __init__(
+        self, *factors: float, length: Length | None = None, at: tuple[Length, ...] | list[Length] | None = None
+    ) -> None:
+        if not factors:
+            raise StepsizeError("stages needs at least one factor: write stages(1, 0.1, 0.01)")
+        if at is not None:
+            if not isinstance(at, (tuple, list)) or len(at) != len(factors) - 1:
+                raise StepsizeError(
+                    f"stages: at must list {len(factors) - 1} boundaries between {len(factors)} factors, not {at!r}"
+                )
+            at = tuple(check_length("stages", "at", one) for one in at)
+            _check_rising(at)
+        self._store(
+            factors=tuple(number("stages", "factors", one, low=0) for one in factors),
+            length=_optional_length("stages", length),
+            at=at,
+        )
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        bounds: list[float]
+        if self.at is not None:
+            steps = tuple(_in_steps(self, "at", one) for one in self.at)
+            _check_rising(steps)
+            bounds = [float(one) for one in steps]
+        else:
+            length, n = self._length(), len(self.factors)
+            bounds = [i * length / n for i in range(1, n)]
+        return self._choose(t, write, bounds, 0, len(self.factors))
+
+    def _choose(self, t: str, write: Dialect, bounds: list[float], low: int, high: int) -> str:
+        if high - low == 1:
+            return repr(float(self.factors[low]))
+        middle = (low + high) // 2
+        return write.where(
+            f"{t} < {bounds[middle - 1]}",
+            self._choose(t, write, bounds, low, middle),
+            self._choose(t, write, bounds, middle, high),
+        )
+
+    @property
+    def _endless(self) -> bool:
+        return self.at is not None or len(self.factors) == 1
+
+
+def _check_rising(bounds: tuple[Length, ...]) -> None:
+    """Boundaries in steps must rise; those in other units are checked again once they are steps."""
+    known = [one for one in bounds if isinstance(one, int)]
+    if known != sorted(set(known)):
+        raise StepsizeError(f"stages: the boundaries in at must rise, not {tuple(bounds)!r}")
+
+
+def _in_steps(part: Factor, field: str, length: Length) -> int:
+    if isinstance(length, int):
+        return length
+    raise unresolved(part, f"{field}=100 in steps")

@@ -1,0 +1,210 @@
+"""From text to values: a Python expression over the closed vocabulary, read by `ast`, never executed."""
+
+from __future__ import annotations
+
+import ast
+
+from ._errors import ParseError, StepsizeError
+from .vocabulary import WORDS, look_up
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_LONGEST = 20_000
+_DEEPEST = 50
+_OPERATORS = "a text combines words with |, * and >>"
+
+
+def parse(text: str) -> Any:
+    """Read one expression: a factor, a rate, a clip, a rule or a whole descent; a bare number is a rate.
+
+    `parse(str(x)) == x` for every value. Use it for anything a user typed: only the words of `stepsize list` and the
+    operators `|`, `*`, `>>` are understood, nothing is executed, and every failure is a `ParseError` with its column.
+
+    >>> parse("clip_norm(1) | adam() | 3e-4 * (warmup('2%') >> cosine())").rate.base
+    0.0003
+    >>> parse("cosin(10)")
+    Traceback (most recent call last):
+        ...
+    stepsize._errors.ParseError: column 1: unknown word 'cosin', did you mean 'cosine'? All words: stepsize list
+    """
+    if not isinstance(text, str):
+        raise StepsizeError(f"parse takes a text such as '0.1 * cosine()', not {text!r}")
+    tree = _tree(text)
+    value = _Reader(text).read(tree, 0)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _call(look_up("rate"), (value,), {}, 1)
+    if not hasattr(value, "fields"):
+        raise ParseError(f"{text.strip()!r} is no strategy: write 0.1 * cosine() or sgd() | 0.1", 1)
+    return value
+
+
+def _tree(text: str) -> ast.expr:
+    if not text.strip():
+        raise ParseError("the text is empty: write 0.1 * cosine() or sgd() | 0.1", 1)
+    if len(text) > _LONGEST:
+        raise ParseError(f"the text has {len(text)} characters, at most {_LONGEST} are read", _LONGEST)
+    line = text.replace("\r", " ").replace("\n", " ").replace("\t", " ")
+    start = len(line) - len(line.lstrip())
+    try:
+        return _shifted(ast.parse(line.strip(), mode="eval").body, start)
+    except SyntaxError as error:
+        raise ParseError(_syntax(line, error), start + max(error.offset or 1, 1)) from None
+    except (ValueError, RecursionError, MemoryError):
+        raise ParseError(f"nested deeper than {_DEEPEST} levels, or a strange character", 1) from None
+
+
+def _shifted(tree: ast.expr, start: int) -> ast.expr:
+    tree.stepsize_start = start  # type: ignore[attr-defined]
+    return tree
+
+
+def _syntax(line: str, error: SyntaxError) -> str:
+    opened, closed = line.count("("), line.count(")")
+    if opened > closed:
+        return f"{opened - closed} parenthesis not closed: add {')' * (opened - closed)}"
+    if closed > opened:
+        return f"{closed - opened} parenthesis too many: remove {')' * (closed - opened)}"
+    if "nested" in (error.msg or ""):
+        return f"nested deeper than {_DEEPEST} levels"
+    return f"this is not an expression ({(error.msg or '').partition(';')[0]}): {_OPERATORS}"
+
+
+class _Reader:
+    """Walks the tree; `depth` bounds the nesting, long chains of one operator are read without recursion."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.start = 0
+
+    def read(self, node: ast.expr, depth: int) -> Any:
+        self.start = getattr(node, "stepsize_start", self.start)
+        if depth > _DEEPEST:
+            raise ParseError(f"nested deeper than {_DEEPEST} levels", self.column(node))
+        reader: Callable[[Any, int], Any] | None = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if reader is None:
+            raise ParseError(f"{type(node).__name__} is not part of the language: {_OPERATORS}", self.column(node))
+        return reader(node, depth)
+
+    def column(self, node: ast.AST) -> int:
+        """The column in characters, from 1 (ast counts bytes)."""
+        stripped = self.text.strip().encode()
+        return self.start + len(stripped[: getattr(node, "col_offset", 0)].decode(errors="ignore")) + 1
+
+    def _constant(self, node: ast.Constant, depth: int) -> Any:
+        if node.value is None or isinstance(node.value, (bool, int, float, str)):
+            return node.value
+        raise ParseError(f"{node.value!r} is no number, text or truth value", self.column(node))
+
+    def _unaryop(self, node: ast.UnaryOp, depth: int) -> Any:
+        value = self.read(node.operand, depth + 1)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            if isinstance(node.op, ast.USub):
+                return -value
+            if isinstance(node.op, ast.UAdd):
+                return value
+        raise ParseError("only a number can have a sign", self.column(node))
+
+    def _tuple(self, node: ast.Tuple | ast.List, depth: int) -> Any:
+        return tuple(self.read(one, depth + 1) for one in node.elts)
+
+    _list = _tuple
+
+    def _binop(self, node: ast.BinOp, depth: int) -> Any:
+        spine: list[ast.BinOp] = []
+        left: ast.expr = node
+        while isinstance(left, ast.BinOp):
+            spine.append(left)
+            left = left.left
+        value = self.read(left, depth + 1)
+        for one in reversed(spine):
+            value = self._operate(one, value, self.read(one.right, depth + 1))
+        return value
+
+    def _operate(self, node: ast.BinOp, left: Any, right: Any) -> Any:
+        column = self.column(node.right)
+        try:
+            if isinstance(node.op, ast.Mult):
+                result = _times(left, right)
+            elif isinstance(node.op, ast.RShift):
+                result = left >> right if hasattr(left, "fields") else NotImplemented
+            elif isinstance(node.op, ast.BitOr):
+                result = left | right if hasattr(left, "fields") or hasattr(right, "fields") else NotImplemented
+            else:
+                raise ParseError(f"this operator is not part of the language: {_OPERATORS}", column)
+        except ParseError:
+            raise
+        except StepsizeError as error:
+            raise ParseError(str(error), column) from None
+        except TypeError:
+            result = NotImplemented
+        if result is NotImplemented:
+            raise ParseError(f"{left!r} and {right!r} do not combine this way: {_OPERATORS}", column)
+        return result
+
+    def _name(self, node: ast.Name, depth: int) -> Any:
+        self._known(node)
+        raise ParseError(f"{node.id} is a word without its parentheses: write {node.id}()", self.column(node))
+
+    def _known(self, node: ast.Name) -> None:
+        if node.id not in WORDS:
+            raise ParseError(
+                f"unknown word {node.id!r}{_similar(node.id, WORDS)} All words: stepsize list", self.column(node)
+            )
+
+    def _call(self, node: ast.Call, depth: int) -> Any:
+        if not isinstance(node.func, ast.Name):
+            raise ParseError("only a word can be called: write cosine()", self.column(node.func))
+        self._known(node.func)
+        for one in node.args:
+            if isinstance(one, ast.Starred):
+                raise ParseError("* is not part of the language here: write the arguments out", self.column(one))
+        arguments = tuple(self.read(one, depth + 1) for one in node.args)
+        named: dict[str, Any] = {}
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                raise ParseError("** is not part of the language: write the arguments out", self.column(keyword.value))
+            named[keyword.arg] = self.read(keyword.value, depth + 1)
+        return _call(look_up(node.func.id), arguments, named, self.column(node.func))
+
+
+def _times(left: Any, right: Any) -> Any:
+    if not hasattr(left, "fields") and not hasattr(right, "fields"):
+        numbers = all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in (left, right))
+        return left * right if numbers else NotImplemented
+    return left * right
+
+
+def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any], column: int) -> Any:
+    """Call a word; a wrong argument list becomes an error that names the fields."""
+    name = word.__name__
+    fields = _fields(word)
+    for field in named:
+        if field not in fields:
+            takes = f"its fields are {', '.join(fields)}" if fields else "it has none"
+            raise ParseError(f"{name} has no field {field!r}{_similar(field, fields)} ({takes})", column)
+    try:
+        return word(*arguments, **named)
+    except ParseError:
+        raise
+    except StepsizeError as error:
+        raise ParseError(str(error), column) from None
+    except (TypeError, OverflowError):
+        raise ParseError(
+            f"{name} does not take these arguments: its fields are {', '.join(fields) or 'none'}", column
+        ) from None
+
+
+def _fields(word: Callable[..., Any]) -> tuple[str, ...]:
+    code = word.__init__.__code__ if isinstance(word, type) else word.__code__  # type: ignore[misc]
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return tuple(name for name in names if name != "self")
+
+
+def _similar(word: str, known: Any) -> str:
+    from difflib import get_close_matches
+
+    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f", did you mean {found[0]!r}?" if found else "."
