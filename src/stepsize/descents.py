@@ -85,7 +85,7 @@ class Step(NamedTuple):
 
 
 class descent(Value):
-    """A whole strategy: clips and decay, one rule, one rate, and clips again, in the order the gradient flows.
+    """A whole strategy, in the order the gradient flows.
 
     Formula: u = rule(clips(∇J)); Δ = clips(η_t·u); θ ← θ − Δ. Write it with `|`; `descent(*stages)` is the same.
     Before the rule a clip bounds the gradient, after the rate the update. It may be incomplete (no rule or no rate

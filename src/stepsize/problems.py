@@ -42,7 +42,11 @@ class Problem(Protocol):
 
 
 class _Linear:
-    """Shared by the three linear models: predictions z = Xθ for many runs, gradients Xᵀr."""
+    """Shared by the three linear models: predictions z = Xθ for many runs, gradients Xᵀr.
+
+    Inside, rows of data are the last axis (z has shape (…, outputs, rows)): sums over a few classes are then sums of
+    whole lines, several times faster than sums along a short last axis.
+    """
 
     def __init__(self, owner: str, X: ArrayLike, start: ArrayLike | None, shape: tuple[int, ...]) -> None:
         self.X = _table(owner, X)
@@ -58,27 +62,26 @@ class _Linear:
         return params["theta"]
 
     def _chosen(self, rows: Rows | None, targets: Floats) -> tuple[Floats, Floats]:
-        """Data and targets as (groups, 1, batch, columns), so that they meet (groups, runs in a group, …)."""
-        if rows is None:
-            return self.X[None, None], targets[None, None]
-        return self.X[rows][:, None], targets[rows][:, None]
+        """Data (groups, 1, columns, batch) and targets (groups, 1, outputs, batch), to meet (groups, runs, …)."""
+        X, y = (self.X[None], targets[None]) if rows is None else (self.X[rows], targets[rows])
+        return X[:, None].swapaxes(-1, -2), np.ascontiguousarray(y[:, None].swapaxes(-1, -2))
 
     def _grouped(self, theta: Floats, rows: Rows | None) -> Floats:
         groups = 1 if rows is None else len(rows)
-        columns = theta.shape[2] if theta.ndim == 3 else 1
-        return theta.reshape(groups, -1, theta.shape[1], columns)
+        outputs = theta.shape[2] if theta.ndim == 3 else 1
+        return theta.reshape(groups, -1, theta.shape[1], outputs).swapaxes(-1, -2)
 
     def loss(self, params: Params, rows: Rows | None = None) -> Floats:
         theta = params["theta"]
         X, targets = self._chosen(rows, self.targets)
-        losses, _ = self._outcome(X @ self._grouped(theta, rows), targets)
+        losses, _ = self._outcome(self._grouped(theta, rows) @ X, targets)
         return losses.reshape(-1)
 
     def loss_and_grad(self, params: Params, rows: Rows | None = None) -> tuple[Floats, Params]:
         theta = params["theta"]
         X, targets = self._chosen(rows, self.targets)
-        losses, slopes = self._outcome(X @ self._grouped(theta, rows), targets)
-        return losses.reshape(-1), {"theta": (X.swapaxes(-1, -2) @ slopes).reshape(theta.shape)}
+        losses, slopes = self._outcome(self._grouped(theta, rows) @ X, targets)
+        return losses.reshape(-1), {"theta": (X @ slopes.swapaxes(-1, -2)).reshape(theta.shape)}
 
     targets: Floats
 
@@ -108,7 +111,7 @@ class least_squares(_Linear):
 
     def _outcome(self, z: Floats, targets: Floats) -> tuple[Floats, Floats]:
         residual = z - targets
-        return np.mean(residual[..., 0] ** 2, axis=-1), residual * (2 / z.shape[-2])
+        return np.mean(residual[..., 0, :] ** 2, axis=-1), residual * (2 / z.shape[-1])
 
 
 class logistic(_Linear):
@@ -132,7 +135,7 @@ class logistic(_Linear):
     def _outcome(self, z: Floats, targets: Floats) -> tuple[Floats, Floats]:
         losses = np.logaddexp(0.0, z) - targets * z
         sigma = np.exp(-np.logaddexp(0.0, -z))
-        return np.mean(losses[..., 0], axis=-1), (sigma - targets) / z.shape[-2]
+        return np.mean(losses[..., 0, :], axis=-1), (sigma - targets) / z.shape[-1]
 
 
 class softmax(_Linear):
@@ -161,11 +164,11 @@ class softmax(_Linear):
         self.targets = np.eye(classes)[labels.astype(int)]
 
     def _outcome(self, z: Floats, targets: Floats) -> tuple[Floats, Floats]:
-        shifted = z - z.max(axis=-1, keepdims=True)
+        shifted = z - z.max(axis=-2, keepdims=True)
         powers = np.exp(shifted)
-        total = powers.sum(axis=-1, keepdims=True)
-        losses = np.log(total[..., 0]) - (shifted * targets).sum(axis=-1)
-        return losses.mean(axis=-1), (powers / total - targets) / z.shape[-2]
+        total = powers.sum(axis=-2, keepdims=True)
+        losses = np.log(total[..., 0, :]) - (shifted * targets).sum(axis=-2)
+        return losses.mean(axis=-1), (powers / total - targets) / z.shape[-1]
 
 
 class objective:

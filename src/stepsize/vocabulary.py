@@ -22,6 +22,7 @@ WORDS: dict[str, str] = {
     "product": "schedules.combine",
     "clamp": "schedules.combine",
     "rate": "schedules.rate",
+    "descent": "descents",
     "infrared": "controllers.infrared",
     "sgd": "rules.sgd",
     "adagrad": "rules.adagrad",
@@ -31,7 +32,6 @@ WORDS: dict[str, str] = {
     "clip": "clipping.value",
     "clip_norm": "clipping.norm",
     "weight_decay": "clipping.decay",
-    "descent": "descents",
 }
 
 KINDS: dict[str, str] = {

@@ -7,7 +7,7 @@ from ..descents import Array, Arrays, Transform
 
 
 class weight_decay(Transform):
-    """Adds amount × parameters to what flows through it; its place says which weight decay it is.
+    """Adds amount × parameters; its place makes it L2 or decoupled.
 
     Formula: g → g + amount·θ. After the rule it is decoupled (AdamW: `adam() | weight_decay(0.01) | 1e-3`), the
     update is η·(u + amount·θ); before the rule it is the L2 penalty (`weight_decay(1e-4) | sgd() | 0.1`, the

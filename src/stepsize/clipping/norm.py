@@ -9,9 +9,10 @@ from .measures import global_norm
 
 
 class clip_norm(Clip):
-    """Shortens the whole gradient (before the rule) or update (after the rate) to length `max`; keeps its direction.
+    """Shortens the whole gradient or update to length `max`.
 
-    Formula: g → g·min(1, max/‖g‖), ‖g‖ over all parameters together. Use it where single batches produce far too
+    Formula: g → g·min(1, max/‖g‖), ‖g‖ over all parameters together; the gradient before the rule, the update after the
+    rate. Use it where single batches produce far too
     long gradients (recurrent nets, transformers: 1); before Adam it changes little but the ratio between updates,
     since Adam divides the length out again. `max` > 0, in units of the gradient or of the parameters. Where the norm
     is NaN or infinite nothing is changed: torch would turn every element into NaN. It never ends.

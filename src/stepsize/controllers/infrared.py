@@ -15,7 +15,7 @@ _LARGEST = 1e300
 
 
 class infrared(Controller):
-    """The rate follows how the loss decrease changes (红外学习率, "infrared learning rate").
+    """The rate follows how the loss decrease changes (红外学习率).
 
     Formula: ΔJ_t = J_{t−1} − J_t; factor_t = max(alpha, gamma·ΔJ_t/ΔJ_{t−1}); the rate is η₀·factor_t, or with
     `compounding` η_{t−1}·factor_t. J_t is the loss at the parameters that update t starts from.

@@ -8,7 +8,7 @@ from ..descents import Array, Rule, RuleState
 
 
 class adagrad(Rule):
-    """The gradient divided by the root of the sum of all its squares so far, element by element.
+    """The gradient over the root of the sum of all its squares.
 
     Formula: s ← s + g²; u = g/(√s + eps), or g/√(s + eps) with `eps_in_root` (optax).
     Use it for sparse features and convex problems, where it needs no schedule; on long runs of deep networks the

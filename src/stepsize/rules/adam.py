@@ -9,7 +9,7 @@ from ..descents import Array, Rule, RuleState, descent
 
 
 class adam(Rule):
-    """A running mean of the gradient divided by the root of a running mean of its squares.
+    """Running mean of the gradient over the root of that of its squares.
 
     Formula: m ← beta1·m + (1 − beta1)·g; v ← beta2·v + (1 − beta2)·g²; at count k
     u = (m/(1 − beta1^k)) / (√(v/(1 − beta2^k) + eps_root) + eps).
@@ -53,7 +53,7 @@ class adam(Rule):
 def adamw(
     *, weight_decay: float = 0.01, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0
 ) -> descent:
-    """Adam with decoupled weight decay: a recipe for `adam() | weight_decay(0.01)`.
+    """Adam with decoupled weight decay, as a recipe.
 
     Formula: θ ← θ − η·(u_adam + weight_decay·θ). Use it wherever Adam is used with a decay; defaults are torch's
     (optax's decay is 1e-4). `weight_decay` ≥ 0; the decay fades with the rate. Source: Loshchilov and Hutter, 2019.

@@ -9,7 +9,7 @@ from .adagrad import divide
 
 
 class rmsprop(Rule):
-    """The gradient divided by the root of a running mean of its squares; plain, centred, or with momentum.
+    """The gradient over the root of a running mean of its squares.
 
     Formula: v ← alpha·v + (1 − alpha)·g²; centred: a ← alpha·a + (1 − alpha)·g and v − a² in place of v;
     u = g/(√v + eps), or g/√(v + eps) with `eps_in_root` (optax); with momentum m ← momentum·m + u and the direction

@@ -163,7 +163,7 @@ class then(Factor):
 
 
 class clamp(Factor):
-    """A factor kept within bounds: `clamp(cosine(), 0.1)` never falls below a tenth of the base.
+    """A factor kept within bounds: `clamp(cosine(), 0.1)`.
 
     Formula: min(high, max(low, f(t))). Use it for a floor or a ceiling that any shape must respect; where a shape
     has its own end value (`cosine(final=0.1)`) that is smoother. `low` and `high` are factors ≥ 0, either may be

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def multistep(*at: Length, gamma: float = 0.1) -> stages:
-    """Times `gamma` at each boundary: step decay over given boundaries.
+    """Times `gamma` at each boundary, as published recipes say it.
 
     Formula: f(t) = gamma^(number of boundaries reached). Use it to follow published recipes ("÷10 at 50 % and
     75 %"); `stages(…, at=…)`, which it returns, takes any factors. `at` are rising lengths, `gamma` > 0. A new value

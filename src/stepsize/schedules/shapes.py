@@ -44,7 +44,7 @@ class constant(Factor):
 
 
 class warmup(Factor):
-    """A straight rise to 1, whose first update is already worth taking.
+    """A straight rise to 1, its first update already worth taking.
 
     Formula: f(t) = (t + 1)/length. Use it before any decay when the first gradients are large or an adaptive rule
     has no statistics yet; plain SGD on a convex problem needs none. `length` is in steps, "2%", "1ep", …. Update 0
@@ -120,7 +120,7 @@ class cosine(Factor):
 
 
 class exponential(Factor):
-    """A constant ratio: by `gamma` once over the run, or once `every` so many steps.
+    """A constant ratio: `gamma` over the run, or `gamma` every k steps.
 
     Formula: f(t) = gamma^(t/length), or gamma^(t/every) when `every` is given. Use the first when you know by how
     much the rate should have fallen at the end, the second to follow a recipe given per step or per epoch; both
@@ -193,7 +193,7 @@ class staircase(Factor):
 
 
 class stages(Factor):
-    """A list of factors, over equal stages or over given boundaries: step decay written out.
+    """A list of factors, over equal stages or given boundaries.
 
     Formula: f(t) = factorᵢ with i = ⌊n·t/length⌋, or i = the number of boundaries in `at` that t has reached. Use
     it for hand-made plans; each change is abrupt, so a smooth decay of the same area is often as good. `factors`

@@ -1,0 +1,36 @@
+# Two commands for a newcomer: `make demo` runs the main job on real data, `make test` runs the tests.
+# Each makes its own virtual environment when there is none.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+.PHONY: demo test bench lint clean
+
+demo: $(VENV)/.has-compare
+	$(BIN)/stepsize compare digits --out out/digits
+
+test: $(VENV)/.has-test lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.has-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.has-test
+	$(BIN)/python bench/speed.py
+
+clean:
+	rm -rf $(VENV) out
+
+$(VENV)/.has-compare: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) '.[compare]'
+	touch $@
+
+$(VENV)/.has-test: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) '.[test]'
+	touch $@ $(VENV)/.has-compare

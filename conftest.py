@@ -1,0 +1,53 @@
+"""Every snippet of the documents and docstrings is run: Python as doctests and blocks, shell lines as commands."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sybil import Sybil
+from sybil.evaluators.doctest import NUMBER
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
+from sybil.parsers.rest import DocTestParser
+
+ROOT = Path(__file__).parent
+
+
+def run_shell(example) -> None:
+    """Run each `stepsize …` line; a `make …` line must name a target of the Makefile (they are run by CI itself)."""
+    for line in example.parsed.replace("\\\n", " ").splitlines():
+        words = shlex.split(line.removeprefix("$ "), comments=True)
+        if not words:
+            continue
+        if words[0] == "make":
+            assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text(), f"no target {words[1]} in the Makefile"
+        elif words[0] == "stepsize":
+            command = [sys.executable, "-m", "stepsize", *words[1:]]
+            done = subprocess.run(command, capture_output=True, text=True, cwd=example.namespace["folder"], check=False)
+            assert done.returncode == 0, done.stderr
+        else:
+            raise AssertionError(f"a snippet may run stepsize or make, not {words[0]}")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder for what a snippet writes."""
+    return tmp_path
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quiet_environment() -> None:
+    """One thread a process: two tests at a time share two cores."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+_documents = Sybil(
+    parsers=[PythonCodeBlockParser(), CodeBlockParser("sh", run_shell), SkipParser()],
+    patterns=["*.md"],
+    excludes=["CHANGELOG.md"],
+    fixtures=["folder"],
+)
+_docstrings = Sybil(parsers=[DocTestParser(optionflags=NUMBER)], patterns=["*.py"], path=str(ROOT / "src"))
+pytest_collect_file = (_documents + _docstrings).pytest()

@@ -1,0 +1,158 @@
+"""The commands of `stepsize`, each a few lines over the library; click reads the options, rich-click draws the help."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click as plain
+import rich_click as click
+
+from .. import __version__
+from .._errors import StepsizeError
+
+EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
+
+click.rich_click.TEXT_MARKUP = "markdown"
+click.rich_click.MAX_WIDTH = 100
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.version_option(__version__, prog_name="stepsize")
+def main() -> None:
+    """Any learning-rate strategy as one expression: look at it, compare it on your data.
+
+    Try first:
+
+        stepsize compare digits
+
+        stepsize show "0.1 * (warmup('5%') >> cosine())"
+    """
+
+
+def run() -> int:
+    """Run the command line and return its exit code; what goes wrong is one line, never a traceback."""
+    try:
+        code = main(standalone_mode=False)
+    except plain.exceptions.Exit as stop:
+        code = stop.exit_code
+    except plain.exceptions.Abort:
+        code = _say("interrupted", 130)
+    except plain.ClickException as error:
+        code = _say(" ".join(error.format_message().split()) + _where_help_is(error), 2)
+    except StepsizeError as error:
+        code = _say(str(error), 2)
+    except MemoryError:
+        code = _say("this does not fit into memory: pass fewer rows, or a smaller --rates grid", 2)
+    return code if isinstance(code, int) else 0
+
+
+def _where_help_is(error: plain.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f" (see {context.command_path} --help)" if context is not None else ""
+
+
+def _say(message: str, code: int) -> int:
+    print(f"error: {message}" if code != 130 else message, file=sys.stderr)
+    return code
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("expressions", nargs=-1, required=True, metavar="EXPR...")
+@click.option("--steps", type=click.IntRange(min=1), default=1000, show_default=True, help="Updates in the run.")
+@click.option("--at", metavar="T,T,…", help="Only the values at these steps, such as 0,1,999.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and expression, with exact values.")
+@click.option("--png", type=click.Path(dir_okay=False), help="Save the picture as PNG.")
+@click.option("--svg", type=click.Path(dir_okay=False), help="Save the picture as SVG.")
+def show(expressions: tuple[str, ...], **options: Any) -> int:
+    """Show the curve of one or more expressions; a whole strategy shows its rate.
+
+    Examples:
+
+        stepsize show "0.1 * cosine()" "0.1 * exponential(0.01)" --steps 500
+
+        stepsize show "adam() | 3e-4 * (warmup(100) >> cosine())" --at 0,99,100 --json
+    """
+    from .show import show as show_curves
+
+    return show_curves(texts=expressions, **options)
+
+
+@main.command("list", epilog=EXIT_CODES)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and word.")
+def list_words(as_json: bool) -> None:
+    """List the whole vocabulary, one line a word.
+
+    Example:
+
+        stepsize list
+    """
+    from ..vocabulary import WORDS, kind_of, summary
+
+    if as_json:
+        for word in WORDS:
+            print(json.dumps({"word": word, "kind": kind_of(word), "summary": summary(word)}, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False, soft_wrap=True)
+    kind = ""
+    for word in WORDS:
+        if kind_of(word) != kind:
+            kind = kind_of(word)
+            console.print(f"[dim]{kind}s[/]")
+        console.print(f"  [bold]{word:<13}[/]{escape(summary(word))}")
+    print("\nCombine with * (times), >> (then) and | (flows into). Help on one: python -c 'help(\"stepsize.cosine\")'")
+
+
+class RateGrid(plain.ParamType[tuple[float, float, int]]):
+    """LOW:HIGH:N, a log grid of base rates."""
+
+    name = "LOW:HIGH:N"
+
+    def convert(self, value: Any, param: plain.Parameter | None, ctx: plain.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high, count = value.split(":")
+            grid = float(low), float(high), int(count)
+        except ValueError:
+            self.fail(f"{value!r} is not LOW:HIGH:N, such as 1e-4:1:9", param, ctx)
+        if not (0 < grid[0] < grid[1] < float("inf") and 2 <= grid[2] <= 1000):
+            self.fail(f"{value!r} must have 0 < LOW < HIGH and N from 2 to 1000, such as 1e-4:1:9", param, ctx)
+        return grid
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("data")
+@click.argument("expressions", nargs=-1, metavar="[EXPR...]")
+@click.option("--target", metavar="COLUMN", help="The column to predict, for a file of your own.")
+@click.option("--task", type=click.Choice(["regression", "classification"]), help="Say it where the column cannot.")
+@click.option(
+    "--steps", type=click.IntRange(1, 10_000_000), default=500, show_default=True, help="Updates in each run."
+)
+@click.option("--batch-size", type=click.IntRange(min=0), default=32, show_default=True, help="Rows an update; 0: all.")
+@click.option("--seeds", type=click.IntRange(2, 1000), default=5, show_default=True, help="Runs at every base rate.")
+@click.option("--rates", type=RateGrid(), help="Base rates for all, instead of three decades around each one's own.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for page, pictures and journal.")
+@click.option("--json", "as_json", is_flag=True, help="The table as one JSON object a line and strategy.")
+def compare(data: str, expressions: tuple[str, ...], out: Path | None, as_json: bool, **options: Any) -> int:
+    """Train strategies on DATA, over base rates and seeds, and print what each is worth.
+
+    DATA is digits, diabetes, breast_cancer or wine, or a CSV or Parquet file with --target. With no EXPR it compares
+    the eight strategies of the introductory texts. Softmax regression for classes, least squares for numbers.
+
+    Examples:
+
+        stepsize compare digits --out digits-report
+
+        stepsize compare wine "sgd() | 0.1" "adam() | 0.01 * cosine()" --seeds 10
+
+        stepsize compare houses.csv --target price --rates 1e-4:1:9
+    """
+    from .compare import compare_command
+
+    return compare_command(data, expressions, out=out, as_json=as_json, **options)

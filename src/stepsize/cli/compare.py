@@ -1,0 +1,102 @@
+"""`stepsize compare`: data in; a table, a page, pictures and a journal out."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..lab.compare import compare, plan, versions
+from ..lab.datasets import load
+from ..lab.journal import Journal
+from ..report.numbers import Summary, summarise
+from ..report.table import print_table
+
+
+def compare_command(
+    data: str,
+    texts: tuple[str, ...],
+    *,
+    target: str | None,
+    task: str | None,
+    steps: int,
+    batch_size: int,
+    seeds: int,
+    rates: tuple[float, float, int] | None,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Run a comparison and print it; returns the exit code. An interrupt keeps every finished run."""
+    dataset = load(data, target=target, task=task)
+    settings = plan(
+        dataset, tuple(dict.fromkeys(texts)), steps=steps, batch_size=batch_size or None, seeds=seeds, rates=rates
+    )
+    write = _writer() if out is not None else None
+    journal = Journal(settings, versions(), out)
+    for note in settings.notes:
+        _tell(f"note: {note}")
+    interrupted = False
+    try:
+        _train(dataset, journal)
+    except KeyboardInterrupt:
+        interrupted = True
+    summary = summarise(journal)
+    if as_json:
+        for row in summary.rows:
+            print(json.dumps(asdict(row), ensure_ascii=False))
+    elif summary.rows:
+        print_table(summary)
+    if interrupted:
+        return _say_interrupted(journal, out)
+    if out is not None and write is not None:
+        write(summary, out)
+    return 0
+
+
+def _train(dataset: Any, journal: Journal) -> None:
+    settings = journal.settings
+    total = sum(len(one.bases) for one in settings.strategies) * len(settings.seeds)
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("training", total=total, completed=len(journal.records))
+        compare(dataset, journal, lambda _: progress.update(bar, completed=len(journal.records)))
+
+
+def _writer() -> Callable[[Summary, Path], None]:
+    """What writes the page and the pictures; made before the training, so that a missing package is said then."""
+    from ..report.figures import save_figures
+    from ..report.page import page
+
+    def write(summary: Summary, out: Path) -> None:
+        pictures = save_figures(summary, out)
+        unfinished = out / "index.html.part"
+        unfinished.write_text(page(summary), encoding="utf-8")
+        unfinished.replace(out / "index.html")
+        names = ", ".join(one.name for one in pictures)
+        _tell(f"written to {out}: index.html (open it in a browser), {names}, journal.jsonl")
+
+    return write
+
+
+def _say_interrupted(journal: Journal, out: Path | None) -> int:
+    settings = journal.settings
+    total = sum(len(one.bases) for one in settings.strategies) * len(settings.seeds)
+    done = f"interrupted: {len(journal.records)} of {total} runs are finished"
+    if out is None:
+        _tell(f"{done}; with --out DIR they would be kept and the same command would continue")
+    else:
+        again = shlex.join(["stepsize", *sys.argv[1:]])
+        _tell(f"{done} and kept in {out / 'journal.jsonl'}; to continue, repeat: {again}")
+    return 130
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)

@@ -1,0 +1,54 @@
+"""Where the command starts: a plain `show` goes straight to its few imports, everything else to click."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def main() -> None:
+    """Run the command line of `stepsize`."""
+    options = quick_show(sys.argv[1:])
+    try:
+        if options is None:
+            from .commands import run
+
+            code = run()
+        else:
+            from .show import show
+
+            code = show(**options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader (head, less) has had enough
+        sys.stdout = None
+        code = 0
+    sys.exit(code)
+
+
+def quick_show(arguments: list[str]) -> dict[str, Any] | None:
+    """The options of a plain `show` without click's help, or None where anything is unusual.
+
+    Importing click alone takes longer than the whole of `show` may; a test holds that both ways agree.
+    """
+    if arguments[:1] != ["show"] or len(arguments) < 2:
+        return None
+    options: dict[str, Any] = {"texts": (), "steps": 1000, "at": None, "as_json": False, "png": None, "svg": None}
+    rest = iter(arguments[1:])
+    for one in rest:
+        if one == "--json":
+            options["as_json"] = True
+        elif one in ("--steps", "--at"):
+            value = next(rest, "")
+            if one == "--steps" and not (value.isascii() and value.isdigit() and int(value) > 0):
+                return None
+            if not value or value.startswith("-"):
+                return None
+            options[one[2:]] = int(value) if one == "--steps" else value
+        elif one.startswith("-"):
+            return None
+        else:
+            options["texts"] += (one,)
+    return options if options["texts"] else None

@@ -1,0 +1,167 @@
+"""The comparison: every strategy, over a grid of base rates and several seeds, with common random numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from .._errors import StepsizeError, number
+from ..descents import descent
+from ..rules.sgd import sgd
+from .datasets import Dataset
+from .journal import Journal, Record, Settings, Strategy, finite
+from .run import Run, as_descent, descend_many
+
+DEFAULTS = (
+    ("fixed", "sgd() | 0.1"),
+    ("exponential", "sgd() | 0.1 * exponential(0.1)"),
+    ("staged", "sgd() | 0.1 * stages(1, 0.1, 0.01)"),
+    ("clipped", "sgd() | 0.1 | clip(0.01)"),
+    ("infrared", "sgd() | 0.1 * infrared(0.9, 0.99)"),
+    ("AdaGrad", "adagrad() | 0.1"),
+    ("RMSProp", "rmsprop() | 0.01"),
+    ("Adam", "adam() | 0.01"),
+)
+DECADES_AROUND = 3
+POINTS_A_DECADE = 2
+MEASUREMENTS = 50
+RUNS_AT_ONCE = 128
+
+
+def plan(
+    dataset: Dataset,
+    texts: Sequence[str] = (),
+    *,
+    steps: int = 500,
+    batch_size: int | None = 32,
+    seeds: int = 5,
+    rates: tuple[float, float, int] | None = None,
+) -> Settings:
+    """The settings of a comparison: which strategies, at which base rates, for how long.
+
+    `texts` are strategies; none means the eight of the introductory texts. `rates` = (low, high, points) is one log
+    grid for all, otherwise three decades around each strategy's own base, which is always tried too. `seeds` ≥ 2,
+    because a comparison without a spread is none. Where no strategy is a fixed rate, `sgd() | 0.1` joins as the
+    reference whose loss is the target.
+    """
+    named = [(f"{as_descent(text)}", text) for text in texts] or list(DEFAULTS)
+    whole = [(name, as_descent(text)) for name, text in named]
+    if not any(_is_fixed(one) for _, one in whole):
+        whole.append(("reference: fixed", as_descent("sgd() | 0.1")))
+    if batch_size is not None and batch_size > len(dataset.X_train):
+        batch_size = None
+    if number("compare", "seeds", seeds, low=2, high=1000) != int(seeds):
+        raise StepsizeError(f"compare: seeds must be a whole number, not {seeds!r}")
+    steps = int(number("compare", "steps", steps, low=1))
+    return Settings(
+        data=dataset.name,
+        task=dataset.task,
+        target=dataset.target,
+        classes=len(dataset.classes),
+        rows_train=len(dataset.X_train),
+        rows_validation=len(dataset.X_validation),
+        columns=dataset.columns,
+        fingerprint=_fingerprint(dataset),
+        notes=tuple(dataset.notes),
+        steps=steps,
+        batch_size=batch_size,
+        seeds=tuple(range(int(seeds))),
+        reference=next(i for i, (_, one) in enumerate(whole) if _is_fixed(one)),
+        strategies=tuple(_strategy(name, one, rates) for name, one in whole),
+    )
+
+
+def compare(dataset: Dataset, journal: Journal, on_runs: Callable[[int], None] | None = None) -> None:
+    """Train what the journal's settings ask for and the journal does not hold yet; `on_runs` is told how many ended."""
+    settings = journal.settings
+    problem, validation = dataset.problem(), dataset.validation()
+    for index, strategy in enumerate(settings.strategies):
+        finished = journal.finished(index)
+        for seeds in _portions(settings.seeds, len(strategy.bases)):
+            if all((base, seed) in finished for base in strategy.bases for seed in seeds):
+                continue
+            runs = descend_many(
+                problem,
+                strategy.text,
+                steps=settings.steps,
+                rates=strategy.bases,
+                seeds=seeds,
+                batch_size=settings.batch_size,
+                measure_every=max(1, settings.steps // MEASUREMENTS),
+                validation=validation,
+            )
+            journal.append(_record(index, run) for run in runs if (run.base, run.seed) not in finished)
+            if on_runs is not None:
+                on_runs(len(runs))
+
+
+def versions() -> dict[str, str]:
+    """The versions that the numbers depend on."""
+    found = {"python": ".".join(str(one) for one in sys.version_info[:3])}
+    for name in ("stepsize", "numpy", "scikit-learn", "polars"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _strategy(name: str, whole: descent, rates: tuple[float, float, int] | None) -> Strategy:
+    base = float(whole.rate.base)
+    if rates is None:
+        if base <= 0:
+            raise StepsizeError(f"{whole} has base rate 0: give it one above 0, or choose --rates LOW:HIGH:N")
+        points = range(-DECADES_AROUND * POINTS_A_DECADE, DECADES_AROUND * POINTS_A_DECADE + 1)
+        grid = [float(f"{base * 10 ** (k / POINTS_A_DECADE):.4g}") if k else base for k in points]
+    else:
+        low, high, count = rates
+        grid = [float(f"{one:.6g}") for one in np.geomspace(low, high, count)]
+    return Strategy(name, str(whole), base, tuple(sorted({*grid, base})))
+
+
+def _is_fixed(whole: descent) -> bool:
+    return (
+        len(whole.stages) == 2
+        and whole.rule == sgd()
+        and not whole.rate.controllers
+        and str(whole.rate) == repr(whole.rate.base)
+    )
+
+
+def _portions(seeds: tuple[int, ...], bases: int) -> list[tuple[int, ...]]:
+    """Seeds in portions, so that not too many runs share the memory at once."""
+    size = max(1, RUNS_AT_ONCE // bases)
+    return [seeds[i : i + size] for i in range(0, len(seeds), size)]
+
+
+def _record(index: int, run: Run) -> Record:
+    validated = run.validated if run.validated is not None else np.full(len(run.measured), np.nan)
+    last = max(run.steps - 1, 0)
+    said = [one for one in run.why if one]
+    return Record(
+        strategy=index,
+        text=run.text,
+        base=run.base,
+        seed=run.seed,
+        steps=run.steps,
+        diverged=run.diverged,
+        measured_at=run.measured_at,
+        train=tuple(finite(one) for one in run.measured),
+        validation=tuple(finite(one) for one in validated),
+        rates=tuple(float(run.rates[min(t, last)]) for t in run.measured_at) if run.steps else (),
+        clipped=float(run.clipped.mean()) if run.steps else 0.0,
+        acted=len(said),
+        said=said[-1] if said else "",
+    )
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    """A short hash of the prepared data: another file, split or encoding is another comparison."""
+    digest = hashlib.sha256()
+    for part in (dataset.X_train, dataset.y_train, dataset.X_validation, dataset.y_validation):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()[:16]

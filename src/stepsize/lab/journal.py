@@ -1,0 +1,157 @@
+"""The journal: one JSON line of settings, then one line for each finished run; the only truth that reports read."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .._errors import StepsizeError
+
+FILE = "journal.jsonl"
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One row of a comparison: its name, its text, and the base rates it is tried at (its own among them)."""
+
+    name: str
+    text: str
+    base: float
+    bases: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides the numbers of a comparison; equal settings give equal journals."""
+
+    data: str
+    task: str
+    target: str
+    classes: int
+    rows_train: int
+    rows_validation: int
+    columns: int
+    fingerprint: str
+    notes: tuple[str, ...]
+    steps: int
+    batch_size: int | None
+    seeds: tuple[int, ...]
+    reference: int
+    strategies: tuple[Strategy, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished run; a number that was not finite is None."""
+
+    strategy: int
+    text: str
+    base: float
+    seed: int
+    steps: int
+    diverged: bool
+    measured_at: tuple[int, ...]
+    train: tuple[float | None, ...]
+    validation: tuple[float | None, ...]
+    rates: tuple[float, ...]
+    clipped: float
+    acted: int
+    said: str
+
+
+class Journal:
+    """A file of finished runs that grows line by line, or the same in memory when there is no folder."""
+
+    def __init__(self, settings: Settings, versions: dict[str, str], folder: Path | None = None) -> None:
+        self.settings, self.versions = settings, versions
+        self.folder = folder
+        self.records: list[Record] = []
+        if folder is None:
+            return
+        if (folder / FILE).exists():
+            found = read(folder)
+            _check_same(found.settings, settings, folder)
+            self.versions, self.records = found.versions, found.records
+        else:
+            _check_free(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._write([{"kind": "settings", "versions": versions, **asdict(settings)}], mode="w")
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Add finished runs; each is on disk when this returns."""
+        records = list(records)
+        self.records += records
+        self._write([{"kind": "run", **asdict(one)} for one in records], mode="a")
+
+    def finished(self, strategy: int) -> set[tuple[float, int]]:
+        """The (base, seed) pairs of a strategy that are already here."""
+        return {(one.base, one.seed) for one in self.records if one.strategy == strategy}
+
+    def _write(self, lines: list[dict[str, Any]], mode: str) -> None:
+        if self.folder is None:
+            return
+        with (self.folder / FILE).open(mode, encoding="utf-8") as file:
+            file.writelines(json.dumps(one, allow_nan=False, ensure_ascii=False) + "\n" for one in lines)
+
+
+def read(folder: Path) -> Journal:
+    """Read the journal of a folder; a last line that was cut off in the middle is left out."""
+    path = folder / FILE
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError):
+        raise StepsizeError(f"{path} cannot be read: name the --out folder of an earlier stepsize compare") from None
+    parsed = [_parsed(line) for line in lines]
+    if not parsed or parsed[0] is None or parsed[0].get("kind") != "settings":
+        raise StepsizeError(f"{path} is not a journal of stepsize compare: choose another folder")
+    head = parsed[0]
+    journal = Journal(_settings(head), head["versions"])
+    journal.records = [
+        Record(**{key: _frozen(value) for key, value in one.items() if key != "kind"})
+        for one in parsed[1:]
+        if one is not None and one.get("kind") == "run"
+    ]
+    return journal
+
+
+def finite(value: float) -> float | None:
+    """The number itself, or None where JSON has no word for it."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
+
+
+def _settings(head: dict[str, Any]) -> Settings:
+    fields = {key: _frozen(value) for key, value in head.items() if key not in ("kind", "versions", "strategies")}
+    strategies = tuple(Strategy(**{key: _frozen(value) for key, value in one.items()}) for one in head["strategies"])
+    return Settings(strategies=strategies, **fields)
+
+
+def _check_same(found: Settings, wanted: Settings, folder: Path) -> None:
+    for field, value in asdict(wanted).items():
+        if asdict(found)[field] != value:
+            raise StepsizeError(
+                f"{folder} holds a comparison with other settings ({field} differs): "
+                "choose another --out folder, or repeat the command that made it"
+            )
+
+
+def _check_free(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise StepsizeError(f"{folder} is a file: --out names a folder to make")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise StepsizeError(f"{folder} exists and was not made by stepsize compare: choose another --out folder")

@@ -1,0 +1,212 @@
+"""Numbers of a comparison, from its journal: rows of the table, curves, and each strategy's basin."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .._errors import StepsizeError
+from ..lab.journal import Journal, Record, Settings
+
+BASIN = 1.1
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean with its spread (standard deviation over seeds) and n; it cannot be made without them."""
+
+    value: float
+    spread: float
+    n: int
+
+    @staticmethod
+    def of(values: Sequence[float]) -> Mean:
+        """The mean of at least two finite numbers."""
+        if len(values) < 2:
+            raise StepsizeError(f"a mean needs n ≥ 2 to have a spread, not {len(values)}: use more seeds")
+        return Mean(statistics.fmean(values), statistics.stdev(values), len(values))
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} ± {self.spread:.2g}"
+
+
+@dataclass(frozen=True)
+class AtBase:
+    """One strategy at one base rate: final losses over the seeds, None where a seed diverged."""
+
+    base: float
+    train: Mean | None
+    validation: Mean | None
+    diverged: int
+    runs: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One strategy in the table; `best_base` is None where every base rate diverged with some seed.
+
+    The best base has the lowest mean validation loss among those where no seed diverged. `basin` is the range of
+    base rates around it whose mean validation loss is within ten per cent of the best. `steps_to_target` is the
+    median over the seeds at the best base that reached the target, `reached` how many did.
+    """
+
+    name: str
+    text: str
+    base: float
+    best_base: float | None
+    at_edge: bool
+    train: Mean | None
+    validation: Mean | None
+    given_train: Mean | None
+    given_validation: Mean | None
+    steps_to_target: float | None
+    reached: int
+    seeds: int
+    diverged: int
+    runs: int
+    basin: tuple[float, float] | None
+    bases: tuple[AtBase, ...]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A strategy at its best base (its own where none is best) over the steps: mean, lowest and highest over seeds."""
+
+    name: str
+    base: float
+    steps: tuple[int, ...]
+    train: tuple[float | None, ...]
+    train_low: tuple[float | None, ...]
+    train_high: tuple[float | None, ...]
+    validation: tuple[float | None, ...]
+    rates: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A whole comparison in numbers; `target` is the training loss that the reference reached with every seed."""
+
+    settings: Settings
+    versions: dict[str, str]
+    target: float | None
+    rows: tuple[Row, ...]
+    curves: tuple[Curve, ...]
+
+
+def summarise(journal: Journal) -> Summary:
+    """The numbers of a journal; strategies whose runs are not all finished are left out."""
+    settings = journal.settings
+    records = [[one for one in journal.records if one.strategy == i] for i in range(len(settings.strategies))]
+    whole = [
+        i
+        for i, strategy in enumerate(settings.strategies)
+        if len(records[i]) == len(strategy.bases) * len(settings.seeds)
+    ]
+    target = _target(settings, records) if settings.reference in whole else None
+    rows = [_row(settings, i, records[i], target) for i in whole]
+    curves = [_curve(records[i], row) for i, row in zip(whole, rows, strict=True)]
+    return Summary(settings, journal.versions, target, tuple(rows), tuple(curves))
+
+
+def _target(settings: Settings, records: list[list[Record]]) -> float | None:
+    best = _best(_bases(records[settings.reference]))
+    if best is None:
+        return None
+    finals = [one.train[-1] for one in records[settings.reference] if one.base == best.base]
+    return max(one for one in finals if one is not None)
+
+
+def _bases(records: list[Record]) -> tuple[AtBase, ...]:
+    return tuple(
+        _at_base(base, [one for one in records if one.base == base]) for base in sorted({one.base for one in records})
+    )
+
+
+def _at_base(base: float, runs: list[Record]) -> AtBase:
+    diverged = sum(one.diverged for one in runs)
+    train = [one.train[-1] for one in runs if one.train[-1] is not None]
+    validation = [one.validation[-1] for one in runs if one.validation[-1] is not None]
+    whole = not diverged and len(train) == len(validation) == len(runs)
+    return AtBase(base, Mean.of(train) if whole else None, Mean.of(validation) if whole else None, diverged, len(runs))
+
+
+def _best(bases: tuple[AtBase, ...]) -> AtBase | None:
+    settled = [one for one in bases if one.validation is not None]
+    return min(settled, key=lambda one: one.validation.value if one.validation else math.inf, default=None)
+
+
+def _row(settings: Settings, index: int, records: list[Record], target: float | None) -> Row:
+    strategy, bases = settings.strategies[index], _bases(records)
+    best = _best(bases)
+    given = next(one for one in bases if one.base == strategy.base)
+    at_best = [one for one in records if best is not None and one.base == best.base]
+    reached = [step for step in (_first_at(one, target) for one in at_best) if step is not None]
+    return Row(
+        name=strategy.name,
+        text=strategy.text,
+        base=strategy.base,
+        best_base=None if best is None else best.base,
+        at_edge=best is not None and len(bases) > 1 and best.base in (bases[0].base, bases[-1].base),
+        train=None if best is None else best.train,
+        validation=None if best is None else best.validation,
+        given_train=given.train,
+        given_validation=given.validation,
+        steps_to_target=statistics.median(reached) if reached else None,
+        reached=len(reached),
+        seeds=len(settings.seeds),
+        diverged=sum(one.diverged for one in bases),
+        runs=len(records),
+        basin=_basin(bases, best),
+        bases=bases,
+    )
+
+
+def _basin(bases: tuple[AtBase, ...], best: AtBase | None) -> tuple[float, float] | None:
+    """The unbroken range around the best base in which the validation loss stays within ten per cent."""
+    if best is None or best.validation is None:
+        return None
+    bound = best.validation.value + (BASIN - 1) * abs(best.validation.value)
+    inside = [one.validation is not None and one.validation.value <= bound for one in bases]
+    low = high = bases.index(best)
+    while low > 0 and inside[low - 1]:
+        low -= 1
+    while high < len(bases) - 1 and inside[high + 1]:
+        high += 1
+    return bases[low].base, bases[high].base
+
+
+def _first_at(run: Record, target: float | None) -> int | None:
+    if target is None:
+        return None
+    return next(
+        (t for t, loss in zip(run.measured_at, run.train, strict=True) if loss is not None and loss <= target), None
+    )
+
+
+def _curve(records: list[Record], row: Row) -> Curve:
+    base = row.base if row.best_base is None else row.best_base
+    runs = [one for one in records if one.base == base]
+    longest = max(runs, key=lambda one: len(one.measured_at))
+    places = range(len(longest.measured_at))
+    train = [[run.train[i] if i < len(run.train) else None for run in runs] for i in places]
+    validation = [[run.validation[i] if i < len(run.validation) else None for run in runs] for i in places]
+    return Curve(
+        name=row.name,
+        base=base,
+        steps=longest.measured_at,
+        train=tuple(_over(one, statistics.fmean) for one in train),
+        train_low=tuple(_over(one, min) for one in train),
+        train_high=tuple(_over(one, max) for one in train),
+        validation=tuple(_over(one, statistics.fmean) for one in validation),
+        rates=tuple(longest.rates),
+    )
+
+
+def _over(values: Sequence[float | None], how: Callable[[list[float]], float]) -> float | None:
+    """`how` over the seeds, None where a seed has no finite value."""
+    known = [one for one in values if one is not None]
+    if len(known) < len(values):
+        return None
+    return float(how(known))

@@ -1,0 +1,91 @@
+"""The table of a comparison in the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from .numbers import Row, Summary
+
+LONGEST_NAME = 28
+
+
+def print_table(summary: Summary) -> None:
+    """Print the comparison: what was compared, one line for each strategy, and what the columns mean."""
+    settings = summary.settings
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console.print(
+        f"[bold]{settings.data}[/]: {settings.task}, {settings.rows_train} rows to train and "
+        f"{settings.rows_validation} to validate, {settings.columns} columns; {settings.steps} steps, "
+        f"batch {settings.batch_size or 'all'}, n = {len(settings.seeds)} seeds"
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("strategy", overflow="fold")
+    for header in (
+        "as given",
+        "validation loss",
+        "best rate",
+        "training loss",
+        "validation loss",
+        "steps to target",
+        "good rates",
+        "diverged",
+    ):
+        table.add_column(header, justify="right", no_wrap=True)
+    labels = labelled([row.name for row in summary.rows])
+    for label, row in zip(labels, summary.rows, strict=True):
+        table.add_row(label, *_cells(row))
+    console.print(table)
+    for label, row in zip(labels, summary.rows, strict=True):
+        if label != row.name:
+            console.print(f"{label}  {row.text}", markup=False, soft_wrap=True)
+    for line in caption(summary):
+        console.print(line, style="dim", markup=False)
+
+
+def labelled(names: list[str]) -> list[str]:
+    """The names as they fit into a table: long ones become a number, explained below it.
+
+    >>> labelled(["fixed", "adam() | 0.01 * (warmup(10) >> cosine())"])
+    ['fixed', '[2]']
+    """
+    return [name if len(name) <= LONGEST_NAME else f"[{i}]" for i, name in enumerate(names, 1)]
+
+
+def _cells(row: Row) -> list[str]:
+    best = "none" if row.best_base is None else f"{row.best_base:.4g}{'*' if row.at_edge else ''}"
+    reached = f" ({row.reached}/{row.seeds})" if row.reached < row.seeds else ""
+    width = f"×{row.basin[1] / row.basin[0]:.3g}" if row.basin else "–"
+    return [
+        f"{row.base:.4g}",
+        str(row.given_validation or "diverged"),
+        best,
+        str(row.train or "–"),
+        str(row.validation or "–"),
+        f"{row.steps_to_target:.0f}{reached}" if row.steps_to_target is not None else f"not reached{reached}",
+        width,
+        f"{row.diverged / row.runs:.0%}",
+    ]
+
+
+def caption(summary: Summary) -> list[str]:
+    """What the columns mean, in the fewest words that are still true."""
+    settings = summary.settings
+    reference = settings.strategies[settings.reference]
+    target = (
+        f"{summary.target:.4g}, the training loss that {reference.text} reached with every seed at its best rate"
+        if summary.target is not None
+        else "none: the fixed rate diverged at every base rate, or is not finished"
+    )
+    lines = [
+        f"Losses: mean ± standard deviation over n = {len(settings.seeds)} seeds. "
+        "Best rate: the lowest mean validation loss among rates where no seed diverged.",
+        f"Target: {target}.",
+        "Good rates: how far apart (highest ÷ lowest) the rates around the best lie that stay within 10 % of its loss.",
+        "Diverged: share of all runs, over all rates and seeds.",
+    ]
+    if any(row.at_edge for row in summary.rows):
+        lines.append("* at the edge of the rates that were tried: widen them with --rates LOW:HIGH:N.")
+    return lines

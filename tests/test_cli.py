@@ -1,0 +1,244 @@
+"""The command line as a user meets it: real processes, exit codes, and one line for every mistake."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stepsize import parse
+from stepsize.cli.start import quick_show
+from stepsize.vocabulary import WORDS
+
+QUICK = ["--steps", "20", "--seeds", "2", "--rates", "1e-3:1:3"]
+
+
+def run(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "stepsize", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=120)
+
+
+def last_line(done: subprocess.CompletedProcess) -> str:
+    return done.stderr.strip().splitlines()[-1]
+
+
+# --- show
+
+
+def test_show_draws_the_curve():
+    done = run("show", "0.1 * (warmup('5%') >> cosine())")
+    assert done.returncode == 0
+    assert "step 999" in done.stdout
+    assert any(0x2801 <= ord(one) <= 0x28FF for one in done.stdout)
+
+
+def test_show_json_gives_the_exact_values():
+    done = run("show", "0.1 * cosine()", "sgd() | 0.3", "--at", "0,1,999", "--json")
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    expected = (0.1 * parse("cosine()")).over(1000)
+    assert first == {"text": "0.1 * cosine()", "steps": 1000, "values": [[t, expected(t)] for t in (0, 1, 999)]}
+    assert second["values"] == [[0, 0.3], [1, 0.3], [999, 0.3]]
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_show_saves_a_picture(tmp_path, ending):
+    file = tmp_path / f"curve.{ending}"
+    assert run("show", "cosine()", "linear()", f"--{ending}", str(file)).returncode == 0
+    assert file.stat().st_size > 5000
+
+
+def test_a_controller_is_drawn_as_one_and_said_so():
+    done = run("show", "0.1 * infrared()", "--at", "5")
+    assert "0.1" in done.stdout
+    assert "depends on the run" in done.stderr
+
+
+def test_show_imports_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['stepsize', 'show', \"adam() | 0.1 * (warmup('5%') >> cosine())\", '--json'];"
+        "from stepsize.cli.start import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "heavy = {'numpy', 'matplotlib', 'click', 'rich', 'torch', 'jax', 'sklearn', 'polars', 'typing_extensions'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_import_stepsize_loads_no_framework():
+    code = "import sys, stepsize; assert not {'numpy', 'torch', 'jax', 'click', 'matplotlib'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["cosine()"],
+        ["cosine()", "linear()", "--steps", "50"],
+        ["cosine()", "--at", "0,1", "--json"],
+        ["--json", "sgd() | 0.1", "--steps", "7"],
+    ],
+)
+def test_the_quick_way_and_click_agree(words):
+    from stepsize.cli import commands
+
+    context = commands.show.make_context("show", list(words))
+    by_click = dict(context.params)
+    by_click["texts"] = by_click.pop("expressions")
+    assert quick_show(["show", *words]) == by_click
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["cosine()", "--steps", "0"], ["cosine()", "--at"], ["x", "--nonsense"], []]
+)
+def test_the_quick_way_leaves_the_unusual_to_click(words):
+    assert quick_show(["show", *words]) is None
+
+
+# --- list and help
+
+
+def test_list_names_every_word_with_a_sentence():
+    lines = [json.loads(line) for line in run("list", "--json").stdout.splitlines()]
+    assert [line["word"] for line in lines] == list(WORDS)
+    assert all(len(line["summary"]) > 15 and line["summary"].endswith(".") for line in lines)
+    table = run("list").stdout
+    assert all(word in table for word in WORDS)
+
+
+@pytest.mark.parametrize("command", [[], ["show"], ["compare"], ["list"]])
+def test_help_shows_an_example_and_the_exit_codes(command):
+    done = run(*command, "--help")
+    assert done.returncode == 0
+    assert "stepsize" in done.stdout
+    assert "130" in done.stdout
+
+
+# --- mistakes
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["show", "cosin()"], "did you mean 'cosine'"),
+        (["show", "cosine("], "add )"),
+        (["show", "cosine(0)"], "length"),
+        (["show", "warmup('120%')"], "100%"),
+        (["show", "0.1 * warmup(100) >> cosine()"], "0.1 * (warmup(100) >> cosine())"),
+        (["show", "sgd() | -0.1"], "≥ 0"),
+        (["show", "sgd() | nan"], "nan"),
+        (["show", "sgd()"], "| 0.01"),
+        (["show", "clip(1) | 0.1"], "sgd()"),
+        (["show", "cosine()", "--steps", "0"], "steps"),
+        (["show", "cosine()", "--steps", "many"], "many"),
+        (["show", "cosine()", "--at", "a"], "--at"),
+        (["show", "warmup('3ep') >> cosine()"], "steps_per_epoch"),
+        (["show", "warmup(2000) >> cosine()"], "no steps left"),
+        (["show", "cosine()", "--png", "/no/such/folder/x.png"], "cannot be written"),
+        (["show"], "EXPR"),
+        (["shwo"], "shwo"),
+        (["compare"], "DATA"),
+        (["compare", "digit"], "digits"),
+        (["compare", "nothing.csv", "--target", "y"], "nothing.csv"),
+        (["compare", "digits", "cosine()"], "cosine()"),
+        (["compare", "digits", "sgd() | 0"], "base rate 0"),
+        (["compare", "digits", "--rates", "1:0.1:3"], "LOW < HIGH"),
+        (["compare", "digits", "--rates", "abc"], "LOW:HIGH:N"),
+        (["compare", "digits", "--seeds", "1"], "2"),
+        (["compare", "digits", "--task", "guess"], "regression"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_two(words, said):
+    done = run(*words)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+# --- compare
+
+
+def test_compare_prints_a_row_for_each_strategy():
+    done = run("compare", "wine", *QUICK)
+    assert done.returncode == 0, done.stderr
+    for name in ("fixed", "exponential", "staged", "clipped", "infrared", "AdaGrad", "RMSProp", "Adam"):
+        assert name in done.stdout
+    assert "±" in done.stdout
+    assert "n = 2 seeds" in done.stdout
+
+
+def test_compare_json_is_one_object_a_strategy_and_repeats_exactly():
+    words = ["compare", "diabetes", "sgd() | 0.1", "adam() | 0.01 * cosine()", "--json", *QUICK]
+    first, second = run(*words), run(*words)
+    rows = [json.loads(line) for line in first.stdout.splitlines()]
+    assert [row["text"] for row in rows] == ["sgd() | 0.1", "adam() | 0.01 * cosine()"]
+    assert rows[0]["validation"]["n"] == 2
+    assert first.stdout == second.stdout
+
+
+def test_a_fixed_reference_joins_where_none_is_given():
+    rows = [json.loads(line) for line in run("compare", "wine", "adam() | 0.01", "--json", *QUICK).stdout.splitlines()]
+    assert [row["name"] for row in rows] == ["adam() | 0.01", "reference: fixed"]
+
+
+def test_out_gets_page_pictures_and_journal(tmp_path):
+    done = run("compare", "wine", "sgd() | 0.1", "--out", "report", *QUICK, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = {one.name for one in (tmp_path / "report").iterdir()}
+    assert {"index.html", "journal.jsonl", "loss.png", "rates.png", "basins.png"} <= names
+    lines = [json.loads(one) for one in (tmp_path / "report" / "journal.jsonl").read_text().splitlines()]
+    assert lines[0]["kind"] == "settings"
+    assert len(lines) == 1 + 4 * 2  # three rates of the grid and its own, two seeds
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    done = run("compare", "wine", "sgd() | 0.1", "--out", "mine", *QUICK, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "was not made by stepsize" in last_line(done)
+    assert [one.name for one in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+
+
+def test_other_settings_do_not_mix_into_a_journal(tmp_path):
+    assert run("compare", "wine", "sgd() | 0.1", "--out", "r", *QUICK, cwd=tmp_path).returncode == 0
+    before = (tmp_path / "r" / "journal.jsonl").read_bytes()
+    done = run("compare", "wine", "sgd() | 0.2", "--out", "r", *QUICK, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "other settings" in last_line(done)
+    assert (tmp_path / "r" / "journal.jsonl").read_bytes() == before
+
+
+def test_an_interrupt_keeps_finished_runs_and_the_same_command_goes_on(tmp_path):
+    words = ["compare", "digits", "--steps", "1500", "--seeds", "3", "--rates", "1e-3:1:4", "--out", "r"]
+    command = [sys.executable, "-m", "stepsize", *words]
+    job = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    journal = tmp_path / "r" / "journal.jsonl"
+    for _ in range(600):
+        if journal.exists() and len(journal.read_text().splitlines()) > 1:
+            break
+        time.sleep(0.05)
+    os.kill(job.pid, signal.SIGINT)
+    _, said = job.communicate(timeout=60)
+    assert job.returncode == 130, said
+    assert "to continue, repeat: stepsize compare digits" in said
+    kept = journal.read_text()
+    assert run(*words, cwd=tmp_path).returncode == 0
+    assert journal.read_text().startswith(kept)
+    settings = json.loads(journal.read_text().splitlines()[0])
+    total = sum(len(one["bases"]) for one in settings["strategies"]) * 3
+    assert len(journal.read_text().splitlines()) == 1 + total
+
+
+def test_compare_reads_a_file_of_ones_own(tmp_path):
+    rows = ["size,colour,price"] + [
+        f"{i % 17},{'red' if i % 3 else 'blue'},{3 * (i % 17) + i % 5}.5" for i in range(80)
+    ]
+    (tmp_path / "houses.csv").write_text("\n".join(rows))
+    done = run("compare", "houses.csv", "sgd() | 0.1", "--target", "price", *QUICK, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "regression" in done.stdout
