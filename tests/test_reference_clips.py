@@ -1,6 +1,5 @@
 """The clips against torch.nn.utils and optax: equal where conventions agree, a named test for each difference."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -9,19 +8,10 @@ import torch
 
 from stepsize import clip, clip_norm, parse, seen
 
+pytestmark = pytest.mark.usefixtures("x64")
+
 CLOSE = 1e-12
 SHAPES = {"matrix": (3, 4), "scalar": (), "vector": (5,)}
-
-
-@pytest.fixture(autouse=True)
-def exact():
-    """float64 in JAX and one thread in torch, both as before afterwards."""
-    threads, wide = torch.get_num_threads(), jax.config.jax_enable_x64
-    torch.set_num_threads(1)
-    jax.config.update("jax_enable_x64", True)
-    yield
-    torch.set_num_threads(threads)
-    jax.config.update("jax_enable_x64", wide)
 
 
 def random_grads(seed, size=1.0):

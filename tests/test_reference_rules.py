@@ -12,21 +12,12 @@ from torch.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 
 from stepsize import parse, seen
 
+pytestmark = pytest.mark.usefixtures("x64")
+
 STEPS = 40
 SHAPES = {"matrix": (3, 4), "vector": (5,), "scalar": ()}
 CONSTANT, CHANGING = "0.1", "0.1 * (warmup(5) >> cosine(40))"
 CLOSE, FAR = 1e-12, 1e-6  # relative to the largest parameter: rounding, and more than rounding
-
-
-@pytest.fixture(autouse=True)
-def exact():
-    """float64 in JAX and one thread in torch, both as before afterwards."""
-    threads, wide = torch.get_num_threads(), jax.config.jax_enable_x64
-    torch.set_num_threads(1)
-    jax.config.update("jax_enable_x64", True)
-    yield
-    torch.set_num_threads(threads)
-    jax.config.update("jax_enable_x64", wide)
 
 
 def random_problem(seed=0):

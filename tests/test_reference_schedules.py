@@ -3,7 +3,6 @@
 import math
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -13,20 +12,11 @@ from torch.optim import lr_scheduler as torchs
 
 from stepsize import StepsizeError, multistep, parse
 
+pytestmark = pytest.mark.usefixtures("x64")
+
 BASE = 0.3
 STEPS = 60
 CLOSE, FAR = 1e-12, 1e-3  # relative to the base: rounding, and more than rounding
-
-
-@pytest.fixture(autouse=True)
-def exact():
-    """float64 in JAX and one thread in torch, both as before afterwards."""
-    threads, wide = torch.get_num_threads(), jax.config.jax_enable_x64
-    torch.set_num_threads(1)
-    jax.config.update("jax_enable_x64", True)
-    yield
-    torch.set_num_threads(threads)
-    jax.config.update("jax_enable_x64", wide)
 
 
 def rates(text, steps=STEPS, base=BASE):

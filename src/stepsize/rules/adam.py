@@ -11,12 +11,12 @@ from ..descents import Array, Rule, RuleState, descent
 class adam(Rule):
     """Running mean of the gradient over the root of that of its squares.
 
-    Formula: m ← beta1·m + (1 − beta1)·g; v ← beta2·v + (1 − beta2)·g²; at count k
-    u = (m/(1 − beta1^k)) / (√(v/(1 − beta2^k) + eps_root) + eps).
-    Use it as the default for transformers and whenever parameters are scaled badly; a well-tuned `sgd(momentum=0.9)`
-    often ends lower on image networks. The first updates have length η in every element, so warm up long runs.
-    `beta1` and `beta2` are in [0, 1), `eps` and `eps_root` ≥ 0 (eps_root: optax, for differentiating through it).
-    Defaults are torch's and optax's. Source: Kingma and Ba, 2015.
+    Formula: m ← beta1·m + (1 − beta1)·g; v ← beta2·v + (1 − beta2)·g²; at count k u = (m/(1 − beta1^k)) / (√(v/(1 −
+    beta2^k) + eps_root) + eps). Use it as the default for transformers and whenever parameters are scaled badly; a
+    well-tuned `sgd(momentum=0.9)` often ends lower on image networks. The first updates have length η in every
+    element, so warm up long runs. `beta1` and `beta2` are in [0, 1), `eps` and `eps_root` ≥ 0 (eps_root: optax, for
+    differentiating through it). Defaults are torch's and optax's. An element whose root and eps are both 0 does not
+    move. Source: Kingma and Ba, 2015.
 
     >>> adam() | 1e-3
     adam() | 0.001
@@ -46,8 +46,9 @@ class adam(Rule):
         squares = self.beta2 * state["squares"] + (1 - self.beta2) * (grad * grad)
         xp = namespace(grad)
         root = xp.sqrt(squares / (1 - self.beta2**count) + self.eps_root) + self.eps
-        safe = xp.where(root > 0, root, xp.ones_like(root))
-        return (mean / (1 - self.beta1**count)) / safe, {"count": count, "mean": mean, "squares": squares}
+        unbiased = mean / (1 - self.beta1**count)
+        direction = xp.where(root > 0, unbiased / xp.where(root > 0, root, xp.ones_like(root)), xp.zeros_like(root))
+        return direction, {"count": count, "mean": mean, "squares": squares}
 
 
 def adamw(

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 class rate(Value):
     """How far: a base number times a factor, `0.1 * cosine()`.
 
-    Formula: η_t = η₀·f(t); a bare number is a fixed rate. Use it as the one place where a base number stands.
-    `base` is the learning rate η₀ ≥ 0, finite; `factor` a schedule, a controller or a product of both. A rate is complete: it can be scaled by more factors, and `>>` after it is an error, because
-    the next part would jump to the bare factor 1. After the end it holds base × the factor's last value.
+    Formula: η_t = η₀·f(t); a bare number is a fixed rate. Use it as the one place where a base number stands. `base`
+    is the learning rate η₀ ≥ 0, finite; `factor` a schedule, a controller or a product of both. A rate is complete:
+    it can be scaled by more factors, and `>>` after it is an error, because the next part would jump to the bare
+    factor 1. After the end it holds base × the factor's last value.
 
     >>> from stepsize import cosine, rate
     >>> (0.1 * cosine(10))(5)

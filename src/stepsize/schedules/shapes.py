@@ -163,7 +163,8 @@ class staircase(Factor):
 
     Formula: f(t) = gamma^⌊t/every⌋. Use it to follow recipes of the form "divide by ten every 30 epochs"; where the
     stages are known as a list of factors, `stages` says them outright. `gamma` > 0, `every` a length. The new value
-    holds from the boundary on (as in torch). It never ends, unless it has a `length`, after which it holds.
+    holds from the boundary on (as in torch). It never ends, unless it has a `length`, after which its
+    last stage holds.
 
     >>> [staircase(0.5, every=2)(t) for t in range(5)]
     [1.0, 1.0, 0.5, 0.5, 0.25]
