@@ -68,11 +68,13 @@ def _plain(value: object) -> int | float | None:
     """Turn NumPy and other real scalars into a Python number; None for anything else."""
     if isinstance(value, (bool, str, bytes)):
         return None
-    if type(value) is int or type(value) is float:
+    if type(value) is int:
+        return value if abs(value) < 2**63 else float("inf")
+    if type(value) is float:
         return value
     try:
         if hasattr(value, "__index__"):
-            return int(value.__index__())
+            return _plain(int(value.__index__()))
         if hasattr(value, "__float__"):
             return float(value)
     except (TypeError, ValueError):

@@ -175,11 +175,10 @@ class descent(Value):
         return pipe(other, self)
 
     def __str__(self) -> str:
+        """The stages with their pipes; a lone stage would be read as itself, so it keeps the call."""
+        if len(self.stages) == 1:
+            return f"descent({self.stages[0]!r})"
         return " | ".join(str(stage) for stage in self.stages)
-
-    def __repr__(self) -> str:
-        """As `str`, but where a lone rate or stage would be read as something else, the call."""
-        return str(self) if len(self.stages) > 1 else f"descent({self.stages[0]!r})"
 
 
 def pipe(left: object, right: object) -> Any:
@@ -221,9 +220,9 @@ def _through(stages: tuple[Transform, ...], flowing: Arrays, params: Arrays, man
 
 
 def _larger(a: Array, b: Array) -> Array:
-    if isinstance(a, float):
+    if type(a) is float:  # no clip yet; a NumPy number is a float too, and counts
         return b
-    return a if isinstance(b, float) else namespace(a).maximum(a, b)
+    return a if type(b) is float else namespace(a).maximum(a, b)
 
 
 def _check_order(stages: tuple[Stage | rate, ...]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._space import flat, largest, namespace
+from .._space import as_float64, flat, largest, namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def share_of(flags: Arrays, many: bool) -> Array:
     counted: Array = 0.0
     for one in flags.values():
         xp = namespace(one)
-        counted = counted + xp.sum(xp.where(flat(one, many, xp), 1.0, 0.0), axis=-1)
+        counted = counted + xp.sum(as_float64(flat(one, many, xp), xp), axis=-1)
     return counted / max(total, 1)
 
 

@@ -96,7 +96,7 @@ class infrared(Controller):
             return 1.0, f"{told}: no ratio, factor 1"
         if self.guard and decrease <= 0:
             return self.alpha, f"loss rose {-decrease:.4g}: floor {self.alpha:.4g}"
-        wanted = self.gamma * (decrease / before)
+        wanted = min(self.gamma * (decrease / before), _LARGEST)
         if not wanted > self.alpha:
             return self.alpha, f"{told}: floor {self.alpha:.4g}"
         if self.cap is not None and wanted > self.cap:

@@ -247,10 +247,12 @@ class _Lot:
         finished = bool(self.alive[i])
         measured = np.array([one[i] for one in records.measured])
         validated = np.array([one[i] for one in records.validated]) if self.validation is not None else None
+        measured_at = tuple(records.measured_at)
         if not finished:
-            measured[np.array(records.measured_at) > made] = np.nan
-            if validated is not None:
-                validated[np.array(records.measured_at) > made] = np.nan
+            kept = sum(one < made for one in measured_at)
+            measured_at = (*measured_at[:kept], made)
+            measured = np.append(measured[:kept], np.nan)
+            validated = None if validated is None else np.append(validated[:kept], np.nan)
         return Run(
             text=self.text,
             base=float(self.bases[base]),
@@ -262,7 +264,7 @@ class _Lot:
             clipped=_series(records.clipped, i, made),
             why=tuple(one[i] if one else "" for one in records.why[:made]),
             diverged=not finished or _ended_above(measured),
-            measured_at=tuple(records.measured_at),
+            measured_at=measured_at,
             measured=measured,
             validated=validated,
         )

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
 
+LARGEST = 1e300  # growing schedules stop here, so that every factor stays finite
+
+
 class Dialect:
     """How a formula is written down: `scalar` for one number (branches), else for arrays (elementwise)."""
 
@@ -68,8 +71,12 @@ class Factor(Value):
             try:
                 return self._scalar(t)
             except AttributeError:
+                if self.controllers:
+                    raise self._depends() from None
                 object.__setattr__(self, "_scalar", self._compile(None))
                 return self._scalar(t)
+            except TypeError:
+                raise self._depends() from None
         return self._on_array(t)
 
     def with_control(self, t: float, factors: tuple[float, ...]) -> float:
@@ -96,7 +103,7 @@ class Factor(Value):
 
     def _compile(self, xp: Any) -> Callable[..., Any]:
         if xp is not None and self.controllers:
-            raise StepsizeError(f"{self} has a controller: its value depends on the run, not on t alone")
+            raise self._depends()
         write = Dialect(scalar=xp is None)
         text = self._formula("t", write)
         arguments = "t, c" if self.controllers else "t"
@@ -105,6 +112,9 @@ class Factor(Value):
             return eval(f"lambda {arguments}: {text}", functions)  # type: ignore[no-any-return]
         except (SyntaxError, RecursionError, MemoryError):
             raise StepsizeError("the expression is nested too deeply: keep it under 50 levels") from None
+
+    def _depends(self) -> StepsizeError:
+        return StepsizeError(f"{self} has a controller: its value depends on the run, not on t alone; use descend")
 
     def over(
         self,
@@ -187,9 +197,9 @@ def _scalar_functions() -> dict[str, Any]:
 
 def _power(base: float, exponent: float) -> float:
     try:
-        return float(base**exponent)
+        return min(float(base**exponent), LARGEST)
     except OverflowError:
-        return math.inf
+        return LARGEST
 
 
 def _array_functions(xp: Any) -> dict[str, Any]:
@@ -200,12 +210,20 @@ def _array_functions(xp: Any) -> dict[str, Any]:
         return xp.clip(a, b, None) if hasattr(a, "shape") else max(a, b)
 
     def power(base: float, exponent: Any) -> Any:
-        return base**exponent
+        return least(base**exponent, LARGEST)
+
+    def where(condition: Any, yes: Any, no: Any) -> Any:
+        return xp.where(condition, wide(yes), wide(no))
+
+    def wide(value: Any) -> Any:
+        """A number as float64: torch would choose float32, the array API wants an array; JAX has it right."""
+        plain = isinstance(value, float) and xp.__name__ != "jax.numpy"
+        return xp.asarray(value, dtype=xp.float64) if plain else value
 
     return {
-        "__builtins__": {},
+        "__builtins__": {"__import__": __import__},  # torch imports parts of itself when they are first used
         "cos": xp.cos,
-        "where": xp.where,
+        "where": where,
         "least": least,
         "most": most,
         "power": power,

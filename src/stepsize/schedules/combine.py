@@ -77,7 +77,7 @@ class product(Factor):
         return max(known) if known and len(known) == len(steps) else None
 
     def __str__(self) -> str:
-        return " * ".join(part._grouped() for part in self.parts)
+        return " * ".join(part._grouped() for part in self.parts) if len(self.parts) > 1 else super().__str__()
 
 
 class then(Factor):
@@ -144,6 +144,8 @@ class then(Factor):
                     "shorten them or lengthen the run"
                 )
             sized[i] = sized[i]._resolve(horizon, max(left, 1), pin=pin or i != last)
+            if 0 < left < (sized[i]._steps() or 0):
+                raise LengthError(f"{sized[i]} takes {sized[i]._steps()} steps where {left} of {span} are left")
         return self.replace(parts=tuple(sized))
 
     @property
@@ -156,10 +158,10 @@ class then(Factor):
         return sum(known) if len(known) == len(steps) else None
 
     def __str__(self) -> str:
-        return " >> ".join(str(part) for part in self.parts)
+        return " >> ".join(str(part) for part in self.parts) if len(self.parts) > 1 else super().__str__()
 
     def _grouped(self) -> str:
-        return f"({self})"
+        return f"({self})" if len(self.parts) > 1 else str(self)
 
 
 class clamp(Factor):

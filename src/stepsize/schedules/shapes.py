@@ -232,6 +232,8 @@ class stages(Factor):
         )
 
     def _formula(self, t: str, write: Dialect) -> str:
+        if len(self.factors) == 1:
+            return repr(float(self.factors[0]))
         bounds: list[float]
         if self.at is not None:
             steps = tuple(_in_steps(self, "at", one) for one in self.at)
