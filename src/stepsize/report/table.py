@@ -73,9 +73,10 @@ def _cells(row: Row) -> list[str]:
 def caption(summary: Summary) -> list[str]:
     """What the columns mean, in the fewest words that are still true."""
     settings = summary.settings
-    reference = settings.strategies[settings.reference]
+    fixed = next((row for row in summary.rows if row.name == settings.strategies[settings.reference].name), None)
+    reference = f"the fixed rate {fixed.best_base:.4g}" if fixed and fixed.best_base else "the fixed rate"
     target = (
-        f"{summary.target:.4g}, the training loss that {reference.text} reached with every seed at its best rate"
+        f"{summary.target:.4g}, the training loss that {reference} reached with every seed"
         if summary.target is not None
         else "none: the fixed rate diverged at every base rate, or is not finished"
     )
