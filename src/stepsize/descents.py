@@ -126,7 +126,7 @@ class descent(Value):
         first, middle, last = (tuple(one for one in part if isinstance(one, Transform)) for part in parts)
         return first, middle, last
 
-    def over(self, total_steps: int, **units: float | None) -> descent:
+    def over(self, total_steps: int, **units: Any) -> descent:
         """The same strategy with every length in steps, for a run of `total_steps` updates."""
         return self.with_rate(self.rate.over(total_steps, **units))
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
 Length: TypeAlias = "int | str"
+Ramp: TypeAlias = "list[tuple[int, float]]"
 
 _UNITS = ("%", "ep", "samples", "tok")
 _HELP = 'write steps (500), a share ("5%"), epochs ("3ep"), samples ("1e6samples") or tokens ("2e9tok")'
@@ -53,50 +54,90 @@ def split_length(owner: str, field: str, length: str) -> tuple[float, str]:
 class Horizon:
     """What a run knows about its own length: the facts that turn every length into steps.
 
-    `total_steps` are updates; `steps_per_epoch` updates; `batch_size` samples an update; `tokens_per_step` tokens
-    an update. A unit that is asked for and not known is an error that names the missing fact.
+    `total_steps` are updates; `steps_per_epoch` updates; `batch_size` samples an update, or a ramp: a list of
+    (step, batch size) from step 0 on; `tokens_per_sample` tokens a sample, or `tokens_per_step` tokens an update.
+    A unit that is asked for and not known is an error that names the missing fact.
 
     >>> Horizon(1000).steps("cosine", "length", "2.5%")
     25
+    >>> Horizon(1000, batch_size=[(0, 10), (100, 20)]).steps("cosine", "length", "2000samples")
+    150
     """
 
-    __slots__ = ("batch_size", "steps_per_epoch", "tokens_per_step", "total_steps")
+    __slots__ = ("ramp", "steps_per_epoch", "tokens_per_sample", "tokens_per_step", "total_steps")
 
     def __init__(
         self,
         total_steps: int,
         steps_per_epoch: float | None = None,
-        batch_size: float | None = None,
+        batch_size: float | Ramp | None = None,
         tokens_per_step: float | None = None,
+        tokens_per_sample: float | None = None,
     ) -> None:
         total = number("over", "total_steps", total_steps, above=0)
         if total != int(total):
             raise StepsizeError(f"over: total_steps must be a whole number of steps, not {total_steps!r}")
         self.total_steps = int(total)
         self.steps_per_epoch = _optional("steps_per_epoch", steps_per_epoch)
-        self.batch_size = _optional("batch_size", batch_size)
+        self.ramp = _ramp(batch_size)
         self.tokens_per_step = _optional("tokens_per_step", tokens_per_step)
+        self.tokens_per_sample = _optional("tokens_per_sample", tokens_per_sample)
 
-    def steps(self, owner: str, field: str, length: Length) -> int:
-        """Turn a length into steps: rounded half up, at least one."""
+    def steps(self, owner: str, field: str, length: Length, at: int = 0, backward: bool = False) -> int:
+        """Turn a length that begins (or, `backward`, ends) at a step into steps: rounded half up, at least one."""
         if isinstance(length, int):
             return length
         amount, unit = split_length(owner, field, length)
         if unit == "%":
             steps = amount * self.total_steps / 100
         elif unit == "ep":
-            steps = amount * self._known(owner, field, length, "steps_per_epoch")
-        elif unit == "samples":
-            steps = amount / self._known(owner, field, length, "batch_size")
+            if self.steps_per_epoch is None:
+                raise _unknown(owner, field, length, "steps_per_epoch")
+            steps = amount * self.steps_per_epoch
+        elif unit == "tok" and self.tokens_per_step is not None:
+            steps = amount / self.tokens_per_step
         else:
-            steps = amount / self._known(owner, field, length, "tokens_per_step")
+            steps = self._by_samples(owner, field, length, amount, at, backward)
         return max(1, int(steps + 0.5))
 
-    def _known(self, owner: str, field: str, length: str, fact: str) -> float:
-        value: float | None = getattr(self, fact)
-        if value is None:
-            raise LengthError(f"{owner}: {field} {length!r} needs {fact}: write .over(total_steps, {fact}=…)")
-        return value
+    def _by_samples(self, owner: str, field: str, length: str, amount: float, at: int, backward: bool) -> float:
+        """Steps from `at` on (or back) until so many samples or tokens went through, along the ramp."""
+        if self.ramp is None:
+            fact = (
+                "batch_size" if length.endswith("samples") else "tokens_per_step, or batch_size and tokens_per_sample"
+            )
+            raise _unknown(owner, field, length, fact)
+        if length.endswith("tok"):
+            if self.tokens_per_sample is None:
+                raise _unknown(owner, field, length, "tokens_per_sample")
+            amount /= self.tokens_per_sample
+        ends = [start for start, _ in self.ramp[1:]] + [1 << 62]
+        pieces = [(start, end, size) for (start, size), end in zip(self.ramp, ends, strict=True)]
+        steps = 0.0
+        for start, end, size in reversed(pieces) if backward else pieces:
+            here = max(0, min(at, end) - start if backward else end - max(at, start))
+            if amount <= here * size:
+                return steps + amount / size
+            steps, amount = steps + here, amount - here * size
+        return steps + amount / self.ramp[0][1]
+
+
+def _ramp(batch_size: float | Ramp | None) -> list[tuple[int, float]] | None:
+    """A batch size as a ramp: the size that holds from each step on."""
+    if batch_size is None:
+        return None
+    if not isinstance(batch_size, (list, tuple)):
+        return [(0, number("over", "batch_size", batch_size, above=0))]
+    steps = [step for step, _ in batch_size]
+    if not steps or steps[0] != 0 or steps != sorted(set(steps)):
+        raise StepsizeError(
+            f"over: a ramp of batch_size begins at step 0 and rises: [(0, 32), (1000, 64)], not {batch_size}"
+        )
+    return [(int(step), number("over", "batch_size", size, above=0)) for step, size in batch_size]
+
+
+def _unknown(owner: str, field: str, length: str, fact: str) -> LengthError:
+    return LengthError(f"{owner}: {field} {length!r} needs {fact}: write .over(total_steps, {fact.split(',')[0]}=…)")
 
 
 def _optional(field: str, value: float | None) -> float | None:

@@ -153,19 +153,20 @@ class _Reader:
         return result
 
     def _name(self, node: ast.Name, depth: int) -> Any:
-        self._known(node)
+        self._known(node.id, node)
         raise ParseError(f"{node.id} is a word without its parentheses: write {node.id}()", self.column(node))
 
-    def _known(self, node: ast.Name) -> None:
-        if node.id not in WORDS:
+    def _known(self, word: str, node: ast.expr) -> None:
+        if word not in WORDS:
             raise ParseError(
-                f"unknown word {node.id!r}{_similar(node.id, WORDS)} All words: stepsize list", self.column(node)
+                f"unknown word {word!r}{_similar(word, WORDS)} All words: stepsize list", self.column(node)
             )
 
     def _call(self, node: ast.Call, depth: int) -> Any:
         if not _is(node.func, "Name"):
             raise ParseError("only a word can be called: write cosine()", self.column(node.func))
-        self._known(node.func)
+        word: str = node.func.id  # type: ignore[attr-defined]
+        self._known(word, node)
         for one in node.args:
             if _is(one, "Starred"):
                 raise ParseError("* is not part of the language here: write the arguments out", self.column(one))
@@ -175,7 +176,7 @@ class _Reader:
             if keyword.arg is None:
                 raise ParseError("** is not part of the language: write the arguments out", self.column(keyword.value))
             named[keyword.arg] = self.read(keyword.value, depth + 1)
-        return _call(look_up(node.func.id), arguments, named, self.column(node.func))
+        return _call(look_up(word), arguments, named, self.column(node.func))
 
 
 def _times(left: Any, right: Any) -> Any:

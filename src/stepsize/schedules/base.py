@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from .._errors import LengthError, StepsizeError
 from .._space import as_float64, namespace
 from .._value import Value
 from ..lengths import Horizon
+from .functions import array_functions, scalar_functions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,21 +14,24 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
 
-LARGEST = 1e300  # growing schedules stop here, so that every factor stays finite
-
-
 class Dialect:
     """How a formula is written down: `scalar` for one number (branches), else for arrays (elementwise)."""
 
-    __slots__ = ("controllers", "scalar")
+    __slots__ = ("constants", "controllers", "scalar")
 
     def __init__(self, scalar: bool) -> None:
         self.scalar = scalar
         self.controllers = 0
+        self.constants: list[tuple[float, ...]] = []
 
     def where(self, condition: str, yes: str, no: str) -> str:
         """`yes` where the condition holds, else `no`."""
         return f"({yes} if {condition} else {no})" if self.scalar else f"where({condition}, {yes}, {no})"
+
+    def table(self, values: tuple[float, ...]) -> str:
+        """The name of a list of numbers, for `pick(table, i)` and `reached(t, table)` (how many entries are ≤ t)."""
+        self.constants.append(tuple(float(one) for one in values))
+        return f"k{len(self.constants) - 1}"
 
     def progress(self, t: str, length: int) -> str:
         """t / length, held at 1 after the end."""
@@ -41,6 +43,26 @@ class Dialect:
         """The place of the next controller's factor among what the formula is given."""
         self.controllers += 1
         return f"c[{self.controllers - 1}]"
+
+
+class Place:
+    """Where a part stands in the run: the updates from `start` to `end`.
+
+    `pin` asks an endless part to end there; `from_end` says that the part is counted back from `end`.
+    """
+
+    __slots__ = ("end", "from_end", "pin", "start")
+
+    def __init__(self, start: int, end: int, pin: bool, from_end: bool = False) -> None:
+        self.start, self.end, self.pin, self.from_end = start, end, pin, from_end
+
+    def resolved(self, horizon: Horizon, owner: str, field: str, length: Any) -> Any:
+        """A length in steps, or a tuple of them; what is no length stays as it is."""
+        if isinstance(length, tuple):
+            return tuple(self.resolved(horizon, owner, field, one) for one in length)
+        if not isinstance(length, str):
+            return length
+        return horizon.steps(owner, field, length, self.end if self.from_end else self.start, self.from_end)
 
 
 class Factor(Value):
@@ -55,7 +77,7 @@ class Factor(Value):
     _arrays: dict[str, Callable[..., Any]]
 
     def _formula(self, t: str, write: Dialect) -> str:
-        """The factor at step `t` as text over + - * / // ** and the functions of the dialect."""
+        """The factor at step `t` as text over + - * / // % and the functions of `functions.py`."""
         raise NotImplementedError
 
     @property
@@ -107,7 +129,9 @@ class Factor(Value):
         write = Dialect(scalar=xp is None)
         text = self._formula("t", write)
         arguments = "t, c" if self.controllers else "t"
-        functions = _scalar_functions() if xp is None else _array_functions(xp)
+        functions = scalar_functions() if xp is None else array_functions(xp)
+        for i, values in enumerate(write.constants):
+            functions[f"k{i}"] = values
         try:
             return eval(f"lambda {arguments}: {text}", functions)  # type: ignore[no-any-return]
         except (SyntaxError, RecursionError, MemoryError):
@@ -116,35 +140,31 @@ class Factor(Value):
     def _depends(self) -> StepsizeError:
         return StepsizeError(f"{self} has a controller: its value depends on the run, not on t alone; use descend")
 
-    def over(
-        self,
-        total_steps: int,
-        *,
-        steps_per_epoch: float | None = None,
-        batch_size: float | None = None,
-        tokens_per_step: float | None = None,
-    ) -> Self:
-        """The same factor with every length in steps, for a run of `total_steps` updates."""
-        horizon = Horizon(total_steps, steps_per_epoch, batch_size, tokens_per_step)
-        return self._resolve(horizon, horizon.total_steps, pin=False)
+    def over(self, total_steps: int, **units: Any) -> Self:
+        """The same factor with every length in steps, for a run of `total_steps` updates (units as in `Horizon`)."""
+        horizon = Horizon(total_steps, **units)
+        return self._resolve(horizon, Place(0, horizon.total_steps, pin=False))
 
-    def _resolve(self, horizon: Horizon, span: int, pin: bool) -> Self:
-        """Lengths in steps; `span` is what this part may take, `pin` asks an endless part to end there."""
+    def _resolve(self, horizon: Horizon, place: Place) -> Self:
+        """The same with lengths in steps, for its place in the run."""
         changes: dict[str, Any] = {}
         for field in self._lengths:
-            length = getattr(self, field)
-            if isinstance(length, str):
-                changes[field] = horizon.steps(self.word(), field, length)
-            elif isinstance(length, tuple):
-                changes[field] = tuple(horizon.steps(self.word(), field, one) for one in length)
-        if "length" in self._lengths and self.fields()["length"] is None and (pin or not self._endless):
-            changes["length"] = span
+            found = place.resolved(horizon, self.word(), field, getattr(self, field))
+            if found != getattr(self, field):
+                changes[field] = found
+        if "length" in self._lengths and self.fields()["length"] is None and (place.pin or not self._endless):
+            changes["length"] = place.end - place.start
         return self.replace(**changes) if changes else self
 
     @property
     def _endless(self) -> bool:
         """True where the formula needs no length to be evaluated."""
         return False
+
+    @property
+    def _sized(self) -> bool:
+        """True where it brings its own length, in whatever unit; False where it takes what is left."""
+        return self.fields().get("length") is not None
 
     def _steps(self) -> int | None:
         """How many steps this part takes inside a sequence; None when it takes what is left."""
@@ -168,6 +188,11 @@ class Factor(Value):
 
         return multiply(other, self)
 
+    def __add__(self, other: object) -> Any:
+        from .arithmetic import add
+
+        return add(self, other)
+
     def __rshift__(self, other: object) -> Any:
         from .combine import follow
 
@@ -177,54 +202,13 @@ class Factor(Value):
         """The text as one operand of `*`."""
         return str(self)
 
+    def _summand(self) -> str:
+        """The text as one operand of `+`."""
+        return str(self)
+
 
 def unresolved(part: Value, example: str) -> LengthError:
     """The error for a value asked of an expression whose lengths are not known in steps."""
     return LengthError(
         f"{part} has no length in steps yet: call .over(total_steps=…), pass --steps, or write {example}"
     )
-
-
-def _scalar_functions() -> dict[str, Any]:
-    return {
-        "__builtins__": {},
-        "cos": math.cos,
-        "least": min,
-        "most": max,
-        "power": _power,
-    }
-
-
-def _power(base: float, exponent: float) -> float:
-    try:
-        return min(float(base**exponent), LARGEST)
-    except OverflowError:
-        return LARGEST
-
-
-def _array_functions(xp: Any) -> dict[str, Any]:
-    def least(a: Any, b: float) -> Any:
-        return xp.clip(a, None, b) if hasattr(a, "shape") else min(a, b)
-
-    def most(a: Any, b: float) -> Any:
-        return xp.clip(a, b, None) if hasattr(a, "shape") else max(a, b)
-
-    def power(base: float, exponent: Any) -> Any:
-        return least(base**exponent, LARGEST)
-
-    def where(condition: Any, yes: Any, no: Any) -> Any:
-        return xp.where(condition, wide(yes), wide(no))
-
-    def wide(value: Any) -> Any:
-        """A number as float64: torch would choose float32, the array API wants an array; JAX has it right."""
-        plain = isinstance(value, float) and xp.__name__ != "jax.numpy"
-        return xp.asarray(value, dtype=xp.float64) if plain else value
-
-    return {
-        "__builtins__": {"__import__": __import__},  # torch imports parts of itself when they are first used
-        "cos": xp.cos,
-        "where": where,
-        "least": least,
-        "most": most,
-        "power": power,
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._errors import LengthError, StepsizeError, number
-from .base import Dialect, Factor, unresolved
+from .base import Dialect, Factor, Place, unresolved
 from .rate import rate
 
 TYPE_CHECKING = False
@@ -36,7 +36,35 @@ def follow(left: Factor, right: object) -> Any:
     return NotImplemented
 
 
-class product(Factor):
+class Several(Factor):
+    """Shared by what combines its parts step by step: they all begin and are resolved together."""
+
+    __slots__ = ("parts",)
+    _lengths = ()
+    parts: tuple[Factor, ...]
+
+    @property
+    def controllers(self) -> tuple[Any, ...]:
+        return tuple(leaf for part in self.parts for leaf in part.controllers)
+
+    def _resolve(self, horizon: Horizon, place: Place) -> Self:
+        return self.replace(parts=tuple(part._resolve(horizon, place) for part in self.parts))
+
+    @property
+    def _endless(self) -> bool:
+        return all(part._endless for part in self.parts)
+
+    @property
+    def _sized(self) -> bool:
+        return all(part._sized for part in self.parts if not part.controllers)
+
+    def _steps(self) -> int | None:
+        steps = [part._steps() for part in self.parts if not part.controllers]
+        known = [one for one in steps if one is not None]
+        return max(known) if known and len(known) == len(steps) else None
+
+
+class product(Several):
     """The product of factors, step by step: `warmup(100) * cosine()`.
 
     Formula: f₁(t)·f₂(t)·…  Use it to lay a warm-up, a controller or a damping over another schedule; to put one
@@ -47,40 +75,22 @@ class product(Factor):
     0.05
     """
 
-    __slots__ = ("parts",)
-    _lengths = ()
-    parts: tuple[Factor, ...]
+    __slots__ = ()
 
     def __init__(self, *parts: Factor) -> None:
         flat: list[Factor] = []
-        for part in _factors("product", parts):
+        for part in factors("product", parts):
             flat += part.parts if isinstance(part, product) else (part,)
         self._store(parts=tuple(flat))
 
-    @property
-    def controllers(self) -> tuple[Any, ...]:
-        return tuple(leaf for part in self.parts for leaf in part.controllers)
-
     def _formula(self, t: str, write: Dialect) -> str:
         return "(" + " * ".join(part._formula(t, write) for part in self.parts) + ")"
-
-    def _resolve(self, horizon: Horizon, span: int, pin: bool) -> Self:
-        return self.replace(parts=tuple(part._resolve(horizon, span, pin) for part in self.parts))
-
-    @property
-    def _endless(self) -> bool:
-        return all(part._endless for part in self.parts)
-
-    def _steps(self) -> int | None:
-        steps = [part._steps() for part in self.parts if not part.controllers]
-        known = [one for one in steps if one is not None]
-        return max(known) if known and len(known) == len(steps) else None
 
     def __str__(self) -> str:
         return " * ".join(part._grouped() for part in self.parts) if len(self.parts) > 1 else super().__str__()
 
 
-class then(Factor):
+class then(Several):
     """One factor after the other: `warmup(100) >> cosine()`.
 
     Formula: part i at t − (length of the parts before it). Each part begins at its own step 0; a part without a
@@ -92,13 +102,11 @@ class then(Factor):
     (0.25, 1.0)
     """
 
-    __slots__ = ("parts",)
-    _lengths = ()
-    parts: tuple[Factor, ...]
+    __slots__ = ()
 
     def __init__(self, *parts: Factor) -> None:
         flat: list[Factor] = []
-        for part in _factors("then", parts):
+        for part in factors("then", parts):
             flat += part.parts if isinstance(part, then) else (part,)
             if part.controllers:
                 leaf = part.controllers[0]
@@ -128,25 +136,50 @@ class then(Factor):
             self._choose(t, write, starts, middle, high),
         )
 
-    def _resolve(self, horizon: Horizon, span: int, pin: bool) -> Self:
-        sized = [part._resolve(horizon, span, pin=False) if _is_sized(part) else part for part in self.parts]
-        steps = [part._steps() if _is_sized(part) else None for part in sized]
-        last = len(sized) - 1
-        open_parts = [i for i, one in enumerate(steps) if one is None]
-        left = span - sum(one for one in steps if one is not None)
+    def _resolve(self, horizon: Horizon, place: Place) -> Self:
+        """Sized parts first: those before the open one from the front, those after it from the back."""
+        open_parts = [i for i, part in enumerate(self.parts) if not part._sized]
         if len(open_parts) > 1:
-            first, second = (sized[i] for i in open_parts[:2])
+            first, second = (self.parts[i] for i in open_parts[:2])
             raise LengthError(f"{first} and {second} both take what is left of the run: give one of them a length")
-        for i in open_parts:
-            if left <= 0 and not (i == last and sized[i]._endless):
-                raise LengthError(
-                    f"{sized[i]} has no steps left: the other parts take {span - left} of {span} steps; "
-                    "shorten them or lengthen the run"
-                )
-            sized[i] = sized[i]._resolve(horizon, max(left, 1), pin=pin or i != last)
-            if 0 < left < (sized[i]._steps() or 0):
-                raise LengthError(f"{sized[i]} takes {sized[i]._steps()} steps where {left} of {span} are left")
-        return self.replace(parts=tuple(sized))
+        middle = open_parts[0] if open_parts else len(self.parts)
+        front, start = self._from_front(self.parts[:middle], horizon, place)
+        back, end = self._from_back(self.parts[middle + 1 :], horizon, place)
+        if not open_parts:
+            return self.replace(parts=tuple(front))
+        own = self._open(self.parts[middle], horizon, place, start, end)
+        return self.replace(parts=(*front, own, *back))
+
+    @staticmethod
+    def _from_front(parts: tuple[Factor, ...], horizon: Horizon, place: Place) -> tuple[list[Factor], int]:
+        done, start = [], place.start
+        for part in parts:
+            done.append(part._resolve(horizon, Place(start, max(place.end, start + 1), pin=False)))
+            start += done[-1]._steps() or 0
+        return done, start
+
+    @staticmethod
+    def _from_back(parts: tuple[Factor, ...], horizon: Horizon, place: Place) -> tuple[list[Factor], int]:
+        done: list[Factor] = []
+        end = place.end
+        for part in reversed(parts):
+            done.insert(0, part._resolve(horizon, Place(place.start, end, pin=False, from_end=True)))
+            end -= done[0]._steps() or 0
+        return done, end
+
+    def _open(self, part: Factor, horizon: Horizon, place: Place, start: int, end: int) -> Factor:
+        """The one part that takes what is left, from `start` to `end`."""
+        last = part is self.parts[-1]
+        if end <= start and not (last and part._endless):
+            taken, span = place.end - place.start - (end - start), place.end - place.start
+            raise LengthError(
+                f"{part} has no steps left: the other parts take {taken} of {span} steps; "
+                "shorten them or lengthen the run"
+            )
+        own = part._resolve(horizon, Place(start, max(end, start + 1), pin=place.pin or not last))
+        if start < end < start + (own._steps() or 0):
+            raise LengthError(f"{own} takes {own._steps()} steps where {end - start} are left: shorten it")
+        return own
 
     @property
     def _endless(self) -> bool:
@@ -162,6 +195,9 @@ class then(Factor):
 
     def _grouped(self) -> str:
         return f"({self})" if len(self.parts) > 1 else str(self)
+
+    def _summand(self) -> str:
+        return self._grouped()
 
 
 class clamp(Factor):
@@ -183,7 +219,7 @@ class clamp(Factor):
     high: float | None
 
     def __init__(self, factor: Factor, low: float | None = None, high: float | None = None) -> None:
-        (factor,) = _factors("clamp", (factor,))
+        (factor,) = factors("clamp", (factor,))
         low = None if low is None else number("clamp", "low", low, low=0)
         high = None if high is None else number("clamp", "high", high, low=low or 0)
         self._store(factor=factor, low=low, high=high)
@@ -200,18 +236,23 @@ class clamp(Factor):
             text = f"least({text}, {float(self.high)!r})"
         return text
 
-    def _resolve(self, horizon: Horizon, span: int, pin: bool) -> Self:
-        return self.replace(factor=self.factor._resolve(horizon, span, pin))
+    def _resolve(self, horizon: Horizon, place: Place) -> Self:
+        return self.replace(factor=self.factor._resolve(horizon, place))
 
     @property
     def _endless(self) -> bool:
         return self.factor._endless
 
+    @property
+    def _sized(self) -> bool:
+        return self.factor._sized
+
     def _steps(self) -> int | None:
         return self.factor._steps()
 
 
-def _factors(owner: str, parts: tuple[object, ...]) -> tuple[Factor, ...]:
+def factors(owner: str, parts: tuple[object, ...]) -> tuple[Factor, ...]:
+    """The parts, checked: factors, at least one."""
     if not parts:
         raise StepsizeError(f"{owner} needs at least one factor: write {owner}(cosine())")
     for part in parts:
@@ -219,14 +260,3 @@ def _factors(owner: str, parts: tuple[object, ...]) -> tuple[Factor, ...]:
             hint = f"constant({part!r})" if isinstance(part, (int, float)) else "a schedule such as cosine()"
             raise StepsizeError(f"{owner} takes factors, not {part!r}: write {hint}")
     return tuple(part for part in parts if isinstance(part, Factor))
-
-
-def _is_sized(part: Factor) -> bool:
-    """True where a part brings its own length, in whatever unit; False where it takes what is left."""
-    if isinstance(part, then):
-        return all(_is_sized(inner) for inner in part.parts)
-    if isinstance(part, product):
-        return all(_is_sized(inner) for inner in part.parts if not inner.controllers)
-    if isinstance(part, clamp):
-        return _is_sized(part.factor)
-    return part.fields().get("length") is not None

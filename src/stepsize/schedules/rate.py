@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .._errors import StepsizeError, number
 from .._value import Value
-from ..lengths import Horizon
 from .base import Factor
 from .shapes import constant
 
@@ -46,17 +45,9 @@ class rate(Value):
         """The rate of update `t`: a number for a number, an array for an array."""
         return self.base * self.factor(t)
 
-    def over(
-        self,
-        total_steps: int,
-        *,
-        steps_per_epoch: float | None = None,
-        batch_size: float | None = None,
-        tokens_per_step: float | None = None,
-    ) -> rate:
-        """The same rate with every length in steps, for a run of `total_steps` updates."""
-        horizon = Horizon(total_steps, steps_per_epoch, batch_size, tokens_per_step)
-        return rate(self.base, self.factor._resolve(horizon, horizon.total_steps, pin=False))
+    def over(self, total_steps: int, **units: Any) -> rate:
+        """The same rate with every length in steps, for a run of `total_steps` updates (units as in `Horizon`)."""
+        return rate(self.base, self.factor.over(total_steps, **units))
 
     def __mul__(self, other: object) -> Any:
         if isinstance(other, Factor):

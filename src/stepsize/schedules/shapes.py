@@ -242,17 +242,7 @@ class stages(Factor):
         else:
             length, n = self._length(), len(self.factors)
             bounds = [i * length / n for i in range(1, n)]
-        return self._choose(t, write, bounds, 0, len(self.factors))
-
-    def _choose(self, t: str, write: Dialect, bounds: list[float], low: int, high: int) -> str:
-        if high - low == 1:
-            return repr(float(self.factors[low]))
-        middle = (low + high) // 2
-        return write.where(
-            f"{t} < {bounds[middle - 1]}",
-            self._choose(t, write, bounds, low, middle),
-            self._choose(t, write, bounds, middle, high),
-        )
+        return f"pick({write.table(self.factors)}, reached({t}, {write.table(tuple(bounds))}))"
 
     @property
     def _endless(self) -> bool:

@@ -1,0 +1,118 @@
+"""The functions of a formula, for one number and for the arrays of a namespace; both have the same names."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+LARGEST = 1e300  # growing schedules stop here, so that every factor stays finite
+
+
+def scalar_functions() -> dict[str, Any]:
+    """The functions on Python numbers."""
+    return {
+        "__builtins__": {},
+        "cos": math.cos,
+        "exp": _exp,
+        "floor": math.floor,
+        "least": min,
+        "log": math.log,
+        "magnitude": abs,
+        "most": max,
+        "pick": _pick,
+        "power": _power,
+        "reached": lambda t, bounds: bisect_right(bounds, t),
+        "sin": math.sin,
+        "sqrt": math.sqrt,
+        "tanh": math.tanh,
+    }
+
+
+def _power(base: float, exponent: float) -> float:
+    try:
+        return min(float(base**exponent), LARGEST)
+    except (OverflowError, ZeroDivisionError):
+        return LARGEST
+
+
+def _exp(exponent: float) -> float:
+    return _power(math.e, exponent) if exponent > 600 else math.exp(exponent)
+
+
+def _pick(values: tuple[float, ...], i: float) -> float:
+    return values[int(i)]
+
+
+def array_functions(xp: Any) -> dict[str, Any]:
+    """The functions on the arrays of a namespace; numbers among the arguments become its widest float."""
+    name = xp.__name__
+    widest = float if name == "jax.numpy" else xp.float64
+
+    def least(a: Any, b: Any) -> Any:
+        return _extreme(a, b, xp.minimum, lambda array, number: xp.clip(array, None, number))
+
+    def most(a: Any, b: Any) -> Any:
+        return _extreme(a, b, xp.maximum, lambda array, number: xp.clip(array, number, None))
+
+    def power(base: Any, exponent: Any) -> Any:
+        return least(base**exponent, LARGEST)
+
+    def where(condition: Any, yes: Any, no: Any) -> Any:
+        return xp.where(condition, wide(yes), wide(no))
+
+    def wide(value: Any) -> Any:
+        """A number as float64: torch would choose float32, the array API wants an array; JAX has it right."""
+        return xp.asarray(value, dtype=widest) if isinstance(value, float) and name != "jax.numpy" else value
+
+    def table(values: tuple[float, ...], like: Any) -> Any:
+        """A list of numbers beside an array; made at each use, so that nothing traced or on a device is kept."""
+        if name == "torch":
+            return xp.asarray(values, dtype=widest, device=like.device)
+        return xp.asarray(values, dtype=widest)
+
+    def reached(t: Any, bounds: tuple[float, ...]) -> Any:
+        if name == "torch":
+            return xp.searchsorted(table(bounds, t), t.contiguous(), right=True)
+        if not t.shape:
+            return xp.sum(xp.astype(table(bounds, t) <= t, xp.int64))
+        return xp.searchsorted(table(bounds, t), t, side="right")
+
+    def pick(values: tuple[float, ...], i: Any) -> Any:
+        if name in ("torch", "jax.numpy"):
+            return table(values, i)[i if name == "jax.numpy" else i.to(xp.int64)]
+        return xp.reshape(xp.take(table(values, i), xp.reshape(xp.astype(i, xp.int64), (-1,))), i.shape)
+
+    def on_arrays(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda x: function(x if hasattr(x, "shape") else xp.asarray(x, dtype=widest))
+
+    return {
+        "__builtins__": {"__import__": __import__},  # torch imports parts of itself when they are first used
+        "cos": on_arrays(xp.cos),
+        "exp": lambda x: least(on_arrays(xp.exp)(x), LARGEST),
+        "floor": on_arrays(xp.floor),
+        "least": least,
+        "log": on_arrays(xp.log),
+        "magnitude": on_arrays(xp.abs),
+        "most": most,
+        "pick": pick,
+        "power": power,
+        "reached": reached,
+        "sin": on_arrays(xp.sin),
+        "sqrt": on_arrays(xp.sqrt),
+        "tanh": on_arrays(xp.tanh),
+        "where": where,
+    }
+
+
+def _extreme(a: Any, b: Any, of_arrays: Callable[..., Any], of_number: Callable[..., Any]) -> Any:
+    """The smaller or larger of two, where either may be a plain number."""
+    if hasattr(a, "shape") and hasattr(b, "shape"):
+        return of_arrays(a, b)
+    if hasattr(a, "shape"):
+        return of_number(a, b)
+    return of_number(b, a) if hasattr(b, "shape") else (min if of_arrays.__name__ == "minimum" else max)(a, b)
