@@ -30,11 +30,35 @@ if TYPE_CHECKING:
     from .rules.adam import adamw as adamw
     from .rules.rmsprop import rmsprop as rmsprop
     from .rules.sgd import sgd as sgd
+    from .schedules.arithmetic import maximum as maximum
+    from .schedules.arithmetic import minimum as minimum
+    from .schedules.arithmetic import plus as plus
     from .schedules.combine import clamp as clamp
     from .schedules.combine import product as product
     from .schedules.combine import then as then
+    from .schedules.decays import anneal as anneal
+    from .schedules.decays import inverse_time as inverse_time
+    from .schedules.decays import polynomial as polynomial
+    from .schedules.decays import power_law as power_law
+    from .schedules.decays import rex as rex
+    from .schedules.decays import tanh_decay as tanh_decay
+    from .schedules.formulas import formula as formula
     from .schedules.rate import rate as rate
+    from .schedules.recipes import chebyshev as chebyshev
+    from .schedules.recipes import cyclic as cyclic
+    from .schedules.recipes import inverse_sqrt as inverse_sqrt
     from .schedules.recipes import multistep as multistep
+    from .schedules.recipes import natural_exponential as natural_exponential
+    from .schedules.recipes import noam as noam
+    from .schedules.recipes import onecycle as onecycle
+    from .schedules.recipes import onecycle_momentum as onecycle_momentum
+    from .schedules.recipes import range_test as range_test
+    from .schedules.recipes import sgdr as sgdr
+    from .schedules.recipes import untuned_exponential as untuned_exponential
+    from .schedules.recipes import untuned_linear as untuned_linear
+    from .schedules.recipes import wsd as wsd
+    from .schedules.saturation import rectification as rectification
+    from .schedules.saturation import saturation as saturation
     from .schedules.shapes import constant as constant
     from .schedules.shapes import cosine as cosine
     from .schedules.shapes import exponential as exponential
@@ -42,6 +66,14 @@ if TYPE_CHECKING:
     from .schedules.shapes import stages as stages
     from .schedules.shapes import staircase as staircase
     from .schedules.shapes import warmup as warmup
+    from .schedules.tables import noise as noise
+    from .schedules.tables import piecewise as piecewise
+    from .schedules.tables import table as table
+    from .schedules.time import cooldown as cooldown
+    from .schedules.time import repeat as repeat
+    from .schedules.time import reverse as reverse
+    from .schedules.time import shift as shift
+    from .schedules.time import stretch as stretch
     from .text import parse as parse
 
 __version__ = "0.1.0"

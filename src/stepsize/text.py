@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 _ONLY_TREE = 0x400  # ast.PyCF_ONLY_AST
 _LONGEST = 20_000
 _DEEPEST = 50
-_OPERATORS = "a text combines words with |, * and >>"
+_OPERATORS = "a text combines words with |, >>, + and *"
 
 
 def parse(text: str) -> Any:
     """Read one expression: a factor, a rate, a clip, a rule or a whole descent; a bare number is a rate.
 
     `parse(str(x)) == x` for every value. Use it for anything a user typed: only the words of `stepsize list` and the
-    operators `|`, `*`, `>>` are understood, nothing is executed, and every failure is a `ParseError` with its column.
+    operators `|`, `>>`, `+`, `*` are understood, nothing is executed, and every failure is a `ParseError`.
 
     >>> parse("clip_norm(1) | adam() | 3e-4 * (warmup('2%') >> cosine())").rate.base
     0.0003
@@ -136,6 +136,8 @@ class _Reader:
         try:
             if _is(node.op, "Mult"):
                 result = _times(left, right)
+            elif _is(node.op, "Add"):
+                result = left + right if hasattr(left, "fields") else NotImplemented
             elif _is(node.op, "RShift"):
                 result = left >> right if hasattr(left, "fields") else NotImplemented
             elif _is(node.op, "BitOr"):

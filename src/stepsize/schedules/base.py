@@ -99,6 +99,8 @@ class Factor(Value):
                 return self._scalar(t)
             except TypeError:
                 raise self._depends() from None
+            except (ValueError, ArithmeticError) as error:
+                raise error if isinstance(error, StepsizeError) else self._undefined(t, error) from None
         return self._on_array(t)
 
     def with_control(self, t: float, factors: tuple[float, ...]) -> float:
@@ -136,6 +138,9 @@ class Factor(Value):
             return eval(f"lambda {arguments}: {text}", functions)  # type: ignore[no-any-return]
         except (SyntaxError, RecursionError, MemoryError):
             raise StepsizeError("the expression is nested too deeply: keep it under 50 levels") from None
+
+    def _undefined(self, t: float, error: Exception) -> StepsizeError:
+        return StepsizeError(f"{self} has no value at step {t}: {error}")
 
     def _depends(self) -> StepsizeError:
         return StepsizeError(f"{self} has a controller: its value depends on the run, not on t alone; use descend")

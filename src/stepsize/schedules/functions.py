@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 
+from .._errors import StepsizeError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +19,7 @@ def scalar_functions() -> dict[str, Any]:
     """The functions on Python numbers."""
     return {
         "__builtins__": {},
+        "check": _check,
         "cos": math.cos,
         "exp": _exp,
         "floor": math.floor,
@@ -27,10 +30,30 @@ def scalar_functions() -> dict[str, Any]:
         "pick": _pick,
         "power": _power,
         "reached": lambda t, bounds: bisect_right(bounds, t),
+        "scramble": scramble,
         "sin": math.sin,
         "sqrt": math.sqrt,
         "tanh": math.tanh,
     }
+
+
+def scramble(t: Any, salt: int) -> Any:
+    """A number in (−1, 1) that looks random, from a step and a whole number; exact arithmetic, the same everywhere.
+
+    Rounds of squaring and multiplying modulo a prime below 2^26: every product stays below 2^53.
+    """
+    prime = 67108859
+    x = ((t % prime) * 40503 + (salt * 48271 + 12345) % prime) % prime
+    for mixer in (16807, 39373, 48271):
+        x = (x * x + mixer) % prime
+        x = (x * mixer + salt % prime) % prime
+    return x * (2.0 / prime) - 1.0
+
+
+def _check(value: float) -> float:
+    if not 0 <= value < math.inf:
+        raise StepsizeError(f"formula: the value must be finite and ≥ 0, not {value!r}: bound it with max(…, 0)")
+    return value
 
 
 def _power(base: float, exponent: float) -> float:
@@ -77,14 +100,14 @@ def array_functions(xp: Any) -> dict[str, Any]:
 
     def reached(t: Any, bounds: tuple[float, ...]) -> Any:
         if name == "torch":
-            return xp.searchsorted(table(bounds, t), t.contiguous(), right=True)
+            return xp.searchsorted(table(bounds, t), t.contiguous(), right=True).to(widest)
         if not t.shape:
-            return xp.sum(xp.astype(table(bounds, t) <= t, xp.int64))
-        return xp.searchsorted(table(bounds, t), t, side="right")
+            return xp.astype(xp.sum(xp.astype(table(bounds, t) <= t, xp.int64)), widest)
+        return xp.astype(xp.searchsorted(table(bounds, t), t, side="right"), widest)
 
     def pick(values: tuple[float, ...], i: Any) -> Any:
         if name in ("torch", "jax.numpy"):
-            return table(values, i)[i if name == "jax.numpy" else i.to(xp.int64)]
+            return table(values, i)[i.astype(int) if name == "jax.numpy" else i.to(xp.int64)]
         return xp.reshape(xp.take(table(values, i), xp.reshape(xp.astype(i, xp.int64), (-1,))), i.shape)
 
     def on_arrays(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -92,6 +115,7 @@ def array_functions(xp: Any) -> dict[str, Any]:
 
     return {
         "__builtins__": {"__import__": __import__},  # torch imports parts of itself when they are first used
+        "check": lambda x: x,
         "cos": on_arrays(xp.cos),
         "exp": lambda x: least(on_arrays(xp.exp)(x), LARGEST),
         "floor": on_arrays(xp.floor),
@@ -102,6 +126,7 @@ def array_functions(xp: Any) -> dict[str, Any]:
         "pick": pick,
         "power": power,
         "reached": reached,
+        "scramble": scramble,
         "sin": on_arrays(xp.sin),
         "sqrt": on_arrays(xp.sqrt),
         "tanh": on_arrays(xp.tanh),

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 from .._errors import StepsizeError, number
-from .shapes import stages
+from ..lengths import check_length
+from .base import Factor
+from .combine import then
+from .decays import anneal, power_law
+from .rate import rate
+from .saturation import saturation
+from .shapes import constant, cosine, exponential, linear, stages, warmup
+from .tables import piecewise, table
+from .time import repeat, shift
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,3 +34,197 @@ def multistep(*at: Length, gamma: float = 0.1) -> stages:
         raise StepsizeError('multistep needs at least one boundary: write multistep("50%", "75%")')
     ratio = number("multistep", "gamma", gamma, above=0)
     return stages(*(float(ratio) ** i for i in range(len(at) + 1)), at=at)
+
+
+def natural_exponential(decay: float, every: Length = 1) -> exponential:
+    """e to the minus: exp(−decay·t/every), as Paddle and MindSpore write it.
+
+    Formula: f(t) = exp(−decay·t/every), which is `exponential(exp(−decay), every=every)`. Use `exponential` unless a
+    recipe gives the decay in this form. `decay` > 0. It never ends.
+
+    >>> natural_exponential(0.5, every=10)
+    exponential(0.6065306597126334, every=10)
+    """
+    return exponential(math.exp(-number("natural_exponential", "decay", decay, above=0)), every=every)
+
+
+def inverse_sqrt(timescale: Length) -> power_law:
+    """The inverse square root of transformers, to put behind a warm-up of the same length.
+
+    Formula: f(t) = 1/√(1 + t/timescale). Use it where the run has no planned end:
+    `warmup(4000) >> inverse_sqrt(4000)`. It never ends. Source: Vaswani et al., 2017.
+
+    >>> inverse_sqrt(4000)
+    power_law(-0.5, 4000)
+    """
+    return power_law(-0.5, timescale)
+
+
+def noam(width: int, warmup_steps: int) -> rate:
+    """The transformer paper's rate, whose base is width^−0.5·warmup^−0.5.
+
+    Formula: η_t = width^−0.5·min(n^−0.5, n·warmup_steps^−1.5), n = t + 1. Use it to reproduce the paper; a base of
+    your own with `warmup(W) >> inverse_sqrt(W)` is easier to tune. `width` (d_model) and `warmup_steps` are ≥ 1.
+    It never ends. Source: Vaswani et al., Attention is all you need, 2017.
+
+    >>> noam(512, 4000)
+    0.0006987712429686843 * (warmup(4000) >> shift(power_law(-0.5, 4000), 1))
+    """
+    steps = int(number("noam", "warmup_steps", warmup_steps, low=1))
+    base = (number("noam", "width", width, low=1) * steps) ** -0.5
+    return rate(base, warmup(steps) >> shift(inverse_sqrt(steps), 1))
+
+
+def wsd(
+    rise: Length = "1%", decay: Length = "20%", *, shape: str = "1-sqrt", final: float = 0.0, rise_shape: str = "linear"
+) -> then:
+    """Warm up, hold, decay at the end (trapezoid): the plateau can be extended at will.
+
+    Formula: `warmup(rise) >> constant() >> anneal(decay, shape=shape, final=final)`. Use it when the length of the
+    run may change or several lengths share one trunk; the cool-down of 10 to 20 % does most of the work. After the
+    end it holds `final`. Source: Hu et al., MiniCPM, 2024; Hägele et al., 2024.
+
+    >>> wsd()
+    warmup('1%') >> constant() >> anneal('20%', shape='1-sqrt')
+    """
+    return then(warmup(rise, shape=rise_shape), constant(), anneal(decay, shape=shape, final=final))
+
+
+def sgdr(first: Length, *, growth: float = 1, height: float = 1.0, final: float = 0.0) -> repeat:
+    """Cosine with warm restarts.
+
+    Formula: `repeat(cosine(first, final=final), growth=growth, height=height)`. Use it for snapshots; a single decay
+    usually ends lower. `height` multiplies each cycle with its minimum. It never ends.
+    Source: Loshchilov and Hutter, SGDR, 2017.
+
+    >>> sgdr(100, growth=2)
+    repeat(cosine(100), growth=2)
+    """
+    return repeat(cosine(first, final=final), growth=growth, height=height)
+
+
+def onecycle(
+    rise: Length = "30%", *, start: float = 0.04, final: float = 4e-6, shape: str = "cosine", three_phase: bool = False
+) -> piecewise:
+    """Up to 1 and down again in one run; the base is the highest rate.
+
+    Formula: knots (0, start), (rise, 1), (end of the run, final); with `three_phase` down to `start` over the same
+    length first. Use it with a momentum that mirrors it (`onecycle_momentum`). `rise` is a share, `start` and `final`
+    are factors (torch: 1/div_factor and 1/(div_factor·final_div_factor)). After the end it holds `final`.
+    Source: Smith and Topin, Super-convergence, 2018.
+
+    >>> onecycle("25%")
+    piecewise((0, 0.04), ('25%', 1.0), ('100%', 4e-06), shape='cosine')
+    """
+    if three_phase:
+        return piecewise((0, start), (rise, 1.0), (_twice(rise), start), ("100%", final), shape=shape)
+    return piecewise((0, start), (rise, 1.0), ("100%", final), shape=shape)
+
+
+def onecycle_momentum(
+    rise: Length = "30%", *, high: float = 0.95, low: float = 0.85, shape: str = "cosine", three_phase: bool = False
+) -> piecewise:
+    """The momentum that mirrors `onecycle`: low while the rate is high. Its value is the momentum itself.
+
+    Formula: knots (0, high), (rise, low), (end, high); with `three_phase` (twice the rise, high) as well. Use it with
+    `onecycle`. `high` and `low` are momenta in [0, 1). After the end it holds `high`. Source: Smith, 2018.
+
+    >>> onecycle_momentum()
+    piecewise((0, 0.95), ('30%', 0.85), ('100%', 0.95), shape='cosine')
+    """
+    if three_phase:
+        return piecewise((0, high), (rise, low), (_twice(rise), high), ("100%", high), shape=shape)
+    return piecewise((0, high), (rise, low), ("100%", high), shape=shape)
+
+
+def cyclic(
+    up: Length, down: Length | None = None, *, low: float = 0.1, mode: str = "triangular", gamma: float = 0.9999
+) -> Factor:
+    """Triangles between `low` and 1; the base is the highest rate.
+
+    Formula: low + (1 − low)·s(t)·k, s a triangle of `up` and `down` steps; k = 1 (triangular), 2^−cycle
+    (triangular2) or gamma^t (exp_range). Use it to look at a range of rates; few recipes still train with it. `down`
+    is `up` when left out, `low` in [0, 1), `gamma` > 0. It never ends. Source: Smith, Cyclical learning rates, 2017.
+
+    >>> cyclic(100)
+    constant(0.1) + constant(0.9) * repeat(linear(0.0, 1.0, 100) >> linear(length=100))
+    """
+    low = number("cyclic", "low", low, low=0, below=1)
+    if mode not in ("triangular", "triangular2", "exp_range"):
+        raise StepsizeError(f"cyclic: mode must be triangular, triangular2 or exp_range, not {mode!r}")
+    triangle = linear(0.0, 1.0, up) >> linear(1.0, 0.0, up if down is None else down)
+    waves = repeat(triangle, height=0.5 if mode == "triangular2" else 1.0)
+    part: Factor = constant(1 - low) * waves
+    if mode == "exp_range":
+        part = part * exponential(gamma, every=1)
+    return constant(low) + part if low else part
+
+
+def untuned_linear(beta2: float = 0.999) -> warmup:
+    """A linear warm-up as long as Adam's memory: 2/(1 − beta2) steps.
+
+    Formula: `warmup(⌊2/(1 − beta2)⌉)`. Use it with Adam when no warm-up was tuned. `beta2` is in (0, 1).
+    After the end it holds 1. Source: Ma and Yarats, On the adequacy of untuned warmup, 2021.
+
+    >>> untuned_linear(0.99)
+    warmup(200)
+    """
+    return warmup(round(2 / (1 - number("untuned_linear", "beta2", beta2, above=0, below=1))))
+
+
+def untuned_exponential(beta2: float = 0.999) -> saturation:
+    """An exponential warm-up as slow as Adam's memory: timescale 1/(1 − beta2).
+
+    Formula: `saturation(⌊1/(1 − beta2)⌉)`. Use it with Adam when no warm-up was tuned. `beta2` is in (0, 1).
+    It never ends. Source: Ma and Yarats, On the adequacy of untuned warmup, 2021.
+
+    >>> untuned_exponential(0.99)
+    saturation(100)
+    """
+    return saturation(round(1 / (1 - number("untuned_exponential", "beta2", beta2, above=0, below=1))))
+
+
+def range_test(ratio: float, length: Length | None = None, *, shape: str = "exponential") -> exponential | linear:
+    """A rising rate, to see where the loss falls and where it breaks; the base is the lowest rate.
+
+    Formula: ratio^(t/length), or 1 + (ratio − 1)·t/length for shape "linear". Use it for a short run from a copy of
+    the weights. `ratio` > 1 is the highest rate over the lowest. After the end it holds `ratio`.
+    Source: Smith, Cyclical learning rates, 2017.
+
+    >>> range_test(1e6, 100)
+    exponential(1000000.0, 100)
+    """
+    ratio = number("range_test", "ratio", ratio, above=1)
+    if shape not in ("exponential", "linear"):
+        raise StepsizeError(f"range_test: shape must be exponential or linear, not {shape!r}")
+    return exponential(ratio, length) if shape == "exponential" else linear(1.0, ratio, length)
+
+
+def chebyshev(count: int, *, smallest: float = 0.05, largest: float = 1.0, every: Length = 1) -> table:
+    """Chebyshev steps in fractal order: optimal for a quadratic whose curvatures lie in a known range.
+
+    Formula: 1/(c − r·cos(π(i + ½)/count)), c and r the middle and half the width of [smallest, largest], in an order
+    that keeps the product of steps bounded. Use it on quadratics; single factors reach 1/smallest. `count` ≥ 1;
+    `smallest` and `largest` are the least and greatest curvature > 0. After the list the last value holds.
+    Source: Agarwal, Goel and Zhang, Acceleration via fractal learning rate schedules, 2021.
+
+    >>> chebyshev(2)
+    table(5.2875284211200615, 1.161607855271493)
+    """
+    n = int(number("chebyshev", "count", count, low=1, high=100_000))
+    small = number("chebyshev", "smallest", smallest, above=0)
+    big = number("chebyshev", "largest", largest, low=small)
+    order = [0]
+    while len(order) < n:
+        order = [one for i in order for one in (i, 2 * len(order) - 1 - i)]
+    middle, half = (big + small) / 2, (big - small) / 2
+    steps = [1 / (middle - half * math.cos(math.pi * (i + 0.5) / n)) for i in range(n)]
+    return table(*(steps[i] for i in order if i < n), every=every)
+
+
+def _twice(rise: Length) -> Length:
+    """Twice a length, in its own unit."""
+    if isinstance(rise, str):
+        unit = next(one for one in ("%", "ep", "samples", "tok") if rise.strip().endswith(one))
+        return f"{2 * float(rise.strip().removesuffix(unit)):g}{unit}"
+    return 2 * int(check_length("onecycle", "rise", rise))

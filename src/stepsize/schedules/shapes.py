@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from ..lengths import Length
 
 
-def _optional_length(owner: str, length: Length | None) -> Length | None:
+def optional_length(owner: str, length: Length | None) -> Length | None:
+    """A checked length, or None where it takes what is left."""
     return None if length is None else check_length(owner, "length", length)
 
 
@@ -33,7 +34,7 @@ class constant(Factor):
     length: Length | None
 
     def __init__(self, factor: float = 1.0, length: Length | None = None) -> None:
-        self._store(factor=number("constant", "factor", factor, low=0), length=_optional_length("constant", length))
+        self._store(factor=number("constant", "factor", factor, low=0), length=optional_length("constant", length))
 
     def _formula(self, t: str, write: Dialect) -> str:
         return repr(float(self.factor))
@@ -43,26 +44,41 @@ class constant(Factor):
         return True
 
 
-class warmup(Factor):
-    """A straight rise to 1, its first update already worth taking.
+_RISES = {
+    "linear": "{u}",
+    "cosine": f"(0.5 - 0.5 * cos({math.pi!r} * {{u}}))",
+    "sqrt": "sqrt({u})",
+    "square": "({u} * {u})",
+    "exponential": "(power(2.0, {u}) - 1.0)",
+    "log": f"(log(1.0 + {math.e - 1!r} * {{u}}))",
+}
 
-    Formula: f(t) = (t + 1)/length. Use it before any decay when the first gradients are large or an adaptive rule
-    has no statistics yet; plain SGD on a convex problem needs none. `length` is in steps, "2%", "1ep", …. Update 0
-    has 1/length (many libraries give it 0 and waste it), update length − 1 has 1; after the end it holds 1.
-    Source: Goyal et al., Accurate, Large Minibatch SGD, 2017.
+
+class warmup(Factor):
+    """A rise to 1, its first update already worth taking.
+
+    Formula: f(t) = c(u), u = (t + 1)/length, c(u) = u for shape "linear"; "cosine" (1 − cos πu)/2, "sqrt" √u,
+    "square" u², "exponential" 2^u − 1, "log" ln(1 + (e − 1)u). Use it before any decay when the first gradients are
+    large or an adaptive rule has no statistics yet; plain SGD on a convex problem needs none. `length` is in steps,
+    "2%", "1ep", …. Update 0 has c(1/length) (many libraries give it 0 and waste it; that one is
+    `linear(0, 1, length)`), update length − 1 has 1; after the end it holds 1. Source: Goyal et al., Accurate, Large
+    Minibatch SGD, 2017.
 
     >>> [warmup(4)(t) for t in range(6)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     """
 
-    __slots__ = ("length",)
+    __slots__ = ("length", "shape")
     length: Length
+    shape: str
 
-    def __init__(self, length: Length) -> None:
-        self._store(length=check_length("warmup", "length", length))
+    def __init__(self, length: Length, *, shape: str = "linear") -> None:
+        if not isinstance(shape, str) or shape not in _RISES:
+            raise StepsizeError(f"warmup: shape must be one of {', '.join(_RISES)}, not {shape!r}")
+        self._store(length=check_length("warmup", "length", length), shape=shape)
 
     def _formula(self, t: str, write: Dialect) -> str:
-        return write.progress(f"({t} + 1)", self._length())
+        return _RISES[self.shape].format(u=write.progress(f"({t} + 1)", self._length()))
 
 
 class linear(Factor):
@@ -85,7 +101,7 @@ class linear(Factor):
         self._store(
             start=number("linear", "start", start, low=0),
             end=number("linear", "end", end, low=0),
-            length=_optional_length("linear", length),
+            length=optional_length("linear", length),
         )
 
     def _formula(self, t: str, write: Dialect) -> str:
@@ -111,7 +127,7 @@ class cosine(Factor):
     final: float
 
     def __init__(self, length: Length | None = None, *, final: float = 0.0) -> None:
-        self._store(length=_optional_length("cosine", length), final=number("cosine", "final", final, low=0, high=1))
+        self._store(length=optional_length("cosine", length), final=number("cosine", "final", final, low=0, high=1))
 
     def _formula(self, t: str, write: Dialect) -> str:
         final = float(self.final)
@@ -142,14 +158,14 @@ class exponential(Factor):
     def __init__(self, gamma: float, length: Length | None = None, *, every: Length | None = None) -> None:
         self._store(
             gamma=number("exponential", "gamma", gamma, above=0),
-            length=_optional_length("exponential", length),
+            length=optional_length("exponential", length),
             every=None if every is None else check_length("exponential", "every", every),
         )
 
     def _formula(self, t: str, write: Dialect) -> str:
         if self.every is None:
             return f"power({float(self.gamma)!r}, {write.progress(t, self._length())})"
-        every = _in_steps(self, "every", self.every)
+        every = in_steps(self, "every", self.every)
         held = t if self.length is None else f"least({t}, {self._length()})"
         return f"power({float(self.gamma)!r}, {held} / {every})"
 
@@ -180,11 +196,11 @@ class staircase(Factor):
         self._store(
             gamma=number("staircase", "gamma", gamma, above=0),
             every=check_length("staircase", "every", every),
-            length=_optional_length("staircase", length),
+            length=optional_length("staircase", length),
         )
 
     def _formula(self, t: str, write: Dialect) -> str:
-        every = _in_steps(self, "every", self.every)
+        every = in_steps(self, "every", self.every)
         held = t if self.length is None else f"least({t}, {self._length() - 1})"
         return f"power({float(self.gamma)!r}, {held} // {every})"
 
@@ -227,7 +243,7 @@ class stages(Factor):
             _check_rising(at)
         self._store(
             factors=tuple(number("stages", "factors", one, low=0) for one in factors),
-            length=_optional_length("stages", length),
+            length=optional_length("stages", length),
             at=at,
         )
 
@@ -236,7 +252,7 @@ class stages(Factor):
             return repr(float(self.factors[0]))
         bounds: list[float]
         if self.at is not None:
-            steps = tuple(_in_steps(self, "at", one) for one in self.at)
+            steps = tuple(in_steps(self, "at", one) for one in self.at)
             _check_rising(steps)
             bounds = [float(one) for one in steps]
         else:
@@ -256,7 +272,8 @@ def _check_rising(bounds: tuple[Length, ...]) -> None:
         raise StepsizeError(f"stages: the boundaries in at must rise, not {tuple(bounds)!r}")
 
 
-def _in_steps(part: Factor, field: str, length: Length) -> int:
+def in_steps(part: Factor, field: str, length: Length) -> int:
+    """A length that must be known in steps by now."""
     if isinstance(length, int):
         return length
     raise unresolved(part, f"{field}=100 in steps")

@@ -1,0 +1,118 @@
+"""A schedule written as a formula: arithmetic over t and u, read as a syntax tree, never executed as written."""
+
+from __future__ import annotations
+
+from .._errors import StepsizeError
+from .base import Dialect, Factor
+from .shapes import optional_length
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..lengths import Length
+
+_ONLY_TREE = 0x400  # ast.PyCF_ONLY_AST
+_OPERATORS = {"Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "FloorDiv": "//", "Mod": "%"}
+_NAMES = {"pi": "3.141592653589793", "e": "2.718281828459045"}
+_FUNCTIONS = {
+    "cos": ("cos", 1),
+    "sin": ("sin", 1),
+    "tanh": ("tanh", 1),
+    "exp": ("exp", 1),
+    "log": ("log", 1),
+    "sqrt": ("sqrt", 1),
+    "abs": ("magnitude", 1),
+    "floor": ("floor", 1),
+    "min": ("least", 2),
+    "max": ("most", 2),
+}
+_LONGEST, _DEEPEST = 2_000, 30
+
+
+class formula(Factor):
+    """A factor as a formula of your own: `formula("0.5 * (1 + cos(pi * u))")`.
+
+    Formula: what you write, over t (updates done), u (t/length, held at 1 after the end) and T (the length), with
+    + - * / // % ** and cos, sin, tanh, exp, log, sqrt, abs, floor, min, max, pi, e. Use it where no word fits; a word
+    knows its own end and prints better. Only these names are understood, nothing is executed. It must stay finite
+    and ≥ 0: one number that is not is an error, in arrays it stays what it is. With u or T inside it takes a length;
+    after the end u holds 1, t goes on.
+
+    >>> formula("0.5 * (1 + cos(pi * u))", 100)(50)
+    0.5
+    """
+
+    __slots__ = ("length", "text")
+    text: str
+    length: Length | None
+
+    def __init__(self, text: str, length: Length | None = None) -> None:
+        if not isinstance(text, str):
+            raise StepsizeError(f"formula takes a text such as '1 - u', not {text!r}")
+        self._store(text=text.strip(), length=optional_length("formula", length))
+        _translate(self.text, "t", "u", "T")
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        if self._endless:
+            return f"check({_translate(self.text, t, 'u', 'T')})"
+        length = self._length()
+        return f"check({_translate(self.text, t, write.progress(t, length), str(length))})"
+
+    @property
+    def _endless(self) -> bool:
+        names = _translate(self.text, "t", "<u>", "<T>")
+        return "<u>" not in names and "<T>" not in names
+
+
+def _translate(text: str, t: str, u: str, total: str) -> str:
+    """The text in the language of `functions.py`; anything else is an error with its column."""
+    if not text or len(text) > _LONGEST:
+        raise StepsizeError(f"formula: the text must have 1 to {_LONGEST} characters, not {len(text)}")
+    try:
+        tree = compile(text.replace("\n", " "), "<formula>", "eval", _ONLY_TREE).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise StepsizeError(f"formula: {text[:60]!r} is not arithmetic: write 0.5 * (1 + cos(pi * u))") from None
+    return _written(tree, {"t": t, "u": u, "T": total, **_NAMES}, 0)
+
+
+def _written(node: Any, names: dict[str, str], depth: int) -> str:
+    kind = type(node).__name__
+    if depth > _DEEPEST:
+        raise _refused(node, f"nested deeper than {_DEEPEST} levels")
+    if kind == "Constant" and type(node.value) in (int, float) and abs(node.value) < 1e300:
+        return repr(float(node.value))
+    if kind == "Name" and node.id in names:
+        return names[node.id]
+    if kind == "UnaryOp" and type(node.op).__name__ in ("USub", "UAdd"):
+        sign = "-" if type(node.op).__name__ == "USub" else ""
+        return f"({sign}{_written(node.operand, names, depth + 1)})"
+    if kind == "BinOp":
+        return _operation(node, names, depth)
+    if kind == "Call":
+        return _call(node, names, depth)
+    raise _refused(node, f"{getattr(node, 'id', kind)} is not known here")
+
+
+def _operation(node: Any, names: dict[str, str], depth: int) -> str:
+    left, right = (_written(one, names, depth + 1) for one in (node.left, node.right))
+    operator = type(node.op).__name__
+    if operator == "Pow":
+        return f"power({left}, {right})"
+    if operator not in _OPERATORS:
+        raise _refused(node, f"the operator {operator} is not known here")
+    return f"({left} {_OPERATORS[operator]} {right})"
+
+
+def _call(node: Any, names: dict[str, str], depth: int) -> str:
+    name = getattr(node.func, "id", "?")
+    if name not in _FUNCTIONS or node.keywords:
+        raise _refused(node, f"{name}(…) is not known here: use {', '.join(_FUNCTIONS)}")
+    function, count = _FUNCTIONS[name]
+    if len(node.args) != count:
+        raise _refused(node, f"{name} takes {count} argument{'s' if count > 1 else ''}, not {len(node.args)}")
+    return f"{function}({', '.join(_written(one, names, depth + 1) for one in node.args)})"
+
+
+def _refused(node: Any, message: str) -> StepsizeError:
+    return StepsizeError(f"formula: column {getattr(node, 'col_offset', 0) + 1}: {message}")

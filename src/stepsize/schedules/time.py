@@ -1,0 +1,319 @@
+"""Combinators that bend time: repeat, stretch, shift, reverse, and a cool-down laid over any expression."""
+
+from __future__ import annotations
+
+from .._errors import StepsizeError, number
+from ..lengths import check_length
+from .base import Dialect, Factor, Place, unresolved
+from .combine import factors
+from .decays import anneal_formula, check_shape
+from .shapes import optional_length
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from ..lengths import Horizon, Length
+
+_FARTHEST = 2.0**53
+_MOST_CYCLES = 10_000
+
+
+class Bent(Factor):
+    """Shared by the combinators of one factor: what they ask of the factor inside."""
+
+    __slots__ = ("factor",)
+    _lengths: tuple[str, ...] = ()
+    factor: Factor
+
+    @property
+    def controllers(self) -> tuple[Any, ...]:
+        return self.factor.controllers
+
+    @property
+    def _endless(self) -> bool:
+        return self.factor._endless
+
+    @property
+    def _sized(self) -> bool:
+        return self.factor._sized
+
+    def _resolve(self, horizon: Horizon, place: Place) -> Self:
+        return self.replace(factor=self.factor._resolve(horizon, place))
+
+    def _inner_steps(self) -> int:
+        steps = self.factor._steps()
+        if steps is None:
+            raise unresolved(self.factor, f"{self.factor.word()}(…, length=1000)")
+        return steps
+
+
+def _pure(owner: str, factor: Factor) -> Factor:
+    (factor,) = factors(owner, (factor,))
+    if factor.controllers:
+        raise StepsizeError(
+            f"{factor.controllers[0]} sees the run as it goes: {owner} takes a schedule, multiply after"
+        )
+    return factor
+
+
+class repeat(Bent):
+    """A schedule again and again, each cycle `growth` times as long and `height` times as high.
+
+    Formula: cycle i begins at bᵢ = L·(1 + growth + … + growth^(i−1)) and gives height^i·f((t − bᵢ)·L/(cycle length)).
+    With a cosine inside it is SGDR: `repeat(cosine(100), growth=2, height=0.5)`. Use restarts for snapshots and
+    ensembles; a single decay usually ends lower. `growth` ≥ 1; `height` > 0; `times` cycles (None: for ever). Without
+    a length of its own the schedule inside is fitted, so that `times` cycles fill what is left. Cycle boundaries are
+    exact, not taken from a logarithm. After the last of `times` cycles its last value holds.
+    Source: Loshchilov and Hutter, SGDR, 2017.
+
+    >>> from stepsize import linear
+    >>> [repeat(linear(1, 0, 2))(t) for t in range(5)]
+    [1.0, 0.5, 1.0, 0.5, 1.0]
+    """
+
+    __slots__ = ("growth", "height", "length", "times")
+    _lengths = ("length",)
+    times: int | None
+    growth: float
+    height: float
+    length: Length | None
+
+    def __init__(
+        self,
+        factor: Factor,
+        times: int | None = None,
+        *,
+        growth: float = 1,
+        height: float = 1.0,
+        length: Length | None = None,
+    ) -> None:
+        if times is not None and number("repeat", "times", times, low=1, high=_MOST_CYCLES) != int(times):
+            raise StepsizeError(f"repeat: times must be a whole number, not {times!r}")
+        self._store(
+            factor=_pure("repeat", factor),
+            times=times,
+            growth=number("repeat", "growth", growth, low=1),
+            height=number("repeat", "height", height, above=0),
+            length=optional_length("repeat", length),
+        )
+
+    def _resolve(self, horizon: Horizon, place: Place) -> Self:
+        length = place.resolved(horizon, "repeat", "length", self.length)
+        if self.factor._sized:
+            own = self.factor._resolve(horizon, Place(place.start, place.end, pin=True))
+            if length is None and place.pin:
+                length = place.end - place.start
+        elif self.times is None:
+            raise StepsizeError(f"{self}: say how often with times=…, or how long with a length inside")
+        else:
+            length = place.end - place.start if length is None else length
+            own = self.factor._resolve(horizon, Place(place.start, place.start + length, pin=True))
+        return self.replace(factor=own, length=length)
+
+    @property
+    def _endless(self) -> bool:
+        return self.factor._steps() is not None
+
+    @property
+    def _sized(self) -> bool:
+        return self.length is not None or (self.times is not None and self.factor._sized)
+
+    def _steps(self) -> int | None:
+        if isinstance(self.length, int):
+            return self.length
+        inner = self.factor._steps()
+        if self.times is None or inner is None:
+            return None
+        return int(_total(self.growth, self.times) * inner + 0.5)
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        inner = self._inner_steps()
+        if self.times is None and self.growth == 1:
+            cycle, local = f"({t} // {inner})", f"({t} % {inner})"
+        else:
+            first = float(inner) if self.times is None or self._cycles_are_own() else self._fitted()
+            begins = self._begins(first)
+            cycle = f"reached({t}, {write.table(tuple(begins[1:]))})"
+            scale = f"{first!r} * {float(self.growth)!r} ** {cycle}" if self.growth != 1 else repr(first)
+            local = f"(({t} - pick({write.table(tuple(begins))}, {cycle})) * {inner} / ({scale}))"
+        text = self.factor._formula(local, write)
+        return text if self.height == 1 else f"(power({float(self.height)!r}, {cycle}) * {text})"
+
+    def _cycles_are_own(self) -> bool:
+        """True where the cycles have the inner length, not a share of this one's."""
+        return not (isinstance(self.length, int) and self.factor._steps() == self.length)
+
+    def _fitted(self) -> float:
+        """The length of the first cycle, so that all fill `length`."""
+        length, times = self._length(), self.times or 1
+        return length / _total(self.growth, times)
+
+    def _begins(self, first: float) -> list[float]:
+        begins, size = [0.0], first
+        while len(begins) < (self.times or _MOST_CYCLES) and begins[-1] < _FARTHEST:
+            begins.append(begins[-1] + size)
+            size *= self.growth
+        return begins
+
+
+def _total(growth: float, times: int) -> float:
+    return float(sum(growth**i for i in range(times)))
+
+
+class stretch(Bent):
+    """A schedule slowed down: `stretch(f, 2)` takes twice the steps.
+
+    Formula: f(t/by). Use it to keep the shape when a run gets longer. `by` > 0; below 1 it hurries. It lasts `by`
+    times as long as the schedule inside and then holds its last value.
+
+    >>> from stepsize import linear
+    >>> stretch(linear(1, 0, 10), 2)(10)
+    0.5
+    """
+
+    __slots__ = ("by",)
+    by: float
+
+    def __init__(self, factor: Factor, by: float) -> None:
+        self._store(factor=_pure("stretch", factor), by=number("stretch", "by", by, above=0))
+
+    def _resolve(self, horizon: Horizon, place: Place) -> Self:
+        if self.factor._sized:
+            return self.replace(factor=self.factor._resolve(horizon, place))
+        span = max(1, int((place.end - place.start) / self.by + 0.5))
+        inner = Place(place.start, place.start + span, place.pin)
+        return self.replace(factor=self.factor._resolve(horizon, inner))
+
+    def _steps(self) -> int | None:
+        inner = self.factor._steps()
+        return None if inner is None else max(1, int(inner * self.by + 0.5))
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        return self.factor._formula(f"({t} / {float(self.by)!r})", write)
+
+
+class shift(Bent):
+    """A schedule begun early or late: `shift(f, 10)` skips its first ten steps, `shift(f, -10)` waits ten.
+
+    Formula: f(max(t + steps, 0)). Use it to match a convention that is off by one, or to delay. `steps` is a whole
+    number; while it waits it holds the first value. It lasts as long as what is left of the schedule inside.
+
+    >>> from stepsize import linear
+    >>> shift(linear(1, 0, 10), 5)(0), shift(linear(1, 0, 10), -5)(4)
+    (0.5, 1.0)
+    """
+
+    __slots__ = ("steps",)
+    steps: int
+
+    def __init__(self, factor: Factor, steps: int) -> None:
+        whole = number("shift", "steps", steps)
+        if whole != int(whole):
+            raise StepsizeError(f"shift: steps must be a whole number, not {steps!r}")
+        self._store(factor=_pure("shift", factor), steps=int(whole))
+
+    def _resolve(self, horizon: Horizon, place: Place) -> Self:
+        if self.factor._sized:
+            return self.replace(factor=self.factor._resolve(horizon, place))
+        inner = Place(place.start, max(place.end + self.steps, place.start + 1), place.pin)
+        return self.replace(factor=self.factor._resolve(horizon, inner))
+
+    def _steps(self) -> int | None:
+        inner = self.factor._steps()
+        return None if inner is None else max(1, inner - self.steps)
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        moved = f"({t} + {self.steps})" if self.steps >= 0 else f"most({t} - {-self.steps}, 0)"
+        return self.factor._formula(moved, write)
+
+
+class reverse(Bent):
+    """A schedule backwards: its last update first.
+
+    Formula: f(L − 1 − t) for a schedule of L steps. Use it to turn a decay into a warm-up of the same shape. It lasts
+    as long as the schedule inside; after the end it holds f(0).
+
+    >>> from stepsize import linear
+    >>> [reverse(linear(1, 0, 4))(t) for t in range(5)]
+    [0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+
+    __slots__ = ()
+
+    def __init__(self, factor: Factor) -> None:
+        self._store(factor=_pure("reverse", factor))
+
+    def _resolve(self, horizon: Horizon, place: Place) -> Self:
+        return self.replace(factor=self.factor._resolve(horizon, Place(place.start, place.end, pin=True)))
+
+    @property
+    def _endless(self) -> bool:
+        return False
+
+    def _steps(self) -> int | None:
+        return self.factor._steps()
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        return self.factor._formula(f"most({self._inner_steps() - 1} - {t}, 0)", write)
+
+
+class cooldown(Bent):
+    """A cool-down laid over the end of any schedule: it follows `factor`, and from `at` on falls to `final`.
+
+    Formula: f(t) for t < at, then f(at)·c((t − at)/length) with the shapes c of `anneal`. Use it to end a run early
+    and well: whatever the schedule was doing, the last `length` steps settle it. `length` is a length, `at` the step
+    it begins (None: so that it ends with the run); `final` is a factor of f(at). After the end it holds that.
+
+    >>> from stepsize import constant
+    >>> [cooldown(constant(), 2, at=2)(t) for t in range(5)]
+    [1.0, 1.0, 1.0, 0.5, 0.0]
+    """
+
+    __slots__ = ("at", "final", "length", "shape")
+    _lengths = ("length", "at")
+    length: Length
+    at: Length | None
+    shape: str
+    final: float
+
+    def __init__(
+        self,
+        factor: Factor,
+        length: Length = "20%",
+        *,
+        at: Length | None = None,
+        shape: str = "linear",
+        final: float = 0.0,
+    ) -> None:
+        self._store(
+            factor=_pure("cooldown", factor),
+            length=check_length("cooldown", "length", length),
+            at=at if at == 0 or at is None else check_length("cooldown", "at", at),
+            shape=check_shape("cooldown", shape),
+            final=number("cooldown", "final", final, low=0, high=1),
+        )
+
+    def _resolve(self, horizon: Horizon, place: Place) -> Self:
+        length = place.resolved(horizon, "cooldown", "length", self.length)
+        at = place.resolved(horizon, "cooldown", "at", self.at)
+        at = max(0, place.end - place.start - length) if at is None else at
+        return self.replace(factor=self.factor._resolve(horizon, place), length=length, at=at)
+
+    @property
+    def _endless(self) -> bool:
+        return isinstance(self.length, int) and self.at is not None and self.factor._endless
+
+    @property
+    def _sized(self) -> bool:
+        return self.at is not None
+
+    def _steps(self) -> int | None:
+        return self.at + self.length if isinstance(self.at, int) and isinstance(self.length, int) else None
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        if not isinstance(self.at, int) or not isinstance(self.length, int):
+            raise unresolved(self, "cooldown(…, 100, at=900)")
+        c = anneal_formula(write.progress(f"({t} - {self.at})", self.length), self.shape, float(self.final))
+        here = repr(float(self.factor(self.at)))
+        return write.where(f"{t} < {self.at}", self.factor._formula(t, write), f"({here} * {c})")
