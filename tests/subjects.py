@@ -60,7 +60,7 @@ SUBJECTS = {
     ),
     "polynomial": (s.polynomial(), s.polynomial(2, 300, final=0.1), s.polynomial(0.5, "60%"), s.polynomial(k=0.5)),
     "inverse_time": (s.inverse_time(1.0, 50), s.inverse_time(0.1, "1ep", staircase=True), s.inverse_time(2, 10, 300)),
-    "power_law": (s.power_law(-0.5, 100), s.power_law(-0.51, "1ep", length=400)),
+    "power_law": (s.power_law(-0.5, 120), s.power_law(-0.51, "1ep", length=400)),
     "rex": (s.rex(), s.rex(300, final=0.2)),
     "tanh_decay": (s.tanh_decay(), s.tanh_decay(300, low=-5, high=4, final=0.1)),
     "anneal": tuple(
@@ -68,7 +68,7 @@ SUBJECTS = {
         for shape in ("linear", "cosine", "mirrored-cosine", "1-sqrt", "square", "exponential")
         for length, final in ((None, 0.0), (300, 0.1))
     ),
-    "saturation": (s.saturation(100), s.saturation("1ep", length="50%")),
+    "saturation": (s.saturation(120), s.saturation("1ep", length="50%")),
     "rectification": (s.rectification(), s.rectification(0.99, 200), s.rectification(0.7)),
     "piecewise": (
         s.piecewise((0, 0.1), (100, 1), (700, 0.2)),
@@ -102,7 +102,7 @@ SUBJECTS = {
     "minimum": (s.minimum(s.warmup(100), s.inverse_sqrt(100)), s.minimum(s.cosine())),
     "maximum": (s.maximum(s.cosine(), s.constant(0.1)), s.maximum(s.linear(), s.staircase(0.5, 100), s.constant(0.2))),
     "repeat": (
-        s.repeat(s.cosine(100)),
+        s.repeat(s.cosine(110)),
         s.repeat(s.warmup(10) >> s.linear(length=40), 5, height=0.7),
         s.repeat(s.cosine(), 4),
         s.repeat(s.cosine(), 3, growth=2, height=0.5),

@@ -37,7 +37,7 @@ class Dialect:
         """t / length, held at 1 after the end."""
         if self.scalar:
             return f"({t} / {length} if {t} < {length} else 1.0)"
-        return f"least({t} / {length}, 1.0)"
+        return f"share({t} / {length})"
 
     def next_controller(self) -> str:
         """The place of the next controller's factor among what the formula is given."""

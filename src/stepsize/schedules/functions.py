@@ -127,6 +127,7 @@ def array_functions(xp: Any) -> dict[str, Any]:
         "power": power,
         "reached": reached,
         "scramble": scramble,
+        "share": lambda x: xp.clip(x, 0.0, 1.0) if hasattr(x, "shape") else min(max(x, 0.0), 1.0),
         "sin": on_arrays(xp.sin),
         "sqrt": on_arrays(xp.sqrt),
         "tanh": on_arrays(xp.tanh),
