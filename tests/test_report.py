@@ -1,0 +1,184 @@
+"""The numbers, the page and the pictures of a comparison, from journals made for the purpose."""
+
+import json
+import math
+import re
+from dataclasses import replace
+from html import unescape
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from stepsize import StepsizeError
+from stepsize.lab.journal import Journal, Record, Settings, Strategy, read
+from stepsize.report.figures import save, save_figures, schedule_figure
+from stepsize.report.numbers import Mean, summarise
+from stepsize.report.page import headline, page
+from stepsize.report.palette import colour, dash
+from stepsize.report.table import caption, labelled, print_table
+
+BASES = (0.01, 0.1, 1.0)
+#            validation loss by base rate, for seeds 0 and 1; None: diverged
+FIXED = {0.01: (0.5, 0.52), 0.1: (0.30, 0.32), 1.0: (None, 0.4)}
+ADAM = {0.01: (0.205, 0.215), 0.1: (0.2, 0.21), 1.0: (0.9, 0.95)}
+LOST = {0.01: (None, 0.5), 0.1: (None, None), 1.0: (None, None)}
+AWKWARD = "sgd() | 0.1 * formula('max(1 - u, 0.1) * (t < 1 & \"x\")')"
+
+
+def record(strategy, text, base, seed, loss):
+    train = (2.0, 1.0, None if loss is None else loss / 2)
+    return Record(
+        strategy=strategy,
+        text=text,
+        base=base,
+        seed=seed,
+        steps=10,
+        diverged=loss is None,
+        measured_at=(0, 5, 10),
+        train=train,
+        validation=(2.0, 1.5, loss),
+        rates=(base, base, base),
+        clipped=0.0,
+        acted=0,
+        said="",
+    )
+
+
+@pytest.fixture
+def journal():
+    plan = (("fixed", "sgd() | 0.1", FIXED), ("Adam", "adam() | 0.1", ADAM), ("lost", AWKWARD, LOST))
+    settings = Settings(
+        data="toy",
+        task="classification",
+        target="kind",
+        classes=2,
+        rows_train=30,
+        rows_validation=10,
+        columns=3,
+        fingerprint="0" * 16,
+        notes=("A column <b> was dropped.",),
+        steps=10,
+        batch_size=8,
+        seeds=(0, 1),
+        reference=0,
+        strategies=tuple(Strategy(name, text, 0.1, BASES) for name, text, _ in plan),
+    )
+    made = Journal(settings, {"python": "3"})
+    for i, (_, text, losses) in enumerate(plan):
+        made.append(record(i, text, base, seed, losses[base][seed]) for base in BASES for seed in (0, 1))
+    return made
+
+
+def test_a_mean_has_n_and_a_spread_or_is_not_made():
+    assert str(Mean.of([1.0, 3.0])) == "2 ± 1.4"
+    with pytest.raises(StepsizeError, match="n ≥ 2"):
+        Mean.of([1.0])
+
+
+def test_the_best_rate_is_lowest_in_validation_where_no_seed_diverged(journal):
+    fixed, adam, lost = summarise(journal).rows
+    assert (fixed.best_base, adam.best_base, lost.best_base) == (0.1, 0.1, None)
+    assert fixed.validation == Mean.of([0.30, 0.32])
+    assert (lost.validation, lost.basin, lost.steps_to_target) == (None, None, None)
+    assert (fixed.diverged, fixed.runs, lost.diverged) == (1, 6, 5)
+
+
+def test_the_basin_is_the_unbroken_range_within_ten_per_cent(journal):
+    fixed, adam, _ = summarise(journal).rows
+    assert fixed.basin == (0.1, 0.1)
+    assert adam.basin == (0.01, 0.1)
+
+
+def test_the_target_is_what_the_fixed_rate_reached_with_every_seed(journal):
+    summary = summarise(journal)
+    assert summary.target == 0.32 / 2
+    fixed, adam, _ = summary.rows
+    assert (fixed.steps_to_target, fixed.reached) == (10, 2)
+    assert (adam.steps_to_target, adam.reached) == (10, 2)
+
+
+def test_a_best_rate_at_the_edge_is_flagged(journal):
+    better = [
+        replace(one, validation=(2.0, 1.5, 0.01)) if one.base == 0.01 and one.strategy == 1 else one
+        for one in journal.records
+    ]
+    journal.records = better
+    summary = summarise(journal)
+    assert [row.at_edge for row in summary.rows] == [False, True, False]
+    assert any("edge" in line for line in caption(summary))
+
+
+def test_unfinished_strategies_are_left_out(journal):
+    journal.records = journal.records[:-1]
+    assert [row.name for row in summarise(journal).rows] == ["fixed", "Adam"]
+
+
+def test_a_journal_on_disk_reads_back_the_same_even_when_cut_off(journal, tmp_path):
+    folder = tmp_path / "new"
+    written = Journal(journal.settings, journal.versions, folder)
+    written.append(journal.records)
+    again = read(folder)
+    assert (again.settings, again.records) == (journal.settings, journal.records)
+    whole = (folder / "journal.jsonl").read_text()
+    (folder / "journal.jsonl").write_text(whole[:-40])
+    assert read(folder).records == journal.records[:-1]
+
+
+def test_a_file_that_is_no_journal_is_refused(tmp_path):
+    (tmp_path / "journal.jsonl").write_text("{}\n")
+    with pytest.raises(StepsizeError, match="not a journal"):
+        read(tmp_path)
+
+
+def test_the_headline_says_whether_the_difference_exceeds_the_spread(journal):
+    said = " ".join(headline(summarise(journal)))
+    assert "Adam ended lowest" in said
+    assert "more than the spread" in said
+    assert "lost diverged most often: 5 of 6 runs" in said
+
+
+def test_the_page_is_whole_and_needs_no_network(journal):
+    text = page(summarise(journal))
+    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=", text)
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest", text)
+    assert len(re.findall(r"<tr>\s*<td>", text)) == 3
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S).group(1))
+    assert [len(chart["y"]) for chart in data["charts"]] == [3] * 4
+    assert text == page(summarise(journal))
+
+
+def test_texts_are_shown_exactly_and_escaped(journal):
+    text = page(summarise(journal))
+    assert AWKWARD in unescape(text)
+    assert "(t < 1" not in text
+    assert "A column <b> was" not in text
+
+
+def test_pictures_are_drawn(journal, tmp_path):
+    paths = save_figures(summarise(journal), tmp_path)
+    assert [one.name for one in paths] == ["loss.png", "rates.png", "basins.png", "overview.png"]
+    assert all(np.ptp(imread(one)) > 0.5 for one in paths)
+
+
+def test_the_same_curves_give_the_same_file(tmp_path):
+    for ending in ("svg", "png"):
+        files = [tmp_path / f"{i}.{ending}" for i in range(2)]
+        for file in files:
+            save(schedule_figure([("cosine()", [0, 1, 2], [1.0, 0.5, math.nan])], "rate"), file)
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_picture_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(StepsizeError, match=r"\.png or \.svg"):
+        save(schedule_figure([("x", [0], [1])], "rate"), tmp_path / "x.gif")
+
+
+def test_sixteen_lines_are_told_apart():
+    assert len({(colour(i), dash(i)) for i in range(16)}) == 16
+
+
+def test_long_names_become_numbers_in_the_terminal(journal, capsys):
+    assert labelled(["short", "x" * 29]) == ["short", "[2]"]
+    print_table(summarise(journal))
+    assert "Adam" in capsys.readouterr().out
