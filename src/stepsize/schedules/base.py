@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
 
+_NUMBERS = frozenset((int, float))
+
+
 class Dialect:
     """How a formula is written down: `scalar` for one number (branches), else for arrays (elementwise)."""
 
@@ -87,21 +90,27 @@ class Factor(Value):
 
     def __call__(self, t: Any) -> Any:
         """The factor of update `t` (updates already done, from 0): a number for a number, an array for an array."""
-        if isinstance(t, (int, float)):
-            if not t >= 0:
-                raise StepsizeError(f"a schedule starts at step 0: t must be ≥ 0, not {t!r}")
-            try:
+        try:
+            if type(t) in _NUMBERS and t >= 0:
                 return self._scalar(t)
-            except AttributeError:
-                if self.controllers:
-                    raise self._depends() from None
-                object.__setattr__(self, "_scalar", self._compile(None))
-                return self._scalar(t)
-            except TypeError:
-                raise self._depends() from None
-            except (ValueError, ArithmeticError) as error:
-                raise error if isinstance(error, StepsizeError) else self._undefined(t, error) from None
-        return self._on_array(t)
+        except AttributeError:
+            return self._first_call(t)
+        except TypeError:
+            raise self._depends() from None
+        except (ValueError, ArithmeticError) as error:
+            raise error if isinstance(error, StepsizeError) else self._undefined(t, error) from None
+        if not isinstance(t, (int, float)):
+            return self._on_array(t)
+        if not t >= 0:
+            raise StepsizeError(f"a schedule starts at step 0: t must be ≥ 0, not {t!r}")
+        return self(float(t))
+
+    def _first_call(self, t: float) -> float:
+        """Compile the formula for numbers, then use it."""
+        if self.controllers:
+            raise self._depends() from None
+        object.__setattr__(self, "_scalar", self._compile(None))
+        return float(self(t))
 
     def with_control(self, t: float, factors: tuple[float, ...]) -> float:
         """The factor of update `t` when the controllers inside answer `factors`."""
