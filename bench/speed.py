@@ -9,6 +9,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import contextlib
 import math
 import statistics
 import subprocess
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from stepsize import cosine, descend, descend_many, parse, problems, warmup
+from stepsize import ParseError, cosine, descend, descend_many, parse, problems, warmup
 
 ROUNDS = 7
 
@@ -78,7 +79,7 @@ def scalar() -> None:
         for t in steps:
             plain(t)
 
-    line("one value, warmup >> cosine / the same as a plain function", ratio(ours, other), "")
+    line("one value, warmup >> cosine / the same as a plain function", ratio(ours, other), "limit 2")
     each = min(seconds(ours, time.process_time) for _ in range(ROUNDS)) / len(steps) * 1e6
     line("one value, warmup >> cosine, in µs", (each, each, each), "limit 2")
 
@@ -91,6 +92,40 @@ def vectorised() -> None:
         np.where(t < 100, (t + 1) / 100, 0.5 * (1 + np.cos(np.pi * np.minimum((t - 100) / 900_000, 1.0))))
 
     line("a million steps at once / hand-written NumPy", ratio(lambda: schedule(t), other), "limit 1.5")
+
+
+def against_torch() -> None:
+    import torch
+
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    rising = torch.optim.lr_scheduler.LinearLR(optimizer, 0.01, 1.0, total_iters=100)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 900_000)
+    scheduler = torch.optim.lr_scheduler.SequentialLR(optimizer, [rising, falling], milestones=[100])
+    schedule, t = warmup(100) >> cosine(900_000), np.arange(1_000_000)
+    optimizer.step()
+
+    def step_ten_thousand() -> None:
+        for _ in range(10_000):
+            scheduler.step()
+
+    middle, low, high = ratio(step_ten_thousand, lambda: schedule(t))
+    line(
+        "stepping torch's SequentialLR a million times / all at once",
+        (middle * 100, low * 100, high * 100),
+        "limit ≥ 50",
+    )
+
+
+def parsing() -> None:
+    texts = ["clip_norm(1) | adam() | 3e-4 * (warmup('2%') >> cosine()) | clip(0.01)", "(" * 150 + "1" + ")" * 150]
+    texts += ["cosine() * " * 1500 + "linear()", "constant(length=3) >> " * 400 + "cosine()"]
+    slowest = 0.0
+    for text in texts:
+        start = time.process_time()
+        with contextlib.suppress(ParseError):
+            parse(text)
+        slowest = max(slowest, time.process_time() - start)
+    line("the slowest of four hard texts to parse, in ms", (slowest * 1e3,) * 3, "limit 10")
 
 
 def cold_start() -> None:
@@ -110,5 +145,7 @@ if __name__ == "__main__":
     print(f"{'what':<66} {'median':>8}  (lowest to highest of {ROUNDS} rounds)")
     scalar()
     vectorised()
+    against_torch()
+    parsing()
     many_at_once()
     cold_start()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
-
 from ._errors import StepsizeError
 from ._space import namespace
 from ._value import Value
@@ -12,6 +10,8 @@ from .schedules.rate import rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
     from ._seen import seen
 
 Array: TypeAlias = "Any"
@@ -68,20 +68,28 @@ class Rule(Stage):
         raise NotImplementedError
 
 
-class State(NamedTuple):
+class State(Value):
     """What a descent remembers between updates: the rule's state by array, the controllers', updates done."""
 
+    __slots__ = ("control", "done", "rules")
     rules: dict[str, RuleState]
     control: tuple[Any, ...]
     done: int
 
+    def __init__(self, rules: dict[str, RuleState], control: tuple[Any, ...] = (), done: int = 0) -> None:
+        self._store(rules=rules, control=control, done=done)
 
-class Step(NamedTuple):
+
+class Step(Value):
     """What one update did: its rate, the largest share of elements that a clip limited, and what controllers said."""
 
+    __slots__ = ("clipped", "rate", "why")
     rate: float
     clipped: float
     why: str
+
+    def __init__(self, rate: float, clipped: float, why: str = "") -> None:
+        self._store(rate=rate, clipped=clipped, why=why)
 
 
 class descent(Value):

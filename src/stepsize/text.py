@@ -7,6 +7,7 @@ because importing the `ast` module alone takes a quarter of the cold start that 
 from __future__ import annotations
 
 from ._errors import ParseError, StepsizeError
+from .schedules.base import Factor
 from .vocabulary import WORDS, look_up
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _ONLY_TREE = 0x400  # ast.PyCF_ONLY_AST
+_CHAINS = {"Mult": "product", "Add": "plus", "RShift": "then"}
 _LONGEST = 20_000
 _DEEPEST = 50
 _OPERATORS = "a text combines words with |, >>, + and *"
@@ -127,8 +129,23 @@ class _Reader:
             spine.append(left)  # type: ignore[arg-type]
             left = left.left  # type: ignore[attr-defined]
         value = self.read(left, depth + 1)
-        for one in reversed(spine):
-            value = self._operate(one, value, self.read(one.right, depth + 1))
+        while spine:
+            run = [spine.pop()]
+            while spine and type(spine[-1].op) is type(run[0].op):
+                run.append(spine.pop())
+            value = self._chain(run, value, [self.read(one.right, depth + 1) for one in run])
+        return value
+
+    def _chain(self, run: list[ast.BinOp], value: Any, rights: list[Any]) -> Any:
+        """A run of one operator: factors are put together at once, so that long chains stay linear."""
+        word = _CHAINS.get(type(run[0].op).__name__)
+        if word and len(run) > 1 and all(isinstance(one, Factor) for one in (value, *rights)):
+            try:
+                return look_up(word)(value, *rights)
+            except StepsizeError:
+                pass  # one by one, to find the column
+        for node, right in zip(run, rights, strict=True):
+            value = self._operate(node, value, right)
         return value
 
     def _operate(self, node: ast.BinOp, left: Any, right: Any) -> Any:

@@ -80,14 +80,18 @@ KINDS: dict[str, str] = {
 }
 
 
+_FOUND: dict[str, Callable[..., Any]] = {}
+
+
 def look_up(word: str) -> Callable[..., Any]:
     """The class or recipe that a word stands for; KeyError for a word that is not in the vocabulary.
 
     >>> look_up("cosine")(10)
     cosine(10)
     """
-    module = import_module(f"{__package__}.{WORDS[word]}")
-    return getattr(module, word)  # type: ignore[no-any-return]
+    if word not in _FOUND:
+        _FOUND[word] = getattr(import_module(f"{__package__}.{WORDS[word]}"), word)
+    return _FOUND[word]
 
 
 def kind_of(word: str) -> str:

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
 
-_NUMBERS = frozenset((int, float))
-
-
 class Dialect:
     """How a formula is written down: `scalar` for one number (branches), else for arrays (elementwise)."""
 
@@ -39,13 +36,25 @@ class Dialect:
     def progress(self, t: str, length: int) -> str:
         """t / length, held at 1 after the end."""
         if self.scalar:
-            return f"({t} / {length} if {t} < {length} else 1.0)"
+            return f"({t} / {length} if {_before(t, length)} else 1.0)"
         return f"share({t} / {length})"
+
+    def curve(self, t: str, length: int, shape: Callable[[str], str], last: float) -> str:
+        """A shape of the progress u, with its last value held; for one number the held part needs no shape at all."""
+        if self.scalar:
+            return f"({shape(f'{1 / length!r} * {t}')} if {_before(t, length)} else {last!r})"
+        return shape(self.progress(t, length))
 
     def next_controller(self) -> str:
         """The place of the next controller's factor among what the formula is given."""
         self.controllers += 1
         return f"c[{self.controllers - 1}]"
+
+
+def _before(t: str, length: int) -> str:
+    """`(t - 100) < 900`, written as `t < 1000` where it can be."""
+    inner = t.removeprefix("(t - ").removesuffix(")")
+    return f"t < {int(inner) + length}" if inner.isdecimal() and t == f"(t - {inner})" else f"{t} < {length}"
 
 
 class Place:
@@ -91,7 +100,7 @@ class Factor(Value):
     def __call__(self, t: Any) -> Any:
         """The factor of update `t` (updates already done, from 0): a number for a number, an array for an array."""
         try:
-            if type(t) in _NUMBERS and t >= 0:
+            if (type(t) is int or type(t) is float) and t >= 0:
                 return self._scalar(t)
         except AttributeError:
             return self._first_call(t)

@@ -106,8 +106,10 @@ def array_functions(xp: Any) -> dict[str, Any]:
         return xp.astype(xp.searchsorted(table(bounds, t), t, side="right"), widest)
 
     def pick(values: tuple[float, ...], i: Any) -> Any:
-        if name in ("torch", "jax.numpy"):
-            return table(values, i)[i.astype(int) if name == "jax.numpy" else i.to(xp.int64)]
+        if name == "torch":
+            return xp.take(table(values, i), i.to(xp.int64))
+        if name == "jax.numpy":
+            return table(values, i)[i.astype(int)]
         return xp.reshape(xp.take(table(values, i), xp.reshape(xp.astype(i, xp.int64), (-1,))), i.shape)
 
     def on_arrays(function: Callable[[Any], Any]) -> Callable[[Any], Any]:

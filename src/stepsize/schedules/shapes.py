@@ -131,8 +131,13 @@ class cosine(Factor):
 
     def _formula(self, t: str, write: Dialect) -> str:
         final = float(self.final)
+        floor = f"{final!r} + " if final else ""
         half = (1.0 - final) / 2
-        return f"({final!r} + {half!r} * (1.0 + cos({math.pi!r} * {write.progress(t, self._length())})))"
+
+        def shape(u: str) -> str:
+            return f"({floor}{half!r} * (1.0 + cos({math.pi!r} * {u})))"
+
+        return write.curve(t, self._length(), shape, final)
 
 
 class exponential(Factor):
