@@ -5,16 +5,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test test-slow bench lint clean
+.PHONY: demo test bench lint clean
 
 demo: $(VENV)/.has-compare
 	$(BIN)/stepsize compare digits --out out/digits
 
 test: $(VENV)/.has-test lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
-
-test-slow: $(VENV)/.has-test
-	$(BIN)/python -m pytest -m slow tests
 
 lint: $(VENV)/.has-test
 	$(BIN)/ruff check .

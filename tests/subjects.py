@@ -122,6 +122,10 @@ SUBJECTS = {
         s.cooldown(s.warmup("2%") >> s.inverse_sqrt(100), "10%", shape="cosine"),
     ),
     "rate": (s.rate(0.1), s.rate(0), 0.1 * s.cosine(), 3e-4 * (s.warmup("2%") >> s.cosine()), 0.01 * s.infrared()),
+    "plan": (
+        s.plan(lr=0.1 * s.cosine(), momentum=s.onecycle_momentum(), weight_decay=0.01),
+        s.plan(body=s.plan(lr=0.01 * s.wsd()), head=s.plan(lr=0.1, betas=s.linear())),
+    ),
     "infrared": (
         s.infrared(),
         s.infrared(0.5, 2.0, cap=3.0),

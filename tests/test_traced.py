@@ -37,7 +37,6 @@ def test_a_schedule_can_be_jitted_itself():
     assert float(jax.jit(schedule)(jnp.asarray(5))) == pytest.approx(schedule(5), abs=1e-6)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("text", TEXTS)
 def test_torch_compile_makes_one_graph_and_gives_the_numbers_of_the_host(text):
     schedule, graphs = parse(text), []

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .schedules.decays import rex as rex
     from .schedules.decays import tanh_decay as tanh_decay
     from .schedules.formulas import formula as formula
+    from .schedules.plan import plan as plan
     from .schedules.rate import rate as rate
     from .schedules.recipes import chebyshev as chebyshev
     from .schedules.recipes import cyclic as cyclic

@@ -67,6 +67,8 @@ def _value(plain: Any, depth: int) -> Any:
     if not isinstance(cls, type):
         raise StepsizeError(f"{word} is a recipe: the JSON of its result names the words it is made of")
     fields = {name: _value(one, depth + 1) for name, one in plain.items() if name != "word"}
+    if word == "plan":  # its fields are the user's own names
+        return cls(**fields)
     unknown = set(fields) - set(cls.field_names())  # type: ignore[attr-defined]
     if unknown:
         raise StepsizeError(f"{word} has no field {min(unknown)!r}: {', '.join(cls.field_names())}")  # type: ignore[attr-defined]

@@ -138,6 +138,12 @@ class descent(Value):
         """The same strategy with every length in steps, for a run of `total_steps` updates."""
         return self.with_rate(self.rate.over(total_steps, **units))
 
+    def extend(self, total_steps: int, rule: str = "keep_share", **how: Any) -> Any:
+        """The same for a run of another length, by a stated rule; see `stepsize.schedules.extend.extend`."""
+        from .schedules.extend import extend
+
+        return extend(self, total_steps, rule=rule, **how)
+
     def init(self, params: Arrays) -> State:
         """The state before the first update: the rule's for each array, the controllers', and the updates done."""
         rules = {name: self.rule.init(param) for name, param in params.items()}

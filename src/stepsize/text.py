@@ -210,7 +210,7 @@ def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str,
     name = word.__name__
     fields = _fields(word)
     for field in named:
-        if field not in fields:
+        if field not in fields and name != "plan":
             takes = f"its fields are {', '.join(fields)}" if fields else "it has none"
             raise ParseError(f"{name} has no field {field!r}{_similar(field, fields)} ({takes})", column)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from .._errors import StepsizeError
@@ -19,9 +20,9 @@ def show(texts: tuple[str, ...], steps: int, at: str | None, as_json: bool, png:
     With a controller inside, the curve is what it is while the controller answers 1; a line says so.
     """
     try:
-        curves = [_curve(text, steps) for text in texts]
+        curves = [curve for text in texts for curve in _curves(text, steps)]
         places = _places(at, steps)
-        values = [[(t, function(t)) for t in places] for _, function, _ in curves]
+        values = [[(t, function(t)) for t in places] for _, _, function, _ in curves]
         for path in (png, svg):
             if path is not None:
                 _save(path, curves, steps)
@@ -30,11 +31,11 @@ def show(texts: tuple[str, ...], steps: int, at: str | None, as_json: bool, png:
     if as_json:
         import json
 
-        for (text, _, note), pairs in zip(curves, values, strict=True):
+        for (text, _, _, note), pairs in zip(curves, values, strict=True):
             line: dict[str, Any] = {"text": text, "steps": steps, "values": pairs}
             print(json.dumps(line | ({"note": note} if note else {}), ensure_ascii=False))
     elif at is not None:
-        for (text, _, note), pairs in zip(curves, values, strict=True):
+        for (text, _, _, note), pairs in zip(curves, values, strict=True):
             print(text)
             for t, value in pairs:
                 print(f"  {t:>8}  {value:.10g}")
@@ -42,8 +43,9 @@ def show(texts: tuple[str, ...], steps: int, at: str | None, as_json: bool, png:
     elif png is None and svg is None:
         from ..report.terminal import draw
 
-        _print_safely(draw([(text, function) for text, function, _ in curves], steps))
-        for note in dict.fromkeys(note for _, _, note in curves if note):
+        marked = [(text, function, _marks(schedule, steps)) for text, schedule, function, _ in curves]
+        _print_safely(draw(marked, steps, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
+        for note in dict.fromkeys(note for _, _, _, note in curves if note):
             _print_note(note)
     return 0
 
@@ -54,22 +56,45 @@ def fail(message: str) -> int:
     return 2
 
 
-def _curve(text: str, steps: int) -> tuple[str, Callable[[int], float], str]:
-    """The text as it is understood, its value at t, and a note."""
+def _curves(text: str, steps: int) -> list[tuple[str, Any, Callable[[int], float], str]]:
+    """The curves of a text: as it is understood, the schedule, its value at t, and a note; a plan has several."""
     value = parse(text)
-    if hasattr(value, "stages"):
-        value = value.rate
-    if not callable(value):
+    if value.word() == "plan":
+        return [_curve(f"{name} = {part}", part, steps) for name, part in _leaves(value, "")]
+    shown = value.rate if value.word() == "descent" else value
+    if not callable(shown):
         raise StepsizeError(f"{value} has no rate to show: write {value} | 0.01")
-    shown: Any = value.over(steps)
-    controllers = shown.controllers
-    if not controllers:
-        return str(parse(text)), shown, ""
-    base = getattr(shown, "base", 1.0)
-    factor = getattr(shown, "factor", shown)
-    ones = (1.0,) * len(controllers)
-    note = f"{', '.join(str(one) for one in controllers)} depends on the run and is drawn as 1"
-    return str(parse(text)), lambda t: float(base * factor.with_control(t, ones)), note
+    return [_curve(str(value), shown, steps)]
+
+
+def _leaves(plan: Any, path: str) -> list[tuple[str, Any]]:
+    """The parts of a plan with their names, those of plans inside under name.name."""
+    from ..schedules.rate import rate
+
+    leaves: list[tuple[str, Any]] = []
+    for name, part in plan.parts:
+        if getattr(part, "word", str)() == "plan":
+            leaves += _leaves(part, f"{path}{name}.")
+        else:
+            leaves.append((f"{path}{name}", part if callable(part) else rate(part)))
+    return leaves
+
+
+def _curve(label: str, value: Any, steps: int) -> tuple[str, Any, Callable[[int], float], str]:
+    shown = value.over(steps)
+    if not shown.controllers:
+        return label, shown, shown, ""
+    base, factor = getattr(shown, "base", 1.0), getattr(shown, "factor", shown)
+    ones = (1.0,) * len(shown.controllers)
+    note = f"{', '.join(str(one) for one in shown.controllers)} depends on the run and is drawn as 1"
+    return label, None, lambda t: float(base * factor.with_control(t, ones)), note
+
+
+def _marks(schedule: Any, steps: int) -> list[tuple[int, str]]:
+    """Where the parts of a schedule begin, with what begins; nothing where a controller decides."""
+    from ..schedules.questions import boundaries
+
+    return boundaries(schedule, steps) if schedule is not None else []
 
 
 def _places(at: str | None, steps: int) -> list[int]:
@@ -85,15 +110,16 @@ def _places(at: str | None, steps: int) -> list[int]:
     return places
 
 
-def _save(path: str, curves: list[tuple[str, Callable[[int], float], str]], steps: int) -> None:
+def _save(path: str, curves: list[tuple[str, Any, Callable[[int], float], str]], steps: int) -> None:
     from pathlib import Path
 
     from ..report.figures import save, schedule_figure
 
     places = _places(None, steps)
-    lines = [(text, places, [function(t) for t in places]) for text, function, _ in curves]
+    lines = [(text, places, [function(t) for t in places]) for text, _, function, _ in curves]
     try:
-        save(schedule_figure(lines, "rate or factor"), Path(path))
+        marks = sorted({step for _, schedule, _, _ in curves for step, _ in _marks(schedule, steps)})
+        save(schedule_figure(lines, "rate or factor", marks), Path(path))
     except OSError as error:
         raise StepsizeError(f"{path} cannot be written: {error.strerror}") from None
 

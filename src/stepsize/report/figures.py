@@ -37,12 +37,16 @@ def save_figures(summary: Summary, folder: Path) -> list[Path]:
     return [*written, _with_legend(figure, summary, folder / "overview.png", columns=8)]
 
 
-def schedule_figure(curves: Sequence[tuple[str, Sequence[float], Sequence[float]]], ylabel: str) -> Figure:
-    """The curves of schedules, one line each: (text, steps, values)."""
+def schedule_figure(
+    curves: Sequence[tuple[str, Sequence[float], Sequence[float]]], ylabel: str, marks: Sequence[int] = ()
+) -> Figure:
+    """The curves of schedules, one line each: (text, steps, values); `marks` are steps where a part begins."""
     figure = _Figure(figsize=(8, 4.2), layout="constrained")
     axes = figure.subplots()
     for i, (text, steps, values) in enumerate(curves):
         axes.plot(steps, values, color=colour(i), dashes=_dashes(i), linewidth=1.8, label=_short(text))
+    for step in marks:
+        axes.axvline(step, color="#9a9a9a", linewidth=0.8, dashes=(1.0, 3.0), zorder=0)
     _dress(axes, "update", ylabel)
     axes.set_ylim(bottom=0)
     figure.legend(loc="outside lower center", frameon=False, ncols=1 if len(curves) < 4 else 2, fontsize="small")

@@ -7,22 +7,52 @@ import math
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
-    Curve = tuple[str, Callable[[int], float]]
+    Curve: TypeAlias = tuple[str, Callable[[int], float], list[tuple[int, str]]]
+    Cells: TypeAlias = list[list[str]]
 
 WIDTH, HEIGHT = 68, 12
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+_INKS = (34, 31, 32, 35, 33, 36)  # the terminal's own blue, red, green, magenta, yellow, cyan
+_MOST_MARKS = 8
 
 
-def draw(curves: list[Curve], steps: int) -> str:
-    """The curves over `steps` updates, one panel each, on one common scale so that they can be compared.
+def draw(curves: list[Curve], steps: int, colour: bool = False) -> str:
+    """The curves (text, value at t, boundaries) over `steps` updates, on one scale.
 
-    >>> print(draw([("0.5", lambda t: 0.5)], 10).splitlines()[0])
+    With `colour` several curves lie over each other; without, where they could not be told apart, each has a panel.
+
+    >>> print(draw([("0.5", lambda t: 0.5, [])], 10).splitlines()[0])
     0.5
     """
-    sampled = [(text, _sample(function, steps)) for text, function in curves]
-    top = max(max(column) for _, columns in sampled for column in columns)
-    return "\n\n".join(_panel(text, columns, top, steps) for text, columns in sampled)
+    sampled = [_sample(function, steps) for _, function, _ in curves]
+    top = max(max(column) for columns in sampled for column in columns)
+    if colour and len(curves) > 1:
+        return _overlay(curves, sampled, top, steps)
+    panels = [
+        "\n".join([text, *_panel(_dotted(columns, top), top, steps, marks)])
+        for (text, _, marks), columns in zip(curves, sampled, strict=True)
+    ]
+    return "\n\n".join(panels)
+
+
+def _overlay(curves: list[Curve], sampled: list[list[list[float]]], top: float, steps: int) -> str:
+    """All curves in one panel, each in its ink; where they meet the later one is seen."""
+    layers = [_dotted(columns, top) for columns in sampled]
+    cells = [[" "] * WIDTH for _ in range(HEIGHT)]
+    for i, layer in enumerate(layers):
+        for y, line in enumerate(layer):
+            for x, dots in enumerate(line):
+                if dots != chr(0x2800):
+                    cells[y][x] = _inked(dots, i)
+    titles = [f"{_inked('━━', i)} {text}" for i, (text, _, _) in enumerate(curves)]
+    marks = sorted({mark for _, _, found in curves for mark in found})
+    return "\n".join([*titles, *_panel(cells, top, steps, marks)])
+
+
+def _inked(text: str, i: int) -> str:
+    return f"\x1b[{_INKS[i % len(_INKS)]}m{text}\x1b[0m"
 
 
 def _sample(function: Callable[[int], float], steps: int) -> list[list[float]]:
@@ -36,7 +66,8 @@ def _sample(function: Callable[[int], float], steps: int) -> list[list[float]]:
     return columns
 
 
-def _panel(text: str, columns: list[list[float]], top: float, steps: int) -> str:
+def _dotted(columns: list[list[float]], top: float) -> Cells:
+    """The cells of one curve; neighbouring columns are joined, so that a jump is a line."""
     rows = HEIGHT * 4
     cells = [[0x2800] * WIDTH for _ in range(HEIGHT)]
     before: int | None = None
@@ -49,11 +80,21 @@ def _panel(text: str, columns: list[list[float]], top: float, steps: int) -> str
             y = rows - 1 - level
             cells[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
         before = levels[-1]
-    labels = _labels(top)
-    lines = [f"{label:>10} ┤{''.join(map(chr, line))}" for label, line in zip(labels, cells, strict=True)]
-    axis = f"{'':>10} └{'─' * WIDTH}"
-    ends = f"{'':>12}0{f'step {steps - 1}':>{WIDTH - 1}}"
-    return "\n".join([text, *lines, axis, ends])
+    return [[chr(one) for one in line] for line in cells]
+
+
+def _panel(cells: Cells, top: float, steps: int, marks: list[tuple[int, str]]) -> list[str]:
+    """The cells with their scale, an axis with a tick at every boundary, and what begins there."""
+    lines = [f"{label:>10} ┤{''.join(line)}" for label, line in zip(_labels(top), cells, strict=True)]
+    axis = ["─"] * WIDTH
+    for step, _ in marks:
+        axis[min(WIDTH - 1, step * WIDTH // steps)] = "┴"
+    lines.append(f"{'':>10} └{''.join(axis)}")
+    lines.append(f"{'':>12}0{f'step {steps - 1}':>{WIDTH - 1}}")
+    lines += [f"{f'from {step}':>11} {label}" for step, label in marks[:_MOST_MARKS]]
+    if len(marks) > _MOST_MARKS:
+        lines.append(f"{'…':>11} and {len(marks) - _MOST_MARKS} more")
+    return lines
 
 
 def _level(value: float, top: float, rows: int) -> int:

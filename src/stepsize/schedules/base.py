@@ -168,6 +168,12 @@ class Factor(Value):
         horizon = Horizon(total_steps, **units)
         return self._resolve(horizon, Place(0, horizon.total_steps, pin=False))
 
+    def extend(self, total_steps: int, rule: str = "keep_share", **how: Any) -> Any:
+        """The same for a run of another length, by a stated rule; see `stepsize.schedules.extend.extend`."""
+        from .extend import extend
+
+        return extend(self, total_steps, rule=rule, **how)
+
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
         """The same with lengths in steps, for its place in the run."""
         changes: dict[str, Any] = {}

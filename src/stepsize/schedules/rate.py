@@ -49,6 +49,12 @@ class rate(Value):
         """The same rate with every length in steps, for a run of `total_steps` updates (units as in `Horizon`)."""
         return rate(self.base, self.factor.over(total_steps, **units))
 
+    def extend(self, total_steps: int, rule: str = "keep_share", **how: Any) -> Any:
+        """The same for a run of another length, by a stated rule; see `stepsize.schedules.extend.extend`."""
+        from .extend import extend
+
+        return extend(self, total_steps, rule=rule, **how)
+
     def __mul__(self, other: object) -> Any:
         if isinstance(other, Factor):
             return rate(self.base, self.factor * other)

@@ -1,0 +1,78 @@
+"""`stepsize explain` and `stepsize diff`: what an expression does, and where two of them differ, in plain words."""
+
+from __future__ import annotations
+
+from .._errors import StepsizeError
+from ..text import parse
+from .show import fail
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_POINTS = 401
+
+
+def explain_command(text: str, steps: int, as_json: bool) -> int:
+    """Print what an expression does, a sentence a line (or one JSON object); returns the exit code."""
+    from ..report.explain import explain
+
+    try:
+        value = parse(text)
+        sentences = explain(value, steps)
+    except StepsizeError as error:
+        return fail(str(error))
+    if as_json:
+        _print_json({"text": str(value), "steps": steps, "sentences": sentences})
+    else:
+        print("\n".join(sentences))
+    return 0
+
+
+def diff_command(a: str, b: str, steps: int, png: str | None, as_json: bool) -> int:
+    """Print where two expressions differ (of a whole strategy, its rate), or draw both; returns the exit code."""
+    from ..schedules.questions import diff
+
+    try:
+        one, other = _schedule(a), _schedule(b)
+        told = diff(one, other, steps)
+        if png is not None:
+            _save(png, [one, other], steps)
+    except StepsizeError as error:
+        return fail(str(error))
+    if as_json:
+        fields = told.fields()
+        _print_json({"equal": not told.ranges} | fields)
+    else:
+        print(told)
+    return 0
+
+
+def _schedule(text: str) -> Any:
+    value = parse(text)
+    if hasattr(value, "with_rate"):
+        return value.rate
+    if not callable(value):
+        raise StepsizeError(f"{value} has no rate to compare: write {value} | 0.01")
+    return value
+
+
+def _save(path: str, schedules: list[Any], steps: int) -> None:
+    from pathlib import Path
+
+    from ..report.figures import save, schedule_figure
+
+    count = min(steps, _POINTS)
+    places = sorted({round(i * (steps - 1) / max(count - 1, 1)) for i in range(count)})
+    curves = [(str(one), one.over(steps)) for one in schedules]
+    lines = [(text, places, [curve(t) for t in places]) for text, curve in curves]
+    try:
+        save(schedule_figure(lines, "rate or factor"), Path(path))
+    except OSError as error:
+        raise StepsizeError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _print_json(line: dict[str, Any]) -> None:
+    import json
+
+    print(json.dumps(line, ensure_ascii=False))

@@ -1,0 +1,286 @@
+"""What an expression does, in plain words: one sentence a stage and a phase, with the numbers that will be used."""
+
+from __future__ import annotations
+
+from .._errors import StepsizeError, number
+from ..controllers.base import Controller
+from ..descents import Stage, descent
+from ..schedules.base import Factor
+from ..schedules.boundaries import Clock, cycle_begins, settled, short, starts_of
+from ..schedules.combine import Several
+from ..schedules.rate import rate
+from ..schedules.shapes import constant
+from ..text import parse
+from ..vocabulary import summary
+from .phrases import CONTROLLERS, COOLING, JOINED, STAGES, pieces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def explain(text_or_value: Any, steps: int, **units: Any) -> list[str]:
+    """What happens when, in plain words: one sentence for each stage, each phase of the rate, and the end.
+
+    `text_or_value` is a text or any value of the vocabulary, `steps` the updates of the run, ≥ 1; further units as
+    in `.over`. Numbers have four digits. A curve goes "to" the value that it has at its end. Where factors are
+    multiplied, each is told by itself.
+
+    >>> print("\\n".join(explain("clip_norm(1) | sgd() | 3e-4 * (warmup(500) >> cosine()) | clip(0.01)", 10_000)))
+    The gradient is shortened to norm 1 where it is longer.
+    SGD goes along the gradient itself.
+    Updates 0 to 499: the rate rises in a straight line from 6e-07 to 0.0003.
+    Updates 500 to 9999: it falls along half a cosine from 0.0003 to 0.
+    After the end it holds 0.
+    Every element of the update is limited to ±0.01.
+    """
+    value = parse(text_or_value) if isinstance(text_or_value, str) else text_or_value
+    if number("explain", "steps", steps, low=1) != int(steps):
+        raise StepsizeError(f"explain: steps must be a whole number of updates, not {steps!r}")
+    if isinstance(value, descent):
+        return _descent(value, int(steps), units)
+    if isinstance(value, Stage):
+        return [_stage(value, "gradient")]
+    if isinstance(value, (rate, Factor)):
+        return _curve(value, int(steps), units)
+    raise StepsizeError(f"explain takes a text or a value such as 0.1 * cosine(), not {value!r}")
+
+
+def _descent(whole: descent, steps: int, units: dict[str, Any]) -> list[str]:
+    """Stage by stage, in the order the gradient flows."""
+    lines, flowing = [], "gradient"
+    for stage in whole.stages:
+        if isinstance(stage, rate):
+            lines += _curve(stage, steps, units)
+            flowing = "update"
+            continue
+        lines.append(_stage(stage, flowing))
+        flowing = flowing if hasattr(stage, "apply") else "direction"
+    return lines if flowing == "update" else [*lines, f"There is no rate yet: write {whole} | 0.01."]
+
+
+def _stage(stage: Any, flowing: str) -> str:
+    template = STAGES.get(stage.word())
+    if template is None:
+        return f"{stage}, on the {flowing}: {_lower(summary(stage.word()))}"
+    text = template if isinstance(template, str) else template(stage)
+    return text.format(what=flowing, **_fields(stage))
+
+
+def _fields(value: Any) -> dict[str, str]:
+    """The fields in words; `every` also as a pace."""
+    fields = value.fields()
+    every = fields.get("every", 1)
+    return {name: say(one) for name, one in fields.items()} | {
+        "pace": "every update" if every == 1 else f"every {every} updates"
+    }
+
+
+def _curve(value: Any, steps: int, units: dict[str, Any]) -> list[str]:
+    """The phases of a rate or a factor, and what happens after the run."""
+    value = value.over(steps, **units)
+    noun, base, factor = ("rate", value.base, value.factor) if isinstance(value, rate) else ("factor", 1.0, value)
+    lines: list[str] = []
+    Scene(lines, noun, Clock(lambda t: t), 0, steps, base).tell(factor)
+    return [*lines, _after(factor, base, steps)]
+
+
+def _after(factor: Any, base: float, steps: int) -> str:
+    """What happens when the run goes on."""
+    quiet = _quiet(factor)
+    rest, note = settled(quiet), " while the controllers answer 1" if factor.controllers else ""
+    if rest is None:
+        return f"It never ends: update {steps} would have {say(base * quiet(steps))}{note}."
+    if rest > steps:
+        return f"The run ends first: at update {rest} it would come to rest at {say(base * quiet(rest))}{note}."
+    return f"After the end it holds {say(base * quiet(steps))}{note}."
+
+
+def _quiet(f: Any) -> Any:
+    """The same with 1 in the place of every controller."""
+    if not f.controllers:
+        return f
+    if isinstance(f, Several):
+        return f.replace(parts=tuple(_quiet(part) for part in f.parts))
+    return f.replace(factor=_quiet(f.factor)) if "factor" in f.fields() else constant()
+
+
+class Scene:
+    """Where the telling is: the updates low … high − 1, the time of the part that is told, the number in front."""
+
+    __slots__ = ("base", "clock", "high", "lines", "low", "noun", "prefix")
+
+    def __init__(
+        self, lines: list[str], noun: str, clock: Clock, low: int, high: int, base: float, prefix: str = ""
+    ) -> None:
+        self.lines, self.noun, self.clock, self.low, self.high = lines, noun, clock, low, high
+        self.base, self.prefix = base, prefix
+
+    def at(self, clock: Clock, low: int, high: int) -> Scene:
+        """The same story for a part with its own time and its own updates."""
+        return Scene(self.lines, self.noun, clock, low, high, self.base, self.prefix)
+
+    def beside(self, prefix: str, base: float) -> Scene:
+        """The same updates, for one of several parts that act together."""
+        return Scene(self.lines, self.noun, self.clock, self.low, self.high, base, prefix)
+
+    def say(self, phrase: str, low: int | None = None, high: int | None = None) -> None:
+        """One sentence: which updates, what, and what it does."""
+        first, end = self.low if low is None else low, self.high if high is None else high
+        updates = f"pdates {first} to {end - 1}" if end - first > 1 else f"pdate {first}"
+        when = f"{self.prefix}, u{updates}" if self.prefix else f"U{updates}"
+        named = any(f": the {self.noun} " in one for one in self.lines)
+        subject = "a factor that" if self.prefix else "it" if named else f"the {self.noun}"
+        self.lines.append(f"{when}: {subject} {phrase if end - first > 1 else phrase.replace('stays at', 'is')}.")
+
+    def tell(self, f: Any) -> None:
+        """All sentences about one factor."""
+        if isinstance(f, Controller):
+            self.say(f"is {say(self.base)}, before what follows")
+            self.watch(f)
+        elif f.word() in _COMBINATIONS:
+            _COMBINATIONS[f.word()](f, self)
+        else:
+            self.tell_curve(f)
+
+    def tell_curve(self, f: Any) -> None:
+        """A curve, piece by piece."""
+        bounds, templates = pieces(f)
+        ends = [*bounds, None]
+        for i, low, high in self.clock.regions(bounds, self.low, self.high):
+            x, y = (self.base * f(one) for one in self._ends_of(f, low, high, ends[i]))
+            template = templates[i] if x != y or "{moves}" not in templates[i] else "stays at {x}"
+            about = {"base": say(self.base), "moves": "rises" if y > x else "falls", "x": say(x), "y": say(y)}
+            self.say(template.format(**_fields(f), **about), low, high)
+
+    def _ends_of(self, f: Any, low: int, high: int, bound: float | None) -> tuple[float, float]:
+        """The local times a piece goes from and to: to its bound where the next update reaches it."""
+        local = self.clock.local
+        last = local(high - 1)
+        step = last - local(high - 2) if high - low > 1 else 1.0
+        reached = bound is not None and last < bound <= last + step * (1 + 1e-9)
+        return local(low), bound if reached and bound is not None and f.word() != "warmup" else last
+
+    def watch(self, controller: Any) -> None:
+        """What a controller watches and answers."""
+        needs = " and ".join(controller.needs).replace("_", " ") or "run"
+        answer = CONTROLLERS.get(controller.word(), lambda one: _lower(summary(one.word())).rstrip("."))(controller)
+        self.lines.append(f"Times {controller}, which watches the {needs}: {answer}.")
+
+
+def _multiplied(f: Any, scene: Scene) -> None:
+    """A product: one schedule carries the number in front; of several, each is told by itself; then controllers."""
+    others = [part for part in f.parts if not isinstance(part, Controller)]
+    if len(others) == 1:
+        scene.tell(others[0])
+    else:
+        front = f"{say(scene.base)} times " if scene.base != 1 else ""
+        scene.say(f"is {front}the product of what follows" if others else f"is {say(scene.base)}, before what follows")
+        for part in others:
+            scene.beside("Times", 1.0).tell(part)
+    for part in f.parts:
+        if isinstance(part, Controller):
+            scene.watch(part)
+
+
+def _joined(f: Any, scene: Scene) -> None:
+    """A sum or an extreme: each part by itself; one alone is told as the whole."""
+    if len(f.parts) == 1:
+        scene.tell(f.parts[0])
+        return
+    word, joint = JOINED[f.word()]
+    scene.say(f"is {joint} of what follows")
+    for part in f.parts:
+        scene.beside(word, scene.base).tell(part)
+
+
+def _in_turn(f: Any, scene: Scene) -> None:
+    starts = starts_of(f)
+    for i, low, high in scene.clock.regions([float(one) for one in starts[1:]], scene.low, scene.high):
+        own = scene.clock.then(lambda t, start=starts[i]: t - start)  # type: ignore[misc]
+        scene.at(own, low, high).tell(f.parts[i])
+
+
+def _clamped(f: Any, scene: Scene) -> None:
+    scene.tell(f.factor)
+    for side, bound in (("below", f.low), ("above", f.high)):
+        if bound is not None:
+            scene.lines.append(f"What is {side} {say(scene.base * bound)} becomes {say(scene.base * bound)}.")
+
+
+def _stretched(f: Any, scene: Scene) -> None:
+    scene.lines.append(f"The time of {short(f.factor)} runs {say(f.by)} times as long.")
+    scene.at(scene.clock.then(lambda t: t / f.by), scene.low, scene.high).tell(f.factor)
+
+
+def _shifted(f: Any, scene: Scene) -> None:
+    if f.steps >= 0:
+        scene.lines.append(f"{short(f.factor)} begins at its update {f.steps}.")
+        scene.at(scene.clock.then(lambda t: t + f.steps), scene.low, scene.high).tell(f.factor)
+        return
+    for waited, low, high in scene.clock.regions([float(-f.steps)], scene.low, scene.high):
+        if waited:
+            scene.at(scene.clock.then(lambda t: t + f.steps), low, high).tell(f.factor)
+        else:
+            scene.say(f"waits at {say(scene.base * f.factor(0))}", low, high)
+
+
+def _reversed(f: Any, scene: Scene) -> None:
+    local = scene.clock.local
+    for done, low, high in scene.clock.regions([float(f._inner_steps())], scene.low, scene.high):
+        x, y = (say(scene.base * f(local(t))) for t in (low, high - 1))
+        scene.say(f"stays at {x}" if done else f"runs backwards through {short(f.factor)} from {x} to {y}", low, high)
+
+
+def _cooled(f: Any, scene: Scene) -> None:
+    local, end = scene.clock.local, f.at + f.length
+    for i, low, high in scene.clock.regions([float(f.at), float(end)], scene.low, scene.high):
+        x = scene.base * f(local(low))
+        if i == 0:
+            scene.at(scene.clock, low, high).tell(f.factor)
+        elif i == 1:
+            y = scene.base * f(end if local(high - 1) + 1 >= end else local(high - 1))
+            scene.say(f"cools down {COOLING[f.shape]} from {say(x)} to {say(y)}", low, high)
+        else:
+            scene.say(f"stays at {say(x)}", low, high)
+
+
+def _repeated(f: Any, scene: Scene) -> None:
+    begins = cycle_begins(f, scene.clock.top(scene.low, scene.high))
+    regions = scene.clock.regions(begins[1:], scene.low, scene.high)
+    changes = [f"{say(f.growth)} times as long"] * (f.growth != 1) + [f"{say(f.height)} times as high"] * (
+        f.height != 1
+    )
+    each = f", each {' and '.join(changes)} as the one before" if changes else ""
+    scene.say(f"repeats {short(f.factor)} in {len(regions)} cycle{'s' * (len(regions) > 1)}{each}")
+    inner, first = f._inner_steps(), begins[1] if len(begins) > 1 else None
+    i, low, high = regions[0]
+    if i == 0:
+        scale = 1.0 if first is None else inner / first
+        scene.at(scene.clock.then(lambda t: t * scale), low, high).tell(f.factor)
+    if len(regions) > 1:
+        later = [str(one) for _, one, _ in regions[1:6]] + ["…"] * (len(regions) > 6)
+        scene.say(f"begins again at updates {', '.join(later)}", regions[1][1])
+
+
+def say(value: Any) -> str:
+    """A number with four digits, a count or a text as it is."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+_COMBINATIONS: dict[str, Callable[[Any, Scene], None]] = {
+    "product": _multiplied,
+    **dict.fromkeys(JOINED, _joined),
+    "then": _in_turn,
+    "clamp": _clamped,
+    "stretch": _stretched,
+    "shift": _shifted,
+    "reverse": _reversed,
+    "cooldown": _cooled,
+    "repeat": _repeated,
+}

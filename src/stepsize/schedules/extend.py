@@ -1,0 +1,144 @@
+"""A run becomes longer or shorter than planned: how its schedule meets the new horizon, said outright."""
+
+from __future__ import annotations
+
+import math
+
+from .._errors import StepsizeError, number
+from .base import Factor
+from .boundaries import Clock, marks, settled
+from .combine import Several, clamp, product, then
+from .decays import anneal
+from .rate import rate
+from .shapes import constant
+from .time import cooldown, stretch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_RULES = ("keep_share", "keep_step", "cooldown_now")
+
+
+def extend(
+    f: Any,
+    total_steps: int,
+    *,
+    was: int,
+    rule: str = "keep_share",
+    at: int | None = None,
+    shape: str = "linear",
+    final: float = 0.0,
+    **units: Any,
+) -> Any:
+    """The same schedule for a run of another length, in steps, by one of three rules.
+
+    Formula, f for `was` steps: "keep_share" f(t·was/total_steps), every part keeps its share of the run; "keep_step"
+    f(t) up to the old end and then its last value, a shorter run just stops; "cooldown_now" f(t) for t < at, then
+    f(at)·c((t − at)/(total_steps − at)) with the shapes c of `anneal`, so that it ends with the run. Use the first
+    for a fresh run, the second for a run that must not change its past, the third to end a run early and well.
+    `f` is a factor, a rate or a whole descent; `total_steps` and `was` are updates ≥ 1, `at` the update where the
+    cool-down begins, 0 ≤ at < total_steps, `final` a factor of f(at); further units as in `.over`. Controllers stay
+    as they are, what multiplies them is extended. An unknown rule, or `at` missing, is an error.
+
+    >>> from stepsize import cosine, warmup
+    >>> extend(0.1 * (warmup(10) >> cosine()), 200, was=100)
+    0.1 * stretch(warmup(10) >> cosine(90), 2.0)
+    >>> extend(warmup(10) >> cosine(), 80, was=100, rule="cooldown_now", at=50)
+    cooldown(warmup(10) >> cosine(90), 30, at=50)
+    """
+    if rule not in _RULES:
+        raise StepsizeError(f"extend: rule must be one of {', '.join(_RULES)}, not {rule!r}")
+    total, before = (_whole(field, one) for field, one in (("total_steps", total_steps), ("was", was)))
+    if rule == "cooldown_now":
+        start = _begin(at, total)
+        change: Any = lambda g: _cooled(g, total - start, start, shape, final)  # noqa: E731
+    elif at is not None:
+        raise StepsizeError(f'extend: at belongs to rule="cooldown_now", {rule} has none: leave it out')
+    else:
+        bend = _stretched if rule == "keep_share" else _kept
+        change = lambda g: _each(g, lambda one: bend(one, total, before))  # noqa: E731
+    return _inside(f, change, before, units)
+
+
+def _inside(f: Any, change: Callable[[Factor], Factor], was: int, units: dict[str, Any]) -> Any:
+    """A change of the factor inside a factor, a rate or a descent."""
+    if isinstance(f, Factor):
+        return change(f.over(was, **units))
+    if isinstance(f, rate):
+        return rate(f.base, _inside(f.factor, change, was, units))
+    if hasattr(f, "with_rate"):
+        return f.with_rate(_inside(f.rate, change, was, units))
+    raise StepsizeError(f"extend takes a factor, a rate or a descent, not {f!r}: write 0.1 * cosine()")
+
+
+def _whole(field: str, value: object) -> int:
+    steps = number("extend", field, value, low=1)
+    if steps != int(steps):
+        raise StepsizeError(f"extend: {field} must be a whole number of updates, not {value!r}")
+    return int(steps)
+
+
+def _begin(at: int | None, total: int) -> int:
+    if at is None:
+        raise StepsizeError('extend: rule="cooldown_now" needs the update where it begins: write at=…')
+    start = number("extend", "at", at, low=0)
+    if start != int(start):
+        raise StepsizeError(f"extend: at must be a whole number of updates, not {at!r}")
+    if start >= total:
+        raise StepsizeError(f"extend: at must be before the end, < {total}, not {at}: lengthen total_steps")
+    return int(start)
+
+
+def _each(f: Any, change: Callable[[Factor], Factor]) -> Factor:
+    """A change of everything in `f` that is a function of t alone; controllers stay."""
+    if not f.controllers:
+        return change(f)
+    if isinstance(f, product):
+        pure, watching = _split(f)
+        return product(*([change(pure)] if pure else []), *(_each(part, change) for part in watching))
+    if isinstance(f, Several):
+        return f.replace(parts=tuple(_each(part, change) for part in f.parts))
+    return f.replace(factor=_each(f.factor, change)) if isinstance(f, clamp) else f
+
+
+def _split(f: product) -> tuple[Factor | None, list[Factor]]:
+    """The parts of a product that are functions of t, as one factor, and those that watch the run."""
+    pure = [part for part in f.parts if not part.controllers]
+    return (product(*pure) if len(pure) > 1 else pure[0] if pure else None), [one for one in f.parts if one.controllers]
+
+
+def _cooled(f: Any, length: int, at: int, shape: str, final: float) -> Factor:
+    """Once: around what is a function of t; where nothing is, as a factor beside it."""
+    if not f.controllers:
+        return cooldown(f, length, at=at, shape=shape, final=final)
+    pure, watching = _split(f) if isinstance(f, product) else (None, [f])
+    if pure is not None:
+        return product(cooldown(pure, length, at=at, shape=shape, final=final), *watching)
+    fall = anneal(length, shape=shape, final=final)
+    return product(then(constant(1.0, at), fall) if at else fall, *watching)
+
+
+def _stretched(f: Factor, total: int, was: int) -> Factor:
+    """Slowed down by total/was; one rounding lower where its upper neighbour would delay a boundary by a step."""
+    if total == was:
+        return f
+    by = total / was
+    slow = stretch(f, by)
+    if _starts(slow, total) == [-(-t * total // was) for t in _starts(f, was)]:
+        return slow
+    above, below = by.as_integer_ratio()
+    return stretch(f, math.nextafter(by, 0)) if above * was > total * below else slow
+
+
+def _starts(f: Factor, steps: int) -> list[int]:
+    return sorted({t for t, _ in marks(f, Clock(lambda t: t), 0, steps)})
+
+
+def _kept(f: Factor, total: int, was: int) -> Factor:
+    """As it is where it rests by the old end or the run is shorter, else held at the value of the last update."""
+    rest = settled(f)
+    if total <= was or (rest is not None and rest <= was):
+        return f
+    return cooldown(f, 1, at=was - 1, final=1.0)

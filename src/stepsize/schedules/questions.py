@@ -1,0 +1,241 @@
+"""Questions a schedule answers at once: its highest value, its total, where parts begin, where two of them differ."""
+
+from __future__ import annotations
+
+import math
+from itertools import chain
+
+from .._errors import StepsizeError, number
+from .._value import Value
+from .base import Factor
+from .boundaries import Clock, marks
+from .boundaries import settled as settled
+from .rate import rate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+_PLAIN = 2_000  # up to so many steps plain numbers are quicker than importing NumPy
+_CHUNK = 1 << 18
+
+
+def highest(f: Factor | rate, steps: int) -> tuple[int, float]:
+    """The first step with the highest value of a run, and that value.
+
+    Formula: argmax and max of f(t), t = 0 … steps − 1. `f` is a factor or a rate without controllers (else an error),
+    in steps or not; `steps` are the updates of the run, ≥ 1.
+
+    >>> from stepsize import cosine, warmup
+    >>> highest(0.1 * (warmup(100) >> cosine()), 1000)
+    (99, 0.1)
+    """
+    f = _asked("highest", f, steps)
+    where, best = 0, -math.inf
+    for start, values in _chunks(f, steps):
+        top = max(values)
+        if top > best:
+            where, best = start + values.index(top), top
+    return where, float(f(where))
+
+
+def last(f: Factor | rate, steps: int) -> float:
+    """The value of the last update of a run, update steps − 1.
+
+    `f` is a factor or a rate without controllers (else an error), `steps` the updates of the run, ≥ 1.
+
+    >>> from stepsize import linear
+    >>> last(linear(), 10)
+    0.1
+    """
+    return float(_asked("last", f, steps)(steps - 1))
+
+
+def length(f: Factor | rate) -> int | None:
+    """Its own length in steps; None where it never ends, or takes what is left of a run that is not yet known.
+
+    `f` is a factor or a rate, controllers inside do not count.
+
+    >>> from stepsize import cosine, warmup
+    >>> length(warmup(10) >> cosine(90)), length(cosine())
+    (100, None)
+    """
+    return _factor("length", f)._steps()
+
+
+def area(f: Factor | rate, steps: int) -> float:
+    """The sum over all updates of a run: the budget of steps it spends.
+
+    Formula: Σ f(t), t = 0 … steps − 1, rounded once. `f` is a factor or a rate without controllers (else an error),
+    `steps` the updates of the run, ≥ 1. Of a rate it is the furthest that unit gradients could carry.
+
+    >>> from stepsize import constant, linear
+    >>> area(linear(), 10), area(0.1 * constant(), 10)
+    (5.5, 1.0)
+    """
+    f = _asked("area", f, steps)
+    return math.fsum(chain.from_iterable(values for _, values in _chunks(f, steps)))
+
+
+def boundaries(f: Factor | rate, steps: int) -> list[tuple[int, str]]:
+    """The steps of a run, after its first, where a new part, stage, cycle or cool-down begins, each with a label.
+
+    They are found in the structure, not in the values; where two parts begin at one step, the label names both. `f` is
+    a factor or a rate without controllers (else an error), `steps` the updates of the run, ≥ 1.
+
+    >>> from stepsize import cosine, stages, warmup
+    >>> boundaries(0.1 * (warmup("5%") >> stages(1, 0.1)), 1000)
+    [(50, 'stages(1, 0.1, length=950) begins'), (525, 'stage 2 of 2 begins, factor 0.1')]
+    """
+    found: dict[int, list[str]] = {}
+    for t, label in marks(_factor("boundaries", _asked("boundaries", f, steps)), Clock(lambda t: t), 0, steps):
+        if label not in found.setdefault(t, []):
+            found[t].append(label)
+    return [(t, "; ".join(found[t])) for t in sorted(found)]
+
+
+def first_below(f: Factor | rate, x: float, steps: int) -> int | None:
+    """The first step of a run whose value is below `x`; None where there is none.
+
+    Formula: min {t : f(t) < x}. `f` is a factor or a rate without controllers (else an error), `x` a finite number
+    in its unit, `steps` the updates of the run, ≥ 1.
+
+    >>> from stepsize import linear
+    >>> first_below(linear(), 0.25, 100), first_below(linear(), 0, 100)
+    (76, None)
+    """
+    f, x = _asked("first_below", f, steps), number("first_below", "x", x)
+    for start, values in _chunks(f, steps):
+        if min(values) < x:
+            return start + next(i for i, value in enumerate(values) if value < x)
+    return None
+
+
+def equal(a: Factor | rate, b: Factor | rate, steps: int, tolerance: float = 1e-12) -> bool:
+    """Whether two schedules are the same at every update of a run, however they are written.
+
+    Formula: |a(t) − b(t)| ≤ tolerance·(the highest value of both), t = 0 … steps − 1. `a` and `b` are factors or
+    rates without controllers (else an error), `steps` the updates of the run, ≥ 1, `tolerance` ≥ 0 a share.
+
+    >>> from stepsize import cosine, linear, polynomial
+    >>> equal(linear(), polynomial(), 100), equal(linear(), cosine(), 100)
+    (True, False)
+    """
+    return not diff(a, b, steps, tolerance).ranges
+
+
+class Difference(Value):
+    """Where and by how much two schedules differ over a run; printed in plain words.
+
+    `largest` is the largest difference, at step `at`, where they have the `values`; `ranges` are the first and last
+    steps of the stretches where they differ by more than the tolerance; none where they are equal.
+
+    >>> Difference("a", "b", 10, 0.5, 3, (1.0, 0.5), ((2, 4),)).ranges
+    ((2, 4),)
+    """
+
+    __slots__ = ("a", "at", "b", "largest", "ranges", "steps", "values")
+    a: str
+    b: str
+    steps: int
+    largest: float
+    at: int
+    values: tuple[float, float]
+    ranges: tuple[tuple[int, int], ...]
+
+    def __init__(
+        self,
+        a: str,
+        b: str,
+        steps: int,
+        largest: float,
+        at: int,
+        values: tuple[float, float],
+        ranges: tuple[tuple[int, int], ...],
+    ) -> None:
+        self._store(a=a, b=b, steps=steps, largest=largest, at=at, values=values, ranges=ranges)
+
+    def __repr__(self) -> str:
+        return super().__str__()
+
+    def __str__(self) -> str:
+        if not self.ranges:
+            return f"{self.a} and {self.b} are the same at all {self.steps} updates."
+        count = sum(stop - start + 1 for start, stop in self.ranges)
+        shown = [f"{start} to {stop}" if stop > start else str(start) for start, stop in self.ranges[:3]]
+        more = f" and {len(self.ranges) - 3} more ranges" if len(self.ranges) > 3 else ""
+        one, other = self.values
+        return (
+            f"{self.a} and {self.b} differ at {count} of {self.steps} updates: {', '.join(shown)}{more}. "
+            f"The largest difference is {self.largest:.4g}, at update {self.at}: {one:.4g} against {other:.4g}."
+        )
+
+
+def diff(a: Factor | rate, b: Factor | rate, steps: int, tolerance: float = 1e-12) -> Difference:
+    """Where and by how much two schedules differ over a run.
+
+    Formula: max |a(t) − b(t)|, and all t where it exceeds tolerance·(the highest value of both). `a` and `b` are
+    factors or rates without controllers (else an error), `steps` the updates of the run, ≥ 1, `tolerance` ≥ 0.
+
+    >>> from stepsize import constant, linear, warmup
+    >>> print(diff(warmup(3) >> constant(), constant(), 10))
+    warmup(3) >> constant() and constant() differ at 2 of 10 updates: 0 to 1. The largest difference is 0.6667, \
+at update 0: 0.3333 against 1.
+    """
+    texts = str(a), str(b)
+    a, b = _asked("diff", a, steps), _asked("diff", b, steps)
+    allowed = number("diff", "tolerance", tolerance, low=0) * max(highest(a, steps)[1], highest(b, steps)[1])
+    at, largest, ranges = 0, 0.0, list[tuple[int, int]]()
+    for (start, ours), (_, theirs) in zip(_chunks(a, steps), _chunks(b, steps), strict=True):
+        gaps = [abs(one - other) for one, other in zip(ours, theirs, strict=True)]
+        top = max(gaps)
+        if top > largest:
+            at, largest = start + gaps.index(top), top
+        if top > allowed:
+            _extend(ranges, (start + i for i, gap in enumerate(gaps) if gap > allowed))
+    values = float(a(at)), float(b(at))
+    return Difference(*texts, steps, abs(values[0] - values[1]), at, values, tuple(ranges))
+
+
+def _extend(ranges: list[tuple[int, int]], found: Iterator[int]) -> None:
+    """Add rising steps to ranges of neighbours."""
+    for t in found:
+        if ranges and ranges[-1][1] == t - 1:
+            ranges[-1] = (ranges[-1][0], t)
+        else:
+            ranges.append((t, t))
+
+
+def _factor(owner: str, f: object) -> Factor:
+    if isinstance(f, rate):
+        return f.factor
+    if isinstance(f, Factor):
+        return f
+    hint = "write strategy.rate" if hasattr(f, "with_rate") else "write cosine() or 0.1 * cosine()"
+    raise StepsizeError(f"{owner} takes a factor or a rate, not {f!r}: {hint}")
+
+
+def _asked(owner: str, f: Any, steps: int) -> Any:
+    """The schedule in steps, or an error where no number of steps answers."""
+    factor = _factor(owner, f)
+    if number(owner, "steps", steps, low=1) != int(steps):
+        raise StepsizeError(f"{owner}: steps must be a whole number of updates, not {steps!r}")
+    if factor.controllers:
+        raise factor._depends()
+    return f.over(steps)
+
+
+def _chunks(f: Any, steps: int) -> Iterator[tuple[int, list[float]]]:
+    """All values in order, in lists with their first step; in long runs NumPy computes them."""
+    if steps <= _PLAIN:
+        yield 0, [f(t) for t in range(steps)]
+        return
+    import numpy as np
+
+    for start in range(0, steps, _CHUNK):
+        values = f(np.arange(start, min(start + _CHUNK, steps)))
+        wrong = ~((values >= 0) & (values < math.inf))
+        if wrong.any():
+            f(start + int(wrong.argmax()))  # alone, a value that is none is an error
+        yield start, values.tolist()
