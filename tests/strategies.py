@@ -20,7 +20,29 @@ def _stages(factors, cuts):
     return s.stages(*factors) if cuts is None else s.stages(*factors[: len(cuts) + 1], at=sorted(cuts))
 
 
-leaves = st.one_of(
+def _knots(factors, times):
+    return s.piecewise((0, factors[0]), *zip(sorted(times), factors[1:], strict=False))
+
+
+share_of_one = st.floats(0, 1)
+shapes = st.sampled_from(["linear", "cosine", "mirrored-cosine", "1-sqrt", "square", "exponential"])
+rare_leaves = st.one_of(
+    st.builds(s.polynomial, st.floats(0.1, 5), maybe_length, final=share_of_one, k=st.floats(0.2, 4)),
+    st.builds(s.inverse_time, st.floats(1e-3, 10), length, maybe_length, staircase=st.booleans()),
+    st.builds(s.power_law, st.floats(-2, -0.1), length, maybe_length),
+    st.builds(s.rex, maybe_length, final=share_of_one),
+    st.builds(s.tanh_decay, maybe_length, low=st.floats(-8, -1), high=st.floats(0, 5), final=share_of_one),
+    st.builds(s.anneal, maybe_length, shape=shapes, final=share_of_one),
+    st.builds(s.saturation, length, maybe_length),
+    st.builds(s.rectification, st.floats(0.7, 0.9999), maybe_length),
+    st.builds(_knots, st.lists(bound, min_size=4, max_size=4), st.sets(steps, min_size=1, max_size=3)),
+    st.builds(lambda values, n: s.table(*values, every=n), st.lists(bound, min_size=1, max_size=5), length),
+    st.builds(
+        s.noise, st.floats(0.01, 0.99), st.integers(0, 99), every=length, kind=st.sampled_from(["uniform", "bell"])
+    ),
+    st.builds(s.formula, st.sampled_from(["1 - u", "t / (t + 9)", "max(0.5 - u, u / T)"]), maybe_length),
+)
+leaves = rare_leaves | st.one_of(
     st.builds(s.constant, bound, maybe_length),
     st.builds(s.warmup, length),
     st.builds(s.linear, bound, bound, maybe_length),
@@ -31,7 +53,7 @@ leaves = st.one_of(
         _stages, st.lists(bound, min_size=4, max_size=4), st.none() | st.sets(steps, min_size=1, max_size=3).map(list)
     ),
 )
-sized_leaves = leaves.filter(lambda one: one.fields()["length"] is not None)
+sized_leaves = leaves.filter(lambda one: one._sized)
 
 controllers = st.builds(
     s.infrared,
@@ -47,13 +69,30 @@ def _clamped(inside):
     return st.builds(lambda one, low, more: s.clamp(one, low, low + more), inside, share.map(lambda x: x / 100), bound)
 
 
+def _bent(inside):
+    """One factor inside a combinator of time."""
+    return st.one_of(
+        st.builds(s.repeat, inside, st.integers(1, 5), growth=st.sampled_from([1, 1.5, 2]), height=st.floats(0.5, 1)),
+        st.builds(s.stretch, inside, st.sampled_from([0.3, 0.5, 2, 3.7])),
+        st.builds(s.shift, inside, st.integers(-30, 30)),
+        st.builds(s.reverse, inside),
+        st.builds(s.cooldown, inside, steps, at=st.none() | steps, shape=shapes, final=share_of_one),
+    )
+
+
+def _together(several):
+    return st.one_of(
+        *[several.map(lambda ps, word=word: word(*ps)) for word in (s.product, s.plus, s.minimum, s.maximum)]
+    )
+
+
 def schedules(depth: int = DEPTH):
     """Schedules whose lengths need not fit together."""
     if depth == 0:
         return leaves
     inner = schedules(depth - 1)
     several = st.lists(inner, min_size=2, max_size=3)
-    return leaves | several.map(lambda ps: s.product(*ps)) | several.map(lambda ps: s.then(*ps)) | _clamped(inner)
+    return leaves | _together(several) | several.map(lambda ps: s.then(*ps)) | _clamped(inner) | _bent(inner)
 
 
 def sized(depth: int = 2):

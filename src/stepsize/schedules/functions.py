@@ -106,6 +106,7 @@ def array_functions(xp: Any) -> dict[str, Any]:
         return xp.astype(xp.searchsorted(table(bounds, t), t, side="right"), widest)
 
     def pick(values: tuple[float, ...], i: Any) -> Any:
+        i = xp.clip(i, 0.0, len(values) - 1.0)  # a branch that is not taken may ask for any place
         if name == "torch":
             return xp.take(table(values, i), i.to(xp.int64))
         if name == "jax.numpy":
