@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from pytest import approx
+import pytest
 
 from stepsize import cosine, linear, parse, plan
 
@@ -27,11 +27,11 @@ def test_every_yes_links_to_a_test_that_exists():
 
 def test_a_plan_has_values_for_each_group():
     groups = plan(body=plan(lr=0.01 * cosine()), head=plan(lr=0.1)).over(100)
-    assert groups(50)["body"] == approx({"lr": 0.005})
+    assert groups(50)["body"] == pytest.approx({"lr": 0.005})
     assert groups(50)["head"] == {"lr": 0.1}
     assert parse(str(groups)) == groups
 
 
 def test_a_plan_has_other_hyper_parameters():
     values = plan(lr=0.1 * cosine(100), momentum=linear(0.85, 0.95, 100), weight_decay=0.01)
-    assert values(50) == approx({"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01})
+    assert values(50) == pytest.approx({"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01})

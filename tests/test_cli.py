@@ -109,12 +109,30 @@ def test_list_names_every_word_with_a_sentence():
     assert all(word in table for word in WORDS)
 
 
-@pytest.mark.parametrize("command", [[], ["show"], ["compare"], ["list"]])
+@pytest.mark.parametrize("command", [[], ["show"], ["compare"], ["explain"], ["diff"], ["list"]])
 def test_help_shows_an_example_and_the_exit_codes(command):
     done = run(*command, "--help")
     assert done.returncode == 0
     assert "stepsize" in done.stdout
     assert "130" in done.stdout
+
+
+# --- explain and diff
+
+
+def test_explain_says_what_happens_when():
+    done = run("explain", "adam() | 3e-4 * (warmup(500) >> cosine())", "--steps", "10000")
+    assert "Updates 0 to 499: the rate rises in a straight line from 6e-07 to 0.0003." in done.stdout
+    sentences = json.loads(run("explain", "cosine()", "--json").stdout)["sentences"]
+    assert any("half a cosine" in one for one in sentences)
+
+
+def test_diff_says_where_two_expressions_differ(tmp_path):
+    picture = tmp_path / "both.png"
+    done = run("diff", "0.1 * cosine()", "0.1 * linear()", "--png", str(picture))
+    assert "differ at 998 of 1000 updates" in done.stdout
+    assert picture.stat().st_size > 5000
+    assert json.loads(run("diff", "cosine()", "anneal(shape='cosine')", "--json").stdout)["equal"] is True
 
 
 # --- mistakes
@@ -140,6 +158,9 @@ def test_help_shows_an_example_and_the_exit_codes(command):
         (["show", "cosine()", "--png", "/no/such/folder/x.png"], "cannot be written"),
         (["show"], "EXPR"),
         (["shwo"], "shwo"),
+        (["explain", "cosine(", "--steps", "10"], "add )"),
+        (["diff", "cosine()", "sgd()"], "| 0.01"),
+        (["diff", "cosine()", "infrared()"], "infrared"),
         (["compare"], "DATA"),
         (["compare", "digit"], "digits"),
         (["compare", "nothing.csv", "--target", "y"], "nothing.csv"),

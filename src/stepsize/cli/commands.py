@@ -80,6 +80,40 @@ def show(expressions: tuple[str, ...], **options: Any) -> int:
     return show_curves(texts=expressions, **options)
 
 
+@main.command(epilog=EXIT_CODES)
+@click.argument("expression", metavar="EXPR")
+@click.option("--steps", type=click.IntRange(min=1), default=1000, show_default=True, help="Updates in the run.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with the sentences.")
+def explain(expression: str, steps: int, as_json: bool) -> int:
+    """Say in plain words what happens when.
+
+    Example:
+
+        stepsize explain "clip_norm(1) | adam() | 3e-4 * (warmup(500) >> cosine()) | clip(0.01)" --steps 10000
+    """
+    from .explain import explain_command
+
+    return explain_command(expression, steps, as_json)
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("first", metavar="EXPR")
+@click.argument("second", metavar="EXPR")
+@click.option("--steps", type=click.IntRange(min=1), default=1000, show_default=True, help="Updates in the run.")
+@click.option("--png", type=click.Path(dir_okay=False), help="Save both curves as PNG.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def diff(first: str, second: str, steps: int, png: str | None, as_json: bool) -> int:
+    """Say where two expressions differ, and by how much.
+
+    Example:
+
+        stepsize diff "0.1 * cosine()" "0.1 * linear()" --steps 500
+    """
+    from .explain import diff_command
+
+    return diff_command(first, second, steps, png, as_json)
+
+
 @main.command("list", epilog=EXIT_CODES)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line and word.")
 def list_words(as_json: bool) -> None:

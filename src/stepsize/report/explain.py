@@ -8,6 +8,7 @@ from ..descents import Stage, descent
 from ..schedules.base import Factor
 from ..schedules.boundaries import Clock, cycle_begins, settled, short, starts_of
 from ..schedules.combine import Several
+from ..schedules.plan import plan
 from ..schedules.rate import rate
 from ..schedules.shapes import constant
 from ..text import parse
@@ -44,7 +45,13 @@ def explain(text_or_value: Any, steps: int, **units: Any) -> list[str]:
         return [_stage(value, "gradient")]
     if isinstance(value, (rate, Factor)):
         return _curve(value, int(steps), units)
+    if isinstance(value, plan):
+        return [f"{name}: {line}" for name, part in value.parts for line in _part(part, int(steps), units)]
     raise StepsizeError(f"explain takes a text or a value such as 0.1 * cosine(), not {value!r}")
+
+
+def _part(part: Any, steps: int, units: dict[str, Any]) -> list[str]:
+    return explain(part, steps, **units) if callable(part) else [f"{say(part)} at every update."]
 
 
 def _descent(whole: descent, steps: int, units: dict[str, Any]) -> list[str]:

@@ -1,0 +1,241 @@
+"""Every word can be told in sentences, and the numbers in them are those that will be used."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import stepsize as s
+from stepsize import StepsizeError
+from stepsize.cli.explain import diff_command, explain_command
+from stepsize.report.explain import _COMBINATIONS, explain
+from stepsize.report.phrases import _PIECES, CURVES
+from stepsize.schedules.base import Factor
+from stepsize.vocabulary import WORDS, kind_of
+from strategies import descents, schedules, sized
+from subjects import EVERYTHING, SUBJECTS, TOTAL, UNITS
+from test_questions import flat_leaves, resolved, trees
+
+PHASE = re.compile(r"Updates? (\d+)(?: to (\d+))?: (?:the factor|it) (.*)\.")
+
+
+@pytest.mark.parametrize("value", EVERYTHING, ids=repr)
+def test_every_word_can_be_told(value):
+    lines = explain(value, TOTAL, **UNITS)
+    assert lines
+    for line in lines:
+        assert line.endswith(".")
+        assert not re.search(r"[{}\n]", line)
+
+
+def test_every_schedule_has_a_phrase_of_its_own():
+    told = {*CURVES, *_PIECES, *_COMBINATIONS}
+    leaves = {word for word in WORDS if kind_of(word) in ("schedule", "combination")} - {"rate", "plan", "descent"}
+    assert leaves <= told
+    assert told <= set(WORDS) <= set(SUBJECTS)
+
+
+def test_the_whole_strategy_of_the_readme():
+    told = explain("clip_norm(1) | adam() | 3e-4 * (warmup(500) >> cosine()) * infrared() | clip(0.01)", 10_000)
+    assert told == [
+        "The gradient is shortened to norm 1 where it is longer.",
+        "Adam turns it into a direction: the running mean of the gradient (memory 0.9) over the root of that of its "
+        "squares (memory 0.999).",
+        "Updates 0 to 499: the rate rises in a straight line from 6e-07 to 0.0003.",
+        "Updates 500 to 9999: it falls along half a cosine from 0.0003 to 0.",
+        "Times infrared(), which watches the loss: 0.99 times its last decrease over the one before, at least 0.9.",
+        "After the end it holds 0 while the controllers answer 1.",
+        "Every element of the update is limited to ±0.01.",
+    ]
+
+
+EXAMPLES = [
+    ("warmup(4) * linear(length=8)", 10, [
+        "Updates 0 to 9: the factor is the product of what follows.",
+        "Times, updates 0 to 3: a factor that rises in a straight line from 0.25 to 1.",
+        "Times, updates 4 to 9: a factor that stays at 1.",
+        "Times, updates 0 to 7: a factor that falls in a straight line from 1 to 0.",
+        "Times, updates 8 to 9: a factor that stays at 0.",
+        "After the end it holds 0.",
+    ]),
+    ("0.1 * stages(1, 0.1, at=(1,))", 10, [
+        "Update 0: the rate is 0.1.",
+        "Updates 1 to 9: it stays at 0.01.",
+        "After the end it holds 0.01.",
+    ]),
+    ("cooldown(sgdr(100), 50, at=420)", 500, [
+        "Updates 0 to 419: the factor repeats cosine(100) in 5 cycles.",
+        "Updates 0 to 99: it falls along half a cosine from 1 to 0.",
+        "Updates 100 to 419: it begins again at updates 100, 200, 300, 400.",
+        "Updates 420 to 469: it cools down in a straight line from 0.9045 to 0.",
+        "Updates 470 to 499: it stays at 0.",
+        "After the end it holds 0.",
+    ]),
+    ("cosine(300)", 100, [
+        "Updates 0 to 99: the factor falls along half a cosine from 1 to 0.7545.",
+        "The run ends first: at update 300 it would come to rest at 0.",
+    ]),
+    ("plan(lr=0.1 * linear(), momentum=0.9)", 10, [
+        "lr: Updates 0 to 9: the rate falls in a straight line from 0.1 to 0.",
+        "lr: After the end it holds 0.",
+        "momentum: 0.9 at every update.",
+    ]),
+    ("0.1 * inverse_sqrt(100)", 300, [
+        "Updates 0 to 299: the rate falls like time to the power -0.5 from 0.1 to 0.05006.",
+        "It never ends: update 300 would have 0.05.",
+    ]),
+    ("adam() | weight_decay(0.1)", 10, [
+        "Adam turns it into a direction: the running mean of the gradient (memory 0.9) over the root of that of its "
+        "squares (memory 0.999).",
+        "0.1 times the parameters is added to the direction.",
+        "There is no rate yet: write adam() | weight_decay(0.1) | 0.01.",
+    ]),
+    ("0.2 * clamp(shift(linear(length=10), -5), 0.1, 0.9)", 20, [
+        "Updates 0 to 4: the rate waits at 0.2.",
+        "Updates 5 to 14: it falls in a straight line from 0.2 to 0.",
+        "Updates 15 to 19: it stays at 0.",
+        "What is below 0.02 becomes 0.02.",
+        "What is above 0.18 becomes 0.18.",
+        "After the end it holds 0.02.",
+    ]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "steps", "expected"), EXAMPLES, ids=[text for text, _, _ in EXAMPLES])
+def test_examples(text, steps, expected):
+    assert explain(text, steps) == expected
+
+
+@given(f=trees(flat_leaves, 1).filter(lambda f: f.word() in ("then", "stages", "staircase", "table", "constant")))
+def test_the_phases_of_stairs_have_the_values_of_their_updates(f):
+    f = resolved(f)
+    phases = [PHASE.fullmatch(line) for line in explain(f, 400)]
+    covered = []
+    for phase in phases[:-1]:
+        low, high = int(phase[1]), int(phase[2] or phase[1])
+        covered += range(low, high + 1)
+        said = phase[3]
+        if said.startswith(("stays at ", "is ")) and "multiplied" not in said:
+            assert {f"{f(t):.4g}" for t in range(low, high + 1)} == {said.rpartition(" ")[2]}
+        elif "repeats" not in said and "runs" not in said:
+            first, last = re.fullmatch(r".* from (\S+) to (\S+)", said).groups()
+            assert (first, last) == (f"{f(low):.4g}", f"{f(high):.4g}")
+    if all(part.word() != "repeat" for part in getattr(f, "parts", ())):
+        assert covered == list(range(400))
+
+
+@given(parts=st.lists(sized(0), min_size=1, max_size=4))
+def test_phases_of_a_sequence_cover_the_run_and_begin_at_their_values(parts):
+    f = resolved(s.then(*parts))
+    phases = [PHASE.fullmatch(line) for line in explain(f, TOTAL)[:-1]]
+    covered = []
+    for phase in phases:
+        low, high = int(phase[1]), int(phase[2] or phase[1])
+        covered += range(low, high + 1)
+        numbers = re.search(r"(?:from (\S+) to|stays at|is) (\S+)$", phase[3])
+        assert (numbers[1] or numbers[2]) == f"{f(low):.4g}"
+        ends = {f"{f(high):.4g}"}
+        ends |= {f"{part(part._steps()):.4g}" for part in f.parts}
+        assert numbers[2] in ends
+    assert covered == list(range(TOTAL))
+
+
+@given(f=schedules(3), steps=st.integers(1, 500))
+def test_the_end_is_told_as_it_is(f, steps):
+    f = resolved(f)
+    end = explain(f, steps)[-1]
+    value = end.rstrip(".").rpartition(" ")[2]
+    if end.startswith("After the end"):
+        assert {f"{f(t):.4g}" for t in (steps, steps + 1, 10 * steps, 10**9)} == {value}
+    elif end.startswith("It never ends"):
+        assert value == f"{f(steps):.4g}"
+    else:
+        step = int(re.search(r"at update (\d+)", end)[1])
+        assert step > steps
+        assert value == f"{f(step):.4g}"
+
+
+@given(value=descents)
+def test_any_strategy_can_be_told(value):
+    try:
+        value = value.over(TOTAL, **UNITS)
+    except StepsizeError:
+        return
+    lines = explain(value, TOTAL)
+    assert len(lines) >= len(value.stages)
+    assert all(line.endswith(".") for line in lines)
+
+
+def test_a_word_without_a_phrase_is_told_by_its_summary(monkeypatch):
+    class bump(Factor):
+        """A bump of {one} step."""
+
+        __slots__ = ()
+        _lengths = ()
+
+        def __init__(self) -> None:
+            pass
+
+        def _formula(self, t, write):
+            return "1.0"
+
+        @property
+        def _endless(self):
+            return True
+
+    monkeypatch.setitem(WORDS, "bump", "bumps")
+    monkeypatch.setitem(sys.modules, "stepsize.bumps", SimpleNamespace(bump=bump))
+    assert explain(bump(), 10)[0] == "Updates 0 to 9: the factor follows bump (A bump of {one} step) from 1 to 1."
+
+
+@pytest.mark.parametrize("wrong", [3, None, [], "cosin()", "warmup('1ep')"])
+def test_what_cannot_be_told_is_one_line(wrong):
+    with pytest.raises(StepsizeError) as error:
+        explain(wrong, 100)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("steps", [0, 1.5, "10"])
+def test_steps_must_be_whole(steps):
+    with pytest.raises(StepsizeError, match="steps must be"):
+        explain("cosine()", steps)
+
+
+# --- the commands
+
+
+def test_explain_command(capsys):
+    assert explain_command("0.1*cosine()", 100, False) == 0
+    assert capsys.readouterr().out.splitlines() == explain("0.1 * cosine()", 100)
+    assert explain_command("0.1*cosine()", 100, True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"text": "0.1 * cosine()", "steps": 100, "sentences": explain("0.1 * cosine()", 100)}
+    assert explain_command("cosin()", 100, False) == 2
+    assert capsys.readouterr().err.startswith("error: column 1: unknown word")
+
+
+def test_diff_command(capsys):
+    assert diff_command("sgd() | 0.1 * stages(1, 0.5, at=(5,))", "0.1", 10, None, False) == 0
+    assert "differ at 5 of 10 updates: 5 to 9." in capsys.readouterr().out
+    assert diff_command("linear()", "polynomial()", 10, None, True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["equal"] is True
+    assert told["ranges"] == []
+    assert told["a"] == "linear()"
+    for wrong in ("adam()", "infrared() * cosine()", "sgd() | 0.1 * infrared()"):
+        assert diff_command(wrong, "linear()", 10, None, False) == 2
+        assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_diff_draws_both(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    assert diff_command("linear()", "cosine()", 100, str(tmp_path / "both.png"), False) == 0
+    assert (tmp_path / "both.png").stat().st_size > 5000
+    assert diff_command("linear()", "cosine()", 100, str(tmp_path / "no" / "both.png"), False) == 2
+    assert "cannot be written" in capsys.readouterr().err
