@@ -207,6 +207,10 @@ class Factor(Value):
             return length
         raise unresolved(self, f"{self.word()}(…, length=1000)")
 
+    def _held(self, t: str) -> str:
+        """The step, held at the length of an endless shape that has one."""
+        return t if self.fields()["length"] is None else f"least({t}, {self._length()})"
+
     def __mul__(self, other: object) -> Any:
         from .combine import multiply
 

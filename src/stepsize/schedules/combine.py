@@ -200,7 +200,39 @@ class then(Several):
         return self._grouped()
 
 
-class clamp(Factor):
+class Bent(Factor):
+    """Shared by the combinators of one factor: what they ask of the factor inside."""
+
+    __slots__ = ("factor",)
+    _lengths: tuple[str, ...] = ()
+    factor: Factor
+
+    @property
+    def controllers(self) -> tuple[Any, ...]:
+        return self.factor.controllers
+
+    @property
+    def _endless(self) -> bool:
+        return self.factor._endless
+
+    @property
+    def _sized(self) -> bool:
+        return self.factor._sized
+
+    def _resolve(self, horizon: Horizon, place: Place) -> Self:
+        return self.replace(factor=self.factor._resolve(horizon, place))
+
+    def _inner_steps(self) -> int:
+        steps = self.factor._steps()
+        if steps is None:
+            raise unresolved(self.factor, f"{self.factor.word()}(…, length=1000)")
+        return steps
+
+    def _steps(self) -> int | None:
+        return self.factor._steps()
+
+
+class clamp(Bent):
     """A factor kept within bounds: `clamp(cosine(), 0.1)`.
 
     Formula: min(high, max(low, f(t))). Use it for a floor or a ceiling that any shape must respect; where a shape
@@ -212,9 +244,7 @@ class clamp(Factor):
     0.01
     """
 
-    __slots__ = ("factor", "high", "low")
-    _lengths = ()
-    factor: Factor
+    __slots__ = ("high", "low")
     low: float | None
     high: float | None
 
@@ -224,10 +254,6 @@ class clamp(Factor):
         high = None if high is None else number("clamp", "high", high, low=low or 0)
         self._store(factor=factor, low=low, high=high)
 
-    @property
-    def controllers(self) -> tuple[Any, ...]:
-        return self.factor.controllers
-
     def _formula(self, t: str, write: Dialect) -> str:
         text = self.factor._formula(t, write)
         if self.low is not None:
@@ -235,20 +261,6 @@ class clamp(Factor):
         if self.high is not None:
             text = f"least({text}, {float(self.high)!r})"
         return text
-
-    def _resolve(self, horizon: Horizon, place: Place) -> Self:
-        return self.replace(factor=self.factor._resolve(horizon, place))
-
-    @property
-    def _endless(self) -> bool:
-        return self.factor._endless
-
-    @property
-    def _sized(self) -> bool:
-        return self.factor._sized
-
-    def _steps(self) -> int | None:
-        return self.factor._steps()
 
 
 def factors(owner: str, parts: tuple[object, ...]) -> tuple[Factor, ...]:

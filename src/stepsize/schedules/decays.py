@@ -77,7 +77,7 @@ class inverse_time(Factor):
 
     def _formula(self, t: str, write: Dialect) -> str:
         every = in_steps(self, "every", self.every)
-        held = t if self.length is None else f"least({t}, {self._length()})"
+        held = self._held(t)
         return f"(1.0 / (1.0 + {float(self.rate)!r} * ({held} {'//' if self.staircase else '/'} {every})))"
 
     @property
@@ -112,7 +112,7 @@ class power_law(Factor):
 
     def _formula(self, t: str, write: Dialect) -> str:
         scale = in_steps(self, "timescale", self.timescale)
-        held = t if self.length is None else f"least({t}, {self._length()})"
+        held = self._held(t)
         return f"power(1.0 + {held} / {scale}, {float(self.exponent)!r})"
 
     @property

@@ -9,6 +9,7 @@ from .base import Factor
 from .boundaries import Clock, marks, settled
 from .combine import Several, clamp, product, then
 from .decays import anneal
+from .plan import plan
 from .rate import rate
 from .shapes import constant
 from .time import cooldown, stretch
@@ -38,9 +39,9 @@ def extend(
     f(t) up to the old end and then its last value, a shorter run just stops; "cooldown_now" f(t) for t < at, then
     f(at)·c((t − at)/(total_steps − at)) with the shapes c of `anneal`, so that it ends with the run. Use the first
     for a fresh run, the second for a run that must not change its past, the third to end a run early and well.
-    `f` is a factor, a rate or a whole descent; `total_steps` and `was` are updates ≥ 1, `at` the update where the
-    cool-down begins, 0 ≤ at < total_steps, `final` a factor of f(at); further units as in `.over`. Controllers stay
-    as they are, what multiplies them is extended. An unknown rule, or `at` missing, is an error.
+    `f` is a factor, a rate, a plan or a whole descent; `total_steps` and `was` are updates ≥ 1, `at` the update
+    where the cool-down begins, 0 ≤ at < total_steps, `final` a factor of f(at); further units as in `.over`.
+    Controllers stay as they are, what multiplies them is extended. An unknown rule, or `at` missing, is an error.
 
     >>> from stepsize import cosine, warmup
     >>> extend(0.1 * (warmup(10) >> cosine()), 200, was=100)
@@ -70,6 +71,8 @@ def _inside(f: Any, change: Callable[[Factor], Factor], was: int, units: dict[st
         return rate(f.base, _inside(f.factor, change, was, units))
     if hasattr(f, "with_rate"):
         return f.with_rate(_inside(f.rate, change, was, units))
+    if isinstance(f, plan):
+        return plan(**{name: _inside(one, change, was, units) if callable(one) else one for name, one in f.parts})
     raise StepsizeError(f"extend takes a factor, a rate or a descent, not {f!r}: write 0.1 * cosine()")
 
 

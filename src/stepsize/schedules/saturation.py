@@ -35,7 +35,7 @@ class saturation(Factor):
         )
 
     def _formula(self, t: str, write: Dialect) -> str:
-        held = t if self.length is None else f"least({t}, {self._length()})"
+        held = self._held(t)
         return f"(1.0 - exp(-({held} + 1) / {in_steps(self, 'timescale', self.timescale)}))"
 
     @property
@@ -67,7 +67,7 @@ class rectification(Factor):
 
     def _formula(self, t: str, write: Dialect) -> str:
         beta, longest = float(self.beta2), 2 / (1 - float(self.beta2)) - 1
-        held = t if self.length is None else f"least({t}, {self._length()})"
+        held = self._held(t)
         n = f"({held} + {_offset(beta)})"
         fading = f"power({beta!r}, {n})"
         rho = f"({longest!r} - 2.0 * {n} * {fading} / (1.0 - {fading}))"

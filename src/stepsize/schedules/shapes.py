@@ -171,7 +171,7 @@ class exponential(Factor):
         if self.every is None:
             return f"power({float(self.gamma)!r}, {write.progress(t, self._length())})"
         every = in_steps(self, "every", self.every)
-        held = t if self.length is None else f"least({t}, {self._length()})"
+        held = self._held(t)
         return f"power({float(self.gamma)!r}, {held} / {every})"
 
     @property

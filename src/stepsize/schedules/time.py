@@ -5,47 +5,18 @@ from __future__ import annotations
 from .._errors import StepsizeError, number
 from ..lengths import check_length
 from .base import Dialect, Factor, Place, unresolved
-from .combine import factors
+from .combine import Bent, factors
 from .decays import anneal_formula, check_shape
 from .shapes import optional_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Self
+    from typing import Self
 
     from ..lengths import Horizon, Length
 
 _FARTHEST = 2.0**53
 _MOST_CYCLES = 10_000
-
-
-class Bent(Factor):
-    """Shared by the combinators of one factor: what they ask of the factor inside."""
-
-    __slots__ = ("factor",)
-    _lengths: tuple[str, ...] = ()
-    factor: Factor
-
-    @property
-    def controllers(self) -> tuple[Any, ...]:
-        return self.factor.controllers
-
-    @property
-    def _endless(self) -> bool:
-        return self.factor._endless
-
-    @property
-    def _sized(self) -> bool:
-        return self.factor._sized
-
-    def _resolve(self, horizon: Horizon, place: Place) -> Self:
-        return self.replace(factor=self.factor._resolve(horizon, place))
-
-    def _inner_steps(self) -> int:
-        steps = self.factor._steps()
-        if steps is None:
-            raise unresolved(self.factor, f"{self.factor.word()}(…, length=1000)")
-        return steps
 
 
 def _pure(owner: str, factor: Factor) -> Factor:
@@ -250,9 +221,6 @@ class reverse(Bent):
     @property
     def _endless(self) -> bool:
         return False
-
-    def _steps(self) -> int | None:
-        return self.factor._steps()
 
     def _formula(self, t: str, write: Dialect) -> str:
         return self.factor._formula(f"most({self._inner_steps() - 1} - {t}, 0)", write)
