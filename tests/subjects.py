@@ -86,6 +86,7 @@ SUBJECTS = {
     "inverse_sqrt": (s.inverse_sqrt(100), s.inverse_sqrt("1ep")),
     "noam": (s.noam(512, 100),),
     "wsd": (s.wsd(), s.wsd(50, "10%", shape="linear", final=0.1, rise_shape="cosine")),
+    "wsds": (s.wsds(300, 600, rise=20, decay=50), s.wsds(400, rise=10, decay=100, shape="cosine", final=0.1)),
     "sgdr": (s.sgdr(100), s.sgdr(50, growth=2, height=0.5, final=0.1), s.sgdr("1ep", growth=1.5)),
     "onecycle": (s.onecycle(), s.onecycle("25%", shape="linear", three_phase=True), s.onecycle(300, start=0.1)),
     "onecycle_momentum": (s.onecycle_momentum(), s.onecycle_momentum(200, three_phase=True)),

@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
-from stepsize import descend, descend_many, parse, seen, sgd
+from stepsize import descend, descend_many, parse, problems, seen, sgd
 from stepsize.problems import least_squares, logistic, objective, softmax
 from subjects import assert_close, assert_same
 
@@ -264,3 +264,18 @@ def test_an_objective_is_called_with_what_it_was_given(named):
     run = descend(objective(bowl, {"x": start} if named else start), "sgd() | 0.25", steps=2)
     assert_same(run.params["x"] if named else run.params, start / 4)
     assert run.measured.tolist() == [5.0, 5.0 / 16]
+
+
+def test_large_batches_in_pieces_are_the_whole(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 3)), rng.integers(0, 4, 100)
+    params, rows = {"theta": rng.normal(size=(6, 3, 4))}, rng.integers(0, 100, (2, 70))
+    problem = softmax(X, y)
+    for chosen in (None, rows):
+        whole = problem.loss_and_grad(params, chosen)
+        monkeypatch.setattr(problems, "PIECE", 13)
+        losses, grads = problem.loss_and_grad(params, chosen)
+        np.testing.assert_allclose(losses, whole[0], rtol=1e-13)
+        np.testing.assert_allclose(problem.loss(params, chosen), whole[0], rtol=1e-13)
+        np.testing.assert_allclose(grads["theta"], whole[1]["theta"], rtol=1e-12, atol=1e-15)
+        monkeypatch.undo()

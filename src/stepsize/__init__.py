@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .schedules.recipes import untuned_exponential as untuned_exponential
     from .schedules.recipes import untuned_linear as untuned_linear
     from .schedules.recipes import wsd as wsd
+    from .schedules.recipes import wsds as wsds
     from .schedules.saturation import rectification as rectification
     from .schedules.saturation import saturation as saturation
     from .schedules.shapes import constant as constant

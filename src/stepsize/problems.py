@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from ._errors import StepsizeError
 Floats = NDArray[np.float64]
 Params = dict[str, Floats]
 Rows = NDArray[np.intp]
+PIECE = 8192  # rows at a time
 
 
 class Problem(Protocol):
@@ -61,10 +62,21 @@ class _Linear:
     def unpack(self, params: Params) -> Floats:
         return params["theta"]
 
-    def _chosen(self, rows: Rows | None, targets: Floats) -> tuple[Floats, Floats]:
-        """Data (groups, 1, columns, batch) and targets (groups, 1, outputs, batch), to meet (groups, runs, …)."""
-        X, y = (self.X[None], targets[None]) if rows is None else (self.X[rows], targets[rows])
-        return X[:, None].swapaxes(-1, -2), np.ascontiguousarray(y[:, None].swapaxes(-1, -2))
+    def _pieces(self, rows: Rows | None) -> Iterator[tuple[Floats, Floats, float]]:
+        """Data (groups, 1, columns, batch), targets (groups, 1, outputs, batch) and their share of all rows.
+
+        Large batches come in pieces of a fixed number of rows, so that memory stays bounded and the sums do not
+        depend on how many runs there are.
+        """
+        count = len(self.X) if rows is None else rows.shape[1]
+        for begin in range(0, count, PIECE):
+            part = slice(begin, begin + PIECE)
+            if rows is None:
+                X, y = self.X[None, part], self.targets[None, part]
+            else:
+                X, y = self.X[rows[:, part]], self.targets[rows[:, part]]
+            share = y.shape[1] / count
+            yield X[:, None].swapaxes(-1, -2), np.ascontiguousarray(y[:, None].swapaxes(-1, -2)), share
 
     def _grouped(self, theta: Floats, rows: Rows | None) -> Floats:
         groups = 1 if rows is None else len(rows)
@@ -72,16 +84,20 @@ class _Linear:
         return theta.reshape(groups, -1, theta.shape[1], outputs).swapaxes(-1, -2)
 
     def loss(self, params: Params, rows: Rows | None = None) -> Floats:
-        theta = params["theta"]
-        X, targets = self._chosen(rows, self.targets)
-        losses, _ = self._outcome(self._grouped(theta, rows) @ X, targets)
-        return losses.reshape(-1)
+        theta = self._grouped(params["theta"], rows)
+        losses = np.zeros(len(params["theta"]))
+        for X, y, share in self._pieces(rows):
+            losses += share * self._outcome(theta @ X, y)[0].reshape(-1)
+        return losses
 
     def loss_and_grad(self, params: Params, rows: Rows | None = None) -> tuple[Floats, Params]:
-        theta = params["theta"]
-        X, targets = self._chosen(rows, self.targets)
-        losses, slopes = self._outcome(self._grouped(theta, rows) @ X, targets)
-        return losses.reshape(-1), {"theta": (X @ slopes.swapaxes(-1, -2)).reshape(theta.shape)}
+        theta = self._grouped(params["theta"], rows)
+        losses, grad = np.zeros(len(params["theta"])), np.zeros(params["theta"].shape)
+        for X, y, share in self._pieces(rows):
+            piece, slopes = self._outcome(theta @ X, y)
+            losses += share * piece.reshape(-1)
+            grad += share * (X @ slopes.swapaxes(-1, -2)).reshape(grad.shape)
+        return losses, {"theta": grad}
 
     targets: Floats
 

@@ -34,6 +34,7 @@ WORDS: dict[str, str] = {
     "inverse_sqrt": "schedules.recipes",
     "noam": "schedules.recipes",
     "wsd": "schedules.recipes",
+    "wsds": "schedules.recipes",
     "sgdr": "schedules.recipes",
     "onecycle": "schedules.recipes",
     "onecycle_momentum": "schedules.recipes",

@@ -90,6 +90,28 @@ def wsd(
     return then(warmup(rise, shape=rise_shape), constant(), anneal(decay, shape=shape, final=final))
 
 
+def wsds(*periods: int, rise: int, decay: int, shape: str = "1-sqrt", final: float = 0.0) -> then:
+    """Warm up once, then hold and decay several times: a settled model at the end of every period.
+
+    Formula: `warmup(rise)`, then for each period `constant(…) >> anneal(decay, shape=shape, final=final)`, the first
+    shorter by `rise`. Use it to get checkpoints of several lengths from one run; each decay is undone by the next
+    period. `periods` are steps, each longer than its decay (the first than rise + decay). After the end it holds
+    `final`. Source: Wen et al., Understanding warmup-stable-decay, 2024.
+
+    >>> wsds(500, 1000, rise=100, decay=100, shape="linear")
+    warmup(100) >> constant(length=300) >> anneal(100) >> constant(length=900) >> anneal(100)
+    """
+    if not periods:
+        raise StepsizeError("wsds needs at least one period: write wsds(1000, 2000, rise=100, decay=100)")
+    rise, decay = (int(number("wsds", name, one, low=1)) for name, one in (("rise", rise), ("decay", decay)))
+    parts: list[Factor] = [warmup(rise)]
+    for i, period in enumerate(periods):
+        taken = decay + (rise if i == 0 else 0)
+        held = int(number("wsds", "periods", period, above=taken)) - taken
+        parts += [constant(length=held), anneal(decay, shape=shape, final=final)]
+    return then(*parts)
+
+
 def sgdr(first: Length, *, growth: float = 1, height: float = 1.0, final: float = 0.0) -> repeat:
     """Cosine with warm restarts.
 
