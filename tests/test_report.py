@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import sys
 from dataclasses import replace
 from html import unescape
 
@@ -14,8 +15,8 @@ from stepsize import StepsizeError
 from stepsize.lab.journal import Journal, Record, Settings, Strategy, read
 from stepsize.report.figures import save, save_figures, schedule_figure
 from stepsize.report.numbers import Mean, summarise
-from stepsize.report.page import headline, page
-from stepsize.report.palette import colour, dash
+from stepsize.report.page import ceiling, chart_data, command, headline, page
+from stepsize.report.palette import COLOURS, ON_DARK, colour, dark, dash
 from stepsize.report.table import caption, labelled, print_table
 
 BASES = (0.01, 0.1, 1.0)
@@ -138,13 +139,60 @@ def test_the_headline_says_whether_the_difference_exceeds_the_spread(journal):
     assert "lost diverged most often: 5 of 6 runs" in said
 
 
+def test_the_headline_names_who_is_not_told_apart(journal):
+    nearly = {0.01: (0.5, 0.52), 0.1: (0.204, 0.214), 1.0: (None, 0.4)}
+    journal.records = [
+        record(0, one.text, one.base, one.seed, nearly[one.base][one.seed]) if one.strategy == 0 else one
+        for one in journal.records
+    ]
+    said = " ".join(headline(summarise(journal)))
+    assert "which is not more than the spread" in said
+    assert "Within the spread of Adam, so not told apart by 2 seeds: fixed." in said
+
+
+def test_where_everything_diverged_all_reports_still_come_out(journal, tmp_path):
+    journal.records = [record(one.strategy, one.text, one.base, one.seed, None) for one in journal.records]
+    summary = summarise(journal)
+    assert headline(summary)[0].startswith("Every strategy diverged")
+    assert page(summary).count("<article>") == 3
+    assert len(save_figures(summary, tmp_path)) == 4
+
+
+def test_a_diverging_curve_does_not_flatten_the_others(journal, tmp_path):
+    wild = [
+        replace(one, train=(2.0, 1e200, None), validation=(2.0, 1e250, None)) if one.strategy == 2 else one
+        for one in journal.records
+    ]
+    journal.records = wild
+    summary = summarise(journal)
+    assert ceiling(summary, lambda curve: curve.train_high) == 2.0
+    assert chart_data(summary)["ceiling"] == {"train": 2.0, "validation": 2.0}
+    assert len(save_figures(summary, tmp_path)) == 4
+
+
+def test_what_a_log_axis_cannot_show_is_null(journal):
+    journal.records = [replace(one, rates=(one.base, 0.0, 0.0)) for one in journal.records]
+    assert [one["rates"] for one in chart_data(summarise(journal))["strategies"]] == [[0.1, None, None]] * 3
+
+
+def test_the_command_repeats_the_comparison(journal):
+    settings = replace(journal.settings, data="my houses.csv", target="price")
+    words = command(settings)
+    assert words.startswith("stepsize compare 'my houses.csv' --target price")
+    assert words.endswith("--steps 10 --batch-size 8 --seeds 2 \\\n    --rates 0.01:1:3")
+
+
 def test_the_page_is_whole_and_needs_no_network(journal):
     text = page(summarise(journal))
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=", text)
+    assert "default-src 'none'" in unescape(text)
+    assert re.findall(r"https?://[^\s)]*", text) == ["https://github.com/leeoniya/uPlot"]
     assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest", text)
-    assert len(re.findall(r"<tr>\s*<td>", text)) == 3
+    results = re.search(r'<table class="results">.*?</table>', text, re.S).group(0)
+    assert len(re.findall(r"<td", results)) == 3 * 9
     data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S).group(1))
-    assert [len(chart["y"]) for chart in data["charts"]] == [3] * 4
+    assert [one["name"] for one in data["strategies"]] == ["fixed", "Adam", "lost"]
+    assert "Permission is hereby granted" in text
     assert text == page(summarise(journal))
 
 
@@ -153,6 +201,17 @@ def test_texts_are_shown_exactly_and_escaped(journal):
     assert AWKWARD in unescape(text)
     assert "(t < 1" not in text
     assert "A column <b> was" not in text
+
+
+def test_without_the_packages_the_error_says_what_to_install(journal, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(StepsizeError, match=r"pip install 'stepsize\[compare\]'"):
+        page(summarise(journal))
+
+
+def test_a_dollar_in_a_name_is_a_dollar(journal, tmp_path):
+    journal.settings = replace(journal.settings, data="$\\x$")
+    assert len(save_figures(summarise(journal), tmp_path)) == 4
 
 
 def test_pictures_are_drawn(journal, tmp_path):
@@ -174,8 +233,22 @@ def test_a_picture_of_another_kind_is_refused(tmp_path):
         save(schedule_figure([("x", [0], [1])], "rate"), tmp_path / "x.gif")
 
 
-def test_sixteen_lines_are_told_apart():
-    assert len({(colour(i), dash(i)) for i in range(16)}) == 16
+def test_sixty_four_lines_are_told_apart():
+    assert len({(colour(i), dash(i)) for i in range(64)}) == 64
+    assert len({(dark(i), dash(i)) for i in range(64)}) == 64
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in channels]
+    return sum(weight * one for weight, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize(("colours", "paper"), [(COLOURS, "#ffffff"), (ON_DARK, "#15181c")])
+def test_every_colour_stands_out_from_its_paper(colours, paper):
+    for one in colours:
+        low, high = sorted((luminance(one), luminance(paper)))
+        assert (high + 0.05) / (low + 0.05) >= 3
 
 
 def test_long_names_become_numbers_in_the_terminal(journal, capsys):

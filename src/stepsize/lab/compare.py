@@ -14,7 +14,7 @@ from ..descents import descent
 from ..rules.sgd import sgd
 from .datasets import Dataset
 from .journal import Journal, Record, Settings, Strategy, finite
-from .run import Run, as_descent, descend_many
+from .run import Run, as_descent, descend_many, units
 
 DEFAULTS = (
     ("fixed", "sgd() | 0.1"),
@@ -57,6 +57,8 @@ def plan(
     if number("compare", "seeds", seeds, low=2, high=1000) != int(seeds):
         raise StepsizeError(f"compare: seeds must be a whole number, not {seeds!r}")
     steps = int(number("compare", "steps", steps, low=1))
+    for _, one in whole:
+        one.over(steps, **units(dataset.problem(), batch_size))  # what does not fit is said before anything is trained
     return Settings(
         data=dataset.name,
         task=dataset.task,
@@ -140,7 +142,6 @@ def _portions(seeds: tuple[int, ...], bases: int) -> list[tuple[int, ...]]:
 
 def _record(index: int, run: Run) -> Record:
     validated = run.validated if run.validated is not None else np.full(len(run.measured), np.nan)
-    last = max(run.steps - 1, 0)
     said = [one for one in run.why if one]
     return Record(
         strategy=index,
@@ -152,7 +153,7 @@ def _record(index: int, run: Run) -> Record:
         measured_at=run.measured_at,
         train=tuple(finite(one) for one in run.measured),
         validation=tuple(finite(one) for one in validated),
-        rates=tuple(float(run.rates[min(t, last)]) for t in run.measured_at) if run.steps else (),
+        rates=tuple(float(run.rates[min(t, run.steps - 1)]) for t in run.measured_at) if run.steps else (),
         clipped=float(run.clipped.mean()) if run.steps else 0.0,
         acted=len(said),
         said=said[-1] if said else "",

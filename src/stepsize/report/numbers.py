@@ -209,4 +209,7 @@ def _over(values: Sequence[float | None], how: Callable[[list[float]], float]) -
     known = [one for one in values if one is not None]
     if len(known) < len(values):
         return None
-    return float(how(known))
+    try:
+        return float(how(known))
+    except OverflowError:  # finite losses near the largest float
+        return None

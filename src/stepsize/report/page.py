@@ -1,123 +1,239 @@
-"""The report of a comparison as one self-contained HTML page: table, charts, texts, versions; no network."""
+"""The page: one HTML file that holds its data, its styles and its charts, and asks the network for nothing."""
 
 from __future__ import annotations
 
 import json
+import math
+import shlex
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
 from .._errors import StepsizeError
-from .numbers import Curve, Row, Summary
-from .palette import colour, dash
-from .table import caption
+from ..lab.journal import Settings
+from .numbers import Curve, Mean, Row, Summary
+from .palette import colour, dark, dash
 
-try:
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-except ImportError:
-    raise StepsizeError("the page needs extra packages: pip install 'stepsize[compare]'") from None
+CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
 def page(summary: Summary) -> str:
-    """The page as text; the same journal gives the same page."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["number"] = lambda value: f"{value:.4g}"
-    template = environment.from_string(_asset("page.html.jinja"))
+    """The whole page of a comparison as HTML text."""
+    try:
+        from jinja2 import Environment, StrictUndefined
+        from markupsafe import Markup
+    except ImportError:
+        raise StepsizeError("pictures need extra packages: pip install 'stepsize[compare]'") from None
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters.update(short=short, percent=_percent, count=lambda n: f"{n:,}", whole=lambda n: f"{n:.4g}")
+    template = environment.from_string(_own("page.html.jinja"))
+    assets = {
+        "uplot_js": "uPlot.iife.min.js",
+        "uplot_css": "uPlot.min.css",
+        "uplot_licence": "uPlot-LICENSE",
+        "page_js": "page.js",
+        "page_css": "page.css",
+    }
     return template.render(
         summary=summary,
         settings=summary.settings,
+        csp=CSP,
         headline=headline(summary),
-        caption=caption(summary),
-        curves={curve.name: curve for curve in summary.curves},
-        colours=[colour(i) for i in range(len(summary.rows))],
-        width=_width,
-        style=Markup(_asset("uPlot.min.css") + _asset("page.css")),
-        script=Markup(_asset("uPlot.iife.min.js").replace("</", "<\\/") + "\n" + _asset("page.js")),
-        data=Markup(json.dumps(_charts(summary), allow_nan=False).replace("<", "\\u003c")),
+        lowest=_lowest(summary),
+        reference=summary.settings.strategies[summary.settings.reference],
+        left_out=len(summary.settings.strategies) - len(summary.rows),
+        looks=[{"light": colour(i), "dark": dark(i), "dash": dash(i)} for i in range(len(summary.rows))],
+        widths=[_width(row) for row in summary.rows],
+        command=command(summary.settings),
+        data=Markup(_script_safe(chart_data(summary))),
+        **{name: Markup(_own(path)) for name, path in assets.items()},
     )
 
 
 def headline(summary: Summary) -> list[str]:
-    """What the comparison shows, in sentences that say whether a difference exceeds the spread."""
-    ranked = sorted((row for row in summary.rows if row.validation), key=_loss)
-    if not ranked:
-        return ["Every strategy diverged with some seed at every base rate."]
-    best = ranked[0]
-    said = [f"{best.name} ended lowest in validation loss: {best.validation} at base rate {best.best_base:.4g}."]
-    name = summary.settings.strategies[summary.settings.reference].name
-    fixed = next((row for row in ranked if row.name == name), None)
-    if fixed is not None and fixed is not best and fixed.validation and best.validation:
-        gap = fixed.validation.value - best.validation.value
-        spread = max(fixed.validation.spread, best.validation.spread)
-        share = gap / abs(fixed.validation.value) if fixed.validation.value else 0.0
-        verdict = "more than the spread over the seeds" if gap > spread else "less than the spread over the seeds"
-        said.append(f"That is {share:.0%} below the fixed rate at its best ({fixed.validation}): {verdict}.")
-    widest = max((row for row in summary.rows if row.basin), key=_span, default=None)
-    if widest is not None:
-        said.append(f"{widest.name} forgives most: its rates within 10 % of the best span {_width(widest)}.")
-    worst = max(summary.rows, key=lambda row: row.diverged / row.runs)
+    """What came out, in sentences: the lowest validation loss, how far the fixed rate is from it, the widest basin."""
+    settled = sorted(_settled(summary), key=lambda one: one[1].value)
+    if not settled:
+        return ["Every strategy diverged with some seed at every base rate: try lower ones with --rates LOW:HIGH:N."]
+    row, loss = settled[0]
+    edge = ", at the edge of the rates that were tried (widen --rates)" if row.at_edge else ""
+    said = [f"{row.name} ended lowest: validation loss {loss} at base rate {short(row.best_base)}{edge}."]
+    said += _against_fixed(summary, settled)
+    near = [one.name for one, other in settled[1:] if other.value - loss.value <= _spread(other, loss)]
+    if near:
+        said.append(f"Within the spread of {row.name}, so not told apart by {loss.n} seeds: {_listed(near)}.")
+    said.append(_widest(summary))
+    worst = max(summary.rows, key=lambda one: one.diverged / one.runs)
     if worst.diverged:
-        said.append(f"{worst.name} diverged most often: {worst.diverged} of {worst.runs} runs.")
+        always = " (with some seed at every base rate)" if worst.best_base is None else ""
+        said.append(f"{worst.name} diverged most often: {worst.diverged} of {worst.runs} runs{always}.")
     return said
 
 
-def _loss(row: Row) -> float:
-    return row.validation.value if row.validation else float("inf")
-
-
-def _span(row: Row) -> float:
-    return row.basin[1] / row.basin[0] if row.basin else 0.0
-
-
-def _width(row: Row) -> str:
-    return f"×{_span(row):.3g}" if row.basin else "–"
-
-
-def _charts(summary: Summary) -> dict[str, Any]:
-    """Everything the charts draw, as plain JSON."""
-    lines = [{"name": row.name, "colour": colour(i), "dash": dash(i)} for i, row in enumerate(summary.rows)]
+def chart_data(summary: Summary) -> dict[str, Any]:
+    """What the charts draw; numbers that a log axis cannot show are null."""
+    pairs = zip(summary.rows, summary.curves, strict=True)
     return {
-        "lines": lines,
-        "charts": [
-            _over_steps("Training loss", summary.curves, "train", bands=True),
-            _over_steps("Validation loss", summary.curves, "validation"),
-            _over_steps("Learning rate", summary.curves, "rates"),
-            _over_bases(summary),
-        ],
+        "strategies": [_strategy(i, row, curve) for i, (row, curve) in enumerate(pairs)],
+        "ceiling": {
+            "train": ceiling(summary, lambda curve: curve.train_high),
+            "validation": ceiling(summary, lambda curve: curve.validation),
+        },
     }
 
 
-def _over_steps(title: str, curves: tuple[Curve, ...], field: str, bands: bool = False) -> dict[str, Any]:
-    steps = sorted({step for curve in curves for step in curve.steps})
-
-    def on_all(curve: Curve, values: tuple[float | None, ...]) -> list[float | None]:
-        known = dict(zip(curve.steps, values, strict=False))
-        return [_positive(known.get(step)) for step in steps]
-
-    chart: dict[str, Any] = {"title": title, "x": steps, "log_x": False, "x_label": "update"}
-    chart["y"] = [on_all(curve, getattr(curve, field)) for curve in curves]
-    if bands:
-        chart["low"] = [on_all(curve, curve.train_low) for curve in curves]
-        chart["high"] = [on_all(curve, curve.train_high) for curve in curves]
-    return chart
+def ceiling(summary: Summary, values: Callable[[Curve], Sequence[float | None]]) -> float | None:
+    """Where a loss axis ends: at the highest of the strategies that settled, so that diverging ones leave it there."""
+    settled = [c for row, c in zip(summary.rows, summary.curves, strict=True) if row.best_base is not None]
+    if settled:
+        return max((one for curve in settled for one in values(curve) if one is not None), default=None)
+    starts = [one for curve in summary.curves for one in values(curve)[:1] if one is not None]
+    return 10 * max(starts) if starts else None
 
 
-def _over_bases(summary: Summary) -> dict[str, Any]:
-    bases = sorted({one.base for row in summary.rows for one in row.bases})
-    y, inside = [], []
-    for row in summary.rows:
-        known = {one.base: one.validation.value for one in row.bases if one.validation}
-        low, high = row.basin or (1.0, 0.0)
-        y.append([_positive(known.get(base)) for base in bases])
-        inside.append([_positive(known.get(base)) if low <= base <= high else None for base in bases])
-    title = "Validation loss against the base rate"
-    return {"title": title, "x": bases, "log_x": True, "x_label": "base rate", "y": y, "inside": inside, "gaps": True}
+def command(settings: Settings) -> str:
+    """A command that repeats the comparison with its strategies written out."""
+    words = ["stepsize", "compare", settings.data]
+    if settings.data.lower().endswith((".csv", ".parquet")):
+        words += ["--target", settings.target]
+    lines = [" ".join(shlex.quote(word) for word in words)]
+    lines += [shlex.quote(one.text) for one in settings.strategies]
+    lines.append(f"--steps {settings.steps} --batch-size {settings.batch_size or 0} --seeds {len(settings.seeds)}")
+    own_grids = all(
+        math.isclose(one.bases[0], one.base / 1000, rel_tol=1e-3)
+        and math.isclose(one.bases[-1], one.base * 1000, rel_tol=1e-3)
+        for one in settings.strategies
+    )
+    common = sorted(set.intersection(*(set(one.bases) for one in settings.strategies)))
+    if not own_grids and len(common) > 1:
+        lines.append(f"--rates {common[0]:g}:{common[-1]:g}:{len(common)}")
+    return " \\\n    ".join(lines)
 
 
-def _positive(value: float | None) -> float | None:
-    """A number that a logarithmic axis can show."""
-    return value if value is not None and value > 0 else None
+def short(value: float | None) -> str:
+    """A number in four digits, without the zeros of an exponent.
+
+    >>> short(0.00003162), short(100.0), short(None)
+    ('3.162e-5', '100', '–')
+    """
+    if value is None:
+        return "–"
+    digits, letter, power = f"{value:.4g}".partition("e")
+    return f"{digits}e{int(power)}" if letter else digits
 
 
-def _asset(name: str) -> str:
-    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
+def positive(values: Sequence[float | None]) -> list[float | None]:
+    """Six digits of each number above zero, None for the others."""
+    return [float(f"{one:.6g}") if one is not None and one > 0 else None for one in values]
+
+
+def _strategy(index: int, row: Row, curve: Curve) -> dict[str, Any]:
+    steps = len(curve.steps)
+    return {
+        "name": row.name,
+        "light": colour(index),
+        "dark": dark(index),
+        "dash": dash(index),
+        "steps": curve.steps,
+        "train": positive(curve.train),
+        "low": positive(curve.train_low),
+        "high": positive(curve.train_high),
+        "validation": positive(curve.validation),
+        "rates": (positive(curve.rates) + [None] * steps)[:steps],
+        "bases": [one.base for one in row.bases],
+        "losses": positive([one.validation.value if one.validation else None for one in row.bases]),
+        "diverged": [one.diverged for one in row.bases],
+        "seeds": row.seeds,
+        "best": row.best_base,
+        "basin": row.basin,
+    }
+
+
+def _against_fixed(summary: Summary, settled: list[tuple[Row, Mean]]) -> list[str]:
+    (row, loss), fixed = settled[0], _reference(summary)
+    if fixed is None or fixed.validation is None:
+        return ["The fixed rate has no result to compare with: it diverged or is not finished."]
+    if fixed is row:
+        if len(settled) == 1:
+            return []
+        other, far = settled[1]
+        return [f"It is the fixed rate itself; next is {other.name}, {_difference(loss, far)}."]
+    return [
+        f"The fixed rate ended at {fixed.validation} with its best base rate {short(fixed.best_base)}: "
+        f"{_difference(loss, fixed.validation)}."
+    ]
+
+
+def _difference(low: Mean, high: Mean) -> str:
+    gap, spread = high.value - low.value, _spread(low, high)
+    share = (
+        f" ({gap / high.value:.2g} of it)" if high.value <= 0 else f" ({gap / low.value:.1%})" if low.value > 0 else ""
+    )
+    if spread == 0:
+        return f"{gap:.3g}{share} higher; all seeds gave the same numbers, so there is no spread to hold this against"
+    verdict = "more than" if gap > spread else "not more than"
+    return f"{gap:.3g}{share} higher, which is {verdict} the spread over the seeds (± {spread:.2g})"
+
+
+def _spread(one: Mean, other: Mean) -> float:
+    """The larger of two spreads: what a difference has to exceed before it says anything."""
+    return max(one.spread, other.spread)
+
+
+def _widest(summary: Summary) -> str:
+    wide = [(row, row.basin[1] / row.basin[0]) for row in summary.rows if row.basin is not None]
+    most = max(width for _, width in wide)
+    first = [row for row, width in wide if math.isclose(width, most, rel_tol=0.02)]
+    if math.isclose(most, 1):
+        return "No strategy had two neighbouring base rates within ten per cent of its best: the grid is too coarse."
+    spans = _listed([f"{row.name}, {short(row.basin[0])} to {short(row.basin[1])}" for row in first if row.basin])
+    open_end = "; the grid ends there, so it may be wider" if any(_cut_off(row) for row in first) else ""
+    return f"Widest basin of good base rates, ×{_factor(most)}: {spans}{open_end}."
+
+
+def _width(row: Row) -> str:
+    if row.basin is None:
+        return "–"
+    ratio = row.basin[1] / row.basin[0]
+    if ratio == 1:
+        return "one rate"
+    return f"{'≥ ' if _cut_off(row) else ''}{math.log10(ratio):.2g} (×{_factor(ratio)})"
+
+
+def _factor(ratio: float) -> str:
+    return short(float(f"{ratio:.3g}"))
+
+
+def _cut_off(row: Row) -> bool:
+    """Whether the basin reaches an end of the grid, so that it may be wider than what was seen."""
+    return row.basin is not None and (row.basin[0] == row.bases[0].base or row.basin[1] == row.bases[-1].base)
+
+
+def _settled(summary: Summary) -> list[tuple[Row, Mean]]:
+    return [(row, row.validation) for row in summary.rows if row.validation is not None]
+
+
+def _lowest(summary: Summary) -> float | None:
+    return min((loss.value for _, loss in _settled(summary)), default=None)
+
+
+def _reference(summary: Summary) -> Row | None:
+    wanted = summary.settings.strategies[summary.settings.reference]
+    return next((row for row in summary.rows if (row.name, row.text) == (wanted.name, wanted.text)), None)
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "–"
+
+
+def _own(path: str) -> str:
+    return (files(__package__) / "assets" / path).read_text(encoding="utf-8")
+
+
+def _script_safe(value: Any) -> str:
+    """JSON that cannot end its script element: every `<` is written as an escape."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
