@@ -140,7 +140,7 @@ def test_phases_of_a_sequence_cover_the_run_and_begin_at_their_values(parts):
         covered += range(low, high + 1)
         numbers = re.search(r"(?:from (\S+) to|stays at|is) (\S+)$", phase[3])
         assert (numbers[1] or numbers[2]) == f"{f(low):.4g}"
-        ends = {f"{f(high):.4g}"}
+        ends = {f"{f(t):.4g}" for t in (high, high + 1)}
         ends |= {f"{part(part._steps()):.4g}" for part in f.parts}
         assert numbers[2] in ends
     assert covered == list(range(TOTAL))

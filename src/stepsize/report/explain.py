@@ -157,7 +157,8 @@ class Scene:
         ends = [*bounds, None]
         for i, low, high in self.clock.regions(bounds, self.low, self.high):
             x, y = (self.base * f(one) for one in self._ends_of(f, low, high, ends[i]))
-            template = templates[i] if x != y or "{moves}" not in templates[i] else "stays at {x}"
+            still = high - low == 1 or (x == y and "{moves}" in templates[i])
+            template = "stays at {x}" if still else templates[i]
             about = {"base": say(self.base), "moves": "rises" if y > x else "falls", "x": say(x), "y": say(y)}
             self.say(template.format(**_fields(f), **about), low, high)
 

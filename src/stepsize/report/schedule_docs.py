@@ -10,10 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .._errors import StepsizeError
 from ..text import parse
 from ..vocabulary import WORDS, kind_of, look_up
+from .differs import DIFFERS
 
 STEPS = 1000
+_LONGEST = 120  # characters of what a recipe is made of
 EXAMPLES = {
     "constant": "constant(0.5)",
     "warmup": "warmup(200)",
@@ -39,6 +42,7 @@ EXAMPLES = {
     "inverse_sqrt": "warmup(100) >> inverse_sqrt(100)",
     "noam": "noam(512, 200)",
     "wsd": 'wsd("10%", "30%")',
+    "wsds": "wsds(300, 700, rise=50, decay=100)",
     "sgdr": "sgdr(140, growth=2)",
     "onecycle": "onecycle()",
     "onecycle_momentum": "onecycle_momentum()",
@@ -66,7 +70,7 @@ _TITLES = {"schedule": "Shapes", "recipe": "Recipes", "combination": "Combinatio
 _ABOUT = {
     "schedule": "Closed formulas of the step t, which counts the updates already done.",
     "recipe": "Functions that return compositions of shapes; print one and see what it is made of.",
-    "combination": "What makes one schedule out of others; `*`, `>>` and `+` write the first three.",
+    "combination": "What makes one schedule out of others; `>>`, `*` and `+` write the first three.",
 }
 _INTRODUCTION = """# Schedules
 
@@ -134,7 +138,9 @@ def sections(documentation: str) -> dict[str, str]:
 def _formula_and_use(text: str) -> tuple[str, str, list[str]]:
     """The formula up to the first sentence that says how to use it, that sentence, and the sentences after it."""
     formula, use, rest = text.partition("Use ")
-    first, *others = _sentences(use + rest) or [""]
+    first, *others = _sentences(use + rest if use else formula) or [""]
+    if not use:
+        formula, first = first, ""
     return re.sub(r"^Formula[:,]\s*", "", formula).strip(), first, others
 
 
@@ -147,7 +153,7 @@ def _sentences(text: str) -> list[str]:
         if (
             before.count("`") % 2 == 0
             and not before.endswith(_ABBREVIATIONS)
-            and before.count("(") == before.count(")")
+            and before.count("(") <= before.count(")")
         ):
             pieces.append(before.strip())
             start = stop.end()
@@ -156,24 +162,33 @@ def _sentences(text: str) -> list[str]:
 
 def _entry(word: str) -> str:
     told = sections(look_up(word).__doc__ or "")
-    labels = {"formula": "Formula", "use": "Use", "ends": "Ends", "more": "Fields and notes", "source": "Source"}
+    labels = {"formula": "Formula", "use": "When", "more": "Fields and notes", "ends": "Ends", "source": "Source"}
     lines = [f"- **{label}**: {_markdown(told[name])}" for name, label in labels.items() if name in told]
+    if word in DIFFERS:
+        lines.append(f"- **Who differs**: {_markdown(DIFFERS[word])}.")
     return "\n".join(
         [f"### {word}\n", f"![{word}](curves/{word}.svg)\n", f"{_markdown(told['what'])}\n", _example(word), *lines, ""]
     )
 
 
+def _example_of(word: str) -> str:
+    if word not in EXAMPLES:
+        raise StepsizeError(f"{word} has no example yet: add a row to EXAMPLES in schedule_docs.py")
+    return EXAMPLES[word]
+
+
 def _example(word: str) -> str:
     """The example, and what it is made of where that prints differently."""
-    text = EXAMPLES[word]
-    made = f", which is `{parse(text)}`" if kind_of(word) == "recipe" and str(parse(text)) != text else ""
-    return f"- **Example**: `{text}`{made}"
+    text = _example_of(word)
+    made = str(parse(text))
+    made = made if len(made) <= _LONGEST else f"{made[:_LONGEST]}…"
+    return f"- **Example**: `{text}`" + (f", which is `{made}`" if kind_of(word) == "recipe" and made != text else "")
 
 
 def _markdown(text: str) -> str:
-    """Plain text as Markdown: outside of code, stars and the like mean themselves."""
+    """Plain text as Markdown: outside of code, stars and angles mean themselves."""
     parts = text.split("`")
-    return "`".join(part if i % 2 else re.sub(r"([*<>_|\[\]])", r"\\\1", part) for i, part in enumerate(parts))
+    return "`".join(part if i % 2 else re.sub(r"([*<])", r"\\\1", part) for i, part in enumerate(parts))
 
 
 def _draw(word: str, path: Path) -> Path:
@@ -186,7 +201,7 @@ def _draw(word: str, path: Path) -> Path:
     with mpl.rc_context({"svg.fonttype": "none", "font.size": 7, "path.simplify": True, "svg.hashsalt": "stepsize"}):
         figure = Figure(figsize=(3.2, 1.6), layout="constrained")
         axes = figure.subplots()
-        curves = _curves(parse(EXAMPLES[word]))
+        curves = _curves(parse(_example_of(word)))
         for i, (name, values) in enumerate(curves):
             axes.plot(range(STEPS), values, color=colour(i), linewidth=1.3, label=name)
         axes.set_ylim(bottom=0)

@@ -93,7 +93,8 @@ class product(Several):
 class then(Several):
     """One factor after the other: `warmup(100) >> cosine()`.
 
-    Formula: part i at t − (length of the parts before it). Each part begins at its own step 0; a part without a
+    Formula: part i at t − (length of the parts before it). Use it for everything that happens in turn: warm-up, hold,
+    decay. Each part begins at its own step 0; a part without a
     length takes what the others leave of the run (one part at most, or an error says so). Every part is a factor
     of the *same* base, so `exponential(0.1, 100) >> cosine()` jumps back to 1. After the end the last part holds.
 

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 class polynomial(Factor):
     """A power of what is left: (1 − progress) to a power.
 
-    Formula: f(t) = final + (1 − final)·(1 − u^k)^power with u = t/length. Power 1 is the linear decay, 2 stays low
-    longer, 0.5 (timm) high longer; `k` > 1 delays the fall (k-decay), k = 0.5 is the "1 − sqrt" cool-down. `power`
-    and `k` are > 0, `final` is a factor from 0 to 1. The last update is one step short of `final`; after the end it
-    holds `final`. Source: Chen et al., DeepLab, 2017; k-decay: Zhang and Li, 2020.
+    Formula: f(t) = final + (1 − final)·(1 − u^k)^power with u = t/length. Use it to follow segmentation recipes
+    (power 0.9) or to bend a linear decay: power 1 is the linear decay, 2 stays low longer, 0.5 (timm) high longer;
+    `k` > 1 delays the fall (k-decay), k = 0.5 is the "1 − sqrt" cool-down. `power` and `k` are > 0, `final` is a
+    factor from 0 to 1. The last update is one step short of `final`; after the end it holds `final`. Source: Chen et
+    al., DeepLab, 2017; k-decay: Zhang and Li, 2020.
 
     >>> polynomial(2, 10)(5)
     0.25
