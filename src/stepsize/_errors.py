@@ -57,6 +57,22 @@ def number(
     return plain
 
 
+def whole(
+    owner: str,
+    field: str,
+    value: object,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    below: float | None = None,
+) -> int:
+    """Return `value` as an int within the bounds, or raise an error; 3.0 is whole, 3.5 is not."""
+    plain = number(owner, field, value, low=low, high=high, below=below)
+    if plain != int(plain):
+        raise StepsizeError(f"{owner}: {field} must be a whole number, not {plain!r}")
+    return int(plain)
+
+
 def flag(owner: str, field: str, value: object) -> bool:
     """Return `value` if it is True or False, or raise an error that says so."""
     if value is True or value is False:

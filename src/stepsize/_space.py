@@ -40,6 +40,11 @@ def as_float64(array: Any, xp: Any) -> Any:
     return xp.astype(array, xp.float64)
 
 
+def like(value: Any, array: Any, xp: Any) -> Any:
+    """The value in the array's type, so that what they make keeps it."""
+    return value.to(array.dtype) if xp.__name__ == "torch" else xp.asarray(value, dtype=array.dtype)
+
+
 def largest(array: Any, xp: Any) -> Any:
     """The largest entry along the last axis."""
     return xp.amax(array, dim=-1) if xp.__name__ == "torch" else xp.max(array, axis=-1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ._errors import StepsizeError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, Self
@@ -51,6 +53,9 @@ class Value:
 
     def replace(self, **changes: Any) -> Self:
         """The same value with some fields changed; the constructor checks them again."""
+        unknown = set(changes) - set(self.fields())
+        if unknown:
+            raise StepsizeError(f"{self.word()} has no field {min(unknown)!r}: {', '.join(self.fields())}")
         return type(self)._make({**self.fields(), **changes})
 
     def _store(self, **fields: Any) -> None:

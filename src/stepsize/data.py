@@ -76,4 +76,7 @@ def _value(plain: Any, depth: int) -> Any:
     missing = set(cls.field_names()) - set(fields)  # type: ignore[attr-defined]
     if missing:
         raise StepsizeError(f"{word} needs the field {min(missing)!r}")
-    return cls._make(fields)  # type: ignore[attr-defined]
+    try:
+        return cls._make(fields)  # type: ignore[attr-defined]
+    except (TypeError, OverflowError):
+        raise StepsizeError(f"{word} does not take these fields: {plain!r}") from None

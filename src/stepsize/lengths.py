@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._errors import LengthError, StepsizeError, number
+from ._errors import LengthError, StepsizeError, number, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def check_length(owner: str, field: str, length: object) -> Length:
     if isinstance(length, str):
         split_length(owner, field, length)
         return length.strip()
-    if isinstance(length, float) and not length.is_integer():
+    if hasattr(length, "is_integer") and not length.is_integer():
         raise LengthError(f"{owner}: {field} {length!r} is neither steps nor a share; {_HELP}")
     steps = number(owner, field, length, above=0)
     return int(steps)
@@ -74,10 +74,7 @@ class Horizon:
         tokens_per_step: float | None = None,
         tokens_per_sample: float | None = None,
     ) -> None:
-        total = number("over", "total_steps", total_steps, above=0)
-        if total != int(total):
-            raise StepsizeError(f"over: total_steps must be a whole number of steps, not {total_steps!r}")
-        self.total_steps = int(total)
+        self.total_steps = whole("over", "total_steps", total_steps, low=1)
         self.steps_per_epoch = _optional("steps_per_epoch", steps_per_epoch)
         self.ramp = _ramp(batch_size)
         self.tokens_per_step = _optional("tokens_per_step", tokens_per_step)
@@ -128,12 +125,13 @@ def _ramp(batch_size: float | Ramp | None) -> list[tuple[int, float]] | None:
         return None
     if not isinstance(batch_size, (list, tuple)):
         return [(0, number("over", "batch_size", batch_size, above=0))]
-    steps = [step for step, _ in batch_size]
-    if not steps or steps[0] != 0 or steps != sorted(set(steps)):
+    pairs = [one for one in batch_size if isinstance(one, (list, tuple)) and len(one) == 2]
+    steps = [whole("over", "batch_size", step, low=0) for step, _ in pairs]
+    if len(pairs) != len(batch_size) or not steps or steps[0] != 0 or steps != sorted(set(steps)):
         raise StepsizeError(
             f"over: a ramp of batch_size begins at step 0 and rises: [(0, 32), (1000, 64)], not {batch_size}"
         )
-    return [(int(step), number("over", "batch_size", size, above=0)) for step, size in batch_size]
+    return [(step, number("over", "batch_size", size, above=0)) for step, (_, size) in zip(steps, pairs, strict=True)]
 
 
 def _unknown(owner: str, field: str, length: str, fact: str) -> LengthError:

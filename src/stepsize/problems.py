@@ -229,7 +229,11 @@ class objective:
         for i in range(runs):
             given = self.unpack({name: one[i].copy() for name, one in params.items()})
             losses[i], slope = self.function(given)
-            for name, one in (slope if self.named else {"params": slope}).items():
+            found = {name: np.asarray(one) for name, one in (slope if self.named else {"params": slope}).items()}
+            wanted, shapes = ({n: one.shape for n, one in x.items()} for x in (self.begin, found))
+            if shapes != wanted:
+                raise StepsizeError(f"objective: the gradient must have the form {wanted} of params, not {shapes}")
+            for name, one in found.items():
                 grads[name][i] = one
         return losses, grads
 

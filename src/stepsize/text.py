@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ONLY_TREE = 0x400  # ast.PyCF_ONLY_AST
 _CHAINS = {"Mult": "product", "Add": "plus", "RShift": "then"}
-_LONGEST = 20_000
+_LONGEST, _MOST_BRACKETS = 1_000_000, 600
 _DEEPEST = 50
 _OPERATORS = "a text combines words with |, >>, + and *"
 
@@ -51,7 +51,11 @@ def _tree(text: str) -> ast.expr:
     if not text.strip():
         raise ParseError("the text is empty: write 0.1 * cosine() or sgd() | 0.1", 1)
     if len(text) > _LONGEST:
-        raise ParseError(f"the text has {len(text)} characters, at most {_LONGEST} are read", _LONGEST)
+        raise ParseError(f"the text has {len(text)} characters, at most {_LONGEST} are read", 1)
+    if "#" in text:
+        raise ParseError("# begins a comment, which is not part of the language: leave it out", text.index("#") + 1)
+    if text.count("(") > _MOST_BRACKETS:
+        raise ParseError(f"the text has more than {_MOST_BRACKETS} parentheses", text.index("(") + 1)
     line = text.replace("\r", " ").replace("\n", " ").replace("\t", " ")
     start = len(line) - len(line.lstrip())
     try:

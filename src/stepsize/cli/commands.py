@@ -44,6 +44,10 @@ def run() -> int:
         code = _say(" ".join(error.format_message().split()) + _where_help_is(error), 2)
     except StepsizeError as error:
         code = _say(str(error), 2)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        code = _say(f"{error.filename or 'a file'} cannot be read or written: {error.strerror}", 2)
     except MemoryError:
         code = _say("this does not fit into memory: pass fewer rows, or a smaller --rates grid", 2)
     return code if isinstance(code, int) else 0

@@ -35,9 +35,7 @@ def compare_command(
 ) -> int:
     """Run a comparison and print it; returns the exit code. An interrupt keeps every finished run."""
     dataset = load(data, target=target, task=task)
-    settings = plan(
-        dataset, tuple(dict.fromkeys(texts)), steps=steps, batch_size=batch_size or None, seeds=seeds, rates=rates
-    )
+    settings = plan(dataset, texts, steps=steps, batch_size=batch_size or None, seeds=seeds, rates=rates)
     write = _writer() if out is not None else None
     journal = Journal(settings, versions(), out)
     for note in settings.notes:

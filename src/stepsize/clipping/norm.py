@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._errors import number
-from .._space import namespace
+from .._space import like, namespace
 from ..descents import Array, Arrays, Clip, broadcast
 from .measures import global_norm
 
@@ -36,5 +36,7 @@ class clip_norm(Clip):
         too_long = (norm > float(self.max)) & xp.isfinite(norm)
         one = xp.ones_like(norm)
         scale = xp.where(too_long, float(self.max) / xp.where(too_long, norm, one), one)
-        limited = {name: array * (broadcast(scale, array) if many else scale) for name, array in flowing.items()}
+        limited = {
+            name: array * like(broadcast(scale, array) if many else scale, array, xp) for name, array in flowing.items()
+        }
         return limited, xp.where(too_long, one, xp.zeros_like(norm))

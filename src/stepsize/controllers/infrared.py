@@ -23,13 +23,13 @@ class infrared(Controller):
     When to use: full-batch descent, to see the rule of the texts work. When not: mini-batches; the ratio of two
     noisy differences is heavy-tailed, and the compounding form with gamma ≤ 1 and alpha < 1 mostly shrinks.
 
-    `alpha` ≥ 0 is the floor, `gamma` > 0 the gain, `cap` ≥ alpha an upper bound of the factor (None: none).
-    Answers where the formula is silent:
-    until two decreases are known the factor is 1 (compounding: unchanged); where ΔJ_{t−1} = 0 it is 1 too;
-    a loss that rose or stood still (ΔJ_t ≤ 0) gives alpha, also after another rise, where the bare formula would
-    raise the rate while diverging (`guard=False` gives the bare formula); a NaN or infinite loss is not taken in and
-    the factor stays what it was. The product of a compounding run is kept within 1e±300. It never ends.
-    Source: Chinese introductory articles on learning-rate adjustment; no paper is known.
+    `alpha` ≥ 0 is the floor, `gamma` > 0 the gain, `cap` ≥ alpha an upper bound of the factor (None: none). Answers
+    where the formula is silent: until two decreases are known the factor is 1 (compounding: unchanged); where
+    ΔJ_{t−1} = 0 it is 1 too; a loss that rose or stood still (ΔJ_t ≤ 0) gives alpha, also after another rise, where
+    the bare formula would raise the rate while diverging (`guard=False` gives the bare formula); a NaN or infinite
+    loss is not taken in and the factor stays what it was. The product of a compounding run is kept within 1e±300
+    (with alpha = 0 it can become 0, and then stays 0). It never ends. Source: Chinese introductory articles on
+    learning-rate adjustment; no paper is known.
 
     >>> from stepsize import seen
     >>> rule, losses = infrared(0.5, 0.9), [8.0, 4.0, 2.0]
@@ -95,7 +95,7 @@ class infrared(Controller):
         if before == 0:
             return 1.0, f"{told}: no ratio, factor 1"
         if self.guard and decrease <= 0:
-            return self.alpha, f"loss rose {-decrease:.4g}: floor {self.alpha:.4g}"
+            return self.alpha, f"loss rose {abs(decrease):.4g}: floor {self.alpha:.4g}"
         wanted = min(self.gamma * (decrease / before), _LARGEST)
         if not wanted > self.alpha:
             return self.alpha, f"{told}: floor {self.alpha:.4g}"

@@ -48,8 +48,8 @@ def plan(
     because a comparison without a spread is none. Where no strategy is a fixed rate, `sgd() | 0.1` joins as the
     reference whose loss is the target.
     """
-    named = [(f"{as_descent(text)}", text) for text in texts] or list(DEFAULTS)
-    whole = [(name, as_descent(text)) for name, text in named]
+    named = {str(as_descent(text)): as_descent(text) for text in texts}  # two writings of one strategy are one
+    whole = list(named.items()) or [(name, as_descent(text)) for name, text in DEFAULTS]
     if not any(_is_fixed(one) for _, one in whole):
         whole.append(("reference: fixed", as_descent("sgd() | 0.1")))
     if batch_size is not None and batch_size > len(dataset.X_train):
@@ -114,9 +114,9 @@ def versions() -> dict[str, str]:
 
 def _strategy(name: str, whole: descent, rates: tuple[float, float, int] | None) -> Strategy:
     base = float(whole.rate.base)
+    if base <= 0:
+        raise StepsizeError(f"{whole} has base rate 0, which trains nothing: give it one above 0")
     if rates is None:
-        if base <= 0:
-            raise StepsizeError(f"{whole} has base rate 0: give it one above 0, or choose --rates LOW:HIGH:N")
         points = range(-DECADES_AROUND * POINTS_A_DECADE, DECADES_AROUND * POINTS_A_DECADE + 1)
         grid = [float(f"{base * 10 ** (k / POINTS_A_DECADE):.4g}") if k else base for k in points]
     else:

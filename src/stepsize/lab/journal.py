@@ -75,7 +75,12 @@ class Journal:
         if (folder / FILE).exists():
             found = read(folder)
             _check_same(found.settings, settings, folder)
-            self.versions, self.records = found.versions, found.records
+            if found.versions != versions:
+                raise StepsizeError(
+                    f"{folder} was begun with {_listed(found.versions)}, now there is {_listed(versions)}: "
+                    "numbers of both do not belong into one table; choose another --out folder"
+                )
+            self.records = found.records
         else:
             _check_free(folder)
             folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +99,10 @@ class Journal:
     def _write(self, lines: list[dict[str, Any]], mode: str) -> None:
         if self.folder is None:
             return
-        with (self.folder / FILE).open(mode, encoding="utf-8") as file:
+        path = self.folder / FILE
+        cut_off = mode == "a" and not path.read_bytes().endswith(b"\n")
+        with path.open(mode, encoding="utf-8") as file:
+            file.write("\n" if cut_off else "")
             file.writelines(json.dumps(one, allow_nan=False, ensure_ascii=False) + "\n" for one in lines)
 
 
@@ -109,13 +117,21 @@ def read(folder: Path) -> Journal:
     if not parsed or parsed[0] is None or parsed[0].get("kind") != "settings":
         raise StepsizeError(f"{path} is not a journal of stepsize compare: choose another folder")
     head = parsed[0]
-    journal = Journal(_settings(head), head["versions"])
-    journal.records = [
-        Record(**{key: _frozen(value) for key, value in one.items() if key != "kind"})
-        for one in parsed[1:]
-        if one is not None and one.get("kind") == "run"
-    ]
+    try:
+        journal = Journal(_settings(head), head["versions"])
+        found = [_record(one) for one in parsed[1:] if one is not None and one.get("kind") == "run"]
+    except (KeyError, TypeError):
+        raise StepsizeError(f"{path} was written by another version of stepsize: choose another folder") from None
+    journal.records = list({(one.strategy, one.base, one.seed): one for one in found}.values())
     return journal
+
+
+def _record(line: dict[str, Any]) -> Record:
+    return Record(**{key: _frozen(value) for key, value in line.items() if key != "kind"})
+
+
+def _listed(versions: dict[str, str]) -> str:
+    return " ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def finite(value: float) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .numbers import Row, Summary
@@ -17,7 +18,7 @@ def print_table(summary: Summary) -> None:
     settings = summary.settings
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     console.print(
-        f"[bold]{settings.data}[/]: {settings.task}, {settings.rows_train} rows to train and "
+        f"[bold]{escape(settings.data)}[/]: {settings.task}, {settings.rows_train} rows to train and "
         f"{settings.rows_validation} to validate, {settings.columns} columns; {settings.steps} steps, "
         f"batch {settings.batch_size or 'all'}, n = {len(settings.seeds)} seeds"
     )

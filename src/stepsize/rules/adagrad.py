@@ -44,5 +44,4 @@ def divide(grad: Array, squares: Array, eps: float, eps_in_root: bool) -> Array:
     """grad / (√squares + eps), or grad / √(squares + eps); 0 where both are 0."""
     xp = namespace(grad)
     root = xp.sqrt(squares + eps) if eps_in_root else xp.sqrt(squares) + eps
-    one = xp.ones_like(root)
-    return xp.where(root > 0, grad / xp.where(root > 0, root, one), xp.zeros_like(root))
+    return xp.where(root == 0, xp.zeros_like(root), grad / xp.where(root == 0, xp.ones_like(root), root))

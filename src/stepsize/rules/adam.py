@@ -47,7 +47,8 @@ class adam(Rule):
         xp = namespace(grad)
         root = xp.sqrt(squares / (1 - self.beta2**count) + self.eps_root) + self.eps
         unbiased = mean / (1 - self.beta1**count)
-        direction = xp.where(root > 0, unbiased / xp.where(root > 0, root, xp.ones_like(root)), xp.zeros_like(root))
+        safe = xp.where(root == 0, xp.ones_like(root), root)
+        direction = xp.where(root == 0, xp.zeros_like(root), unbiased / safe)
         return direction, {"count": count, "mean": mean, "squares": squares}
 
 

@@ -65,7 +65,7 @@ class rmsprop(Rule):
         if self.centered:
             after["mean"] = self.alpha * state["mean"] + fresh * grad
             variance = spread - after["mean"] * after["mean"]
-            spread = namespace(grad).where(variance > 0, variance, namespace(grad).zeros_like(variance))
+            spread = namespace(grad).where(variance < 0, namespace(grad).zeros_like(variance), variance)
         direction = divide(grad, spread, self.eps, self.eps_in_root)
         if self.momentum:
             after["sum"] = direction = self.momentum * state["sum"] + direction

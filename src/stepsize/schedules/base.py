@@ -104,8 +104,8 @@ class Factor(Value):
                 return self._scalar(t)
         except AttributeError:
             return self._first_call(t)
-        except TypeError:
-            raise self._depends() from None
+        except TypeError as error:
+            raise self._depends() if self.controllers else self._undefined(t, error) from None
         except (ValueError, ArithmeticError) as error:
             raise error if isinstance(error, StepsizeError) else self._undefined(t, error) from None
         if not isinstance(t, (int, float)):

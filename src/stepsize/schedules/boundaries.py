@@ -110,7 +110,7 @@ def _cooled(f: Any, clock: Clock, low: int, high: int) -> Iterator[Mark]:
 
 
 def _cycles(f: Any, clock: Clock, low: int, high: int) -> Iterator[Mark]:
-    begins, inner, one = cycle_begins(f, clock.top(low, high)), f._inner_steps(), _first_cycle(f)
+    begins, inner, one = cycle_begins(f, clock.top(low, high)), f._inner_steps(), f._first()
     for i, first, end in clock.regions(begins[1:], low, high):
         if first > low:
             yield first, f"cycle {i + 1} begins"
@@ -135,12 +135,9 @@ def cycle_begins(f: Any, top: float) -> list[float]:
     inner = f._inner_steps()
     if f.times is None and f.growth == 1:
         return [float(one) for one in range(0, int(top) + 1, inner)]
-    return [one for one in f._begins(_first_cycle(f)) if one <= max(top, 0)]
-
-
-def _first_cycle(f: Any) -> float:
-    own = f.times is None or f._cycles_are_own()
-    return float(f._inner_steps() if own else f._fitted())
+    if f.times is None and isinstance(f.length, int):
+        top = min(top, f.length - 1)
+    return [one for one in f._begins(f._first()) if one <= max(top, 0)]
 
 
 def short(f: Factor) -> str:
@@ -247,7 +244,7 @@ def _repeat_settled(f: Any) -> int | None:
     rest, inner = settled(f.factor), f._inner_steps()
     if f.times is None or rest is None:
         return None
-    first = _first_cycle(f)
+    first: float = f._first()
     last: float = f._begins(first)[-1] + rest * first * float(f.growth) ** (f.times - 1) / inner
     return math.ceil(last - 1e-9)
 

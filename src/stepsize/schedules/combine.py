@@ -143,6 +143,8 @@ class then(Several):
         if len(open_parts) > 1:
             first, second = (self.parts[i] for i in open_parts[:2])
             raise LengthError(f"{first} and {second} both take what is left of the run: give one of them a length")
+        if not open_parts and place.from_end:
+            return self.replace(parts=tuple(self._from_back(self.parts, horizon, place)[0]))
         middle = open_parts[0] if open_parts else len(self.parts)
         front, start = self._from_front(self.parts[:middle], horizon, place)
         back, end = self._from_back(self.parts[middle + 1 :], horizon, place)
@@ -171,6 +173,8 @@ class then(Several):
     def _open(self, part: Factor, horizon: Horizon, place: Place, start: int, end: int) -> Factor:
         """The one part that takes what is left, from `start` to `end`."""
         last = part is self.parts[-1]
+        if last and part._resolve(horizon, Place(start, start + 1, pin=False)) == part:
+            return part  # in steps already: it begins where it begins, whatever the run
         if end <= start and not (last and part._endless):
             taken, span = place.end - place.start - (end - start), place.end - place.start
             raise LengthError(

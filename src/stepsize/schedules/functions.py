@@ -58,7 +58,7 @@ def _check(value: float) -> float:
 
 def _power(base: float, exponent: float) -> float:
     try:
-        return min(float(base**exponent), LARGEST)
+        return min(math.pow(base, exponent), LARGEST)
     except (OverflowError, ZeroDivisionError):
         return LARGEST
 

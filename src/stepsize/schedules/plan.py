@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
+
 from .._errors import StepsizeError, number
 from .._value import Value
 from .base import Factor
@@ -28,7 +30,7 @@ class plan(Value):
     __slots__ = ("parts",)
     parts: tuple[tuple[str, Any], ...]
 
-    def __init__(self, **parts: Any) -> None:
+    def __init__(self, /, **parts: Any) -> None:
         if not parts:
             raise StepsizeError("plan needs at least one part: write plan(lr=0.1 * cosine(), momentum=0.9)")
         self._store(parts=tuple((name, _part(name, one)) for name, one in parts.items()))
@@ -45,17 +47,23 @@ class plan(Value):
         return dict(self.parts)
 
     @classmethod
+    def field_names(cls) -> tuple[str, ...]:
+        return ("…",)
+
+    @classmethod
     def _make(cls, fields: dict[str, Any]) -> plan:
         return cls(**fields)
 
     def __hash__(self) -> int:
-        return hash(("plan", self.parts))
+        return hash(("plan", frozenset(self.parts)))
 
     def __str__(self) -> str:
-        return f"plan({', '.join(f'{name}={one}' for name, one in self.parts)})"
+        return f"plan({', '.join(f'{name}={one!r}' for name, one in self.parts)})"
 
 
 def _part(name: str, one: object) -> Any:
+    if not name.isidentifier() or iskeyword(name) or name in ("word", "self"):
+        raise StepsizeError(f"plan: {name!r} cannot be a name here: write letters, digits and _, such as weight_decay")
     if isinstance(one, (Factor, rate, plan)):
         if not isinstance(one, plan) and one.controllers:
             raise StepsizeError(f"plan: {name} has a controller, whose value depends on the run: {one.controllers[0]}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, number
-from ..lengths import check_length
+from .._errors import StepsizeError, number, whole
+from ..lengths import check_length, split_length
 from .base import Factor
 from .combine import then
 from .decays import anneal, power_law
@@ -70,7 +70,7 @@ def noam(width: int, warmup_steps: int) -> rate:
     >>> noam(512, 4000)
     0.0006987712429686843 * (warmup(4000) >> shift(power_law(-0.5, 4000), 1))
     """
-    steps = int(number("noam", "warmup_steps", warmup_steps, low=1))
+    steps = whole("noam", "warmup_steps", warmup_steps, low=1)
     base = (number("noam", "width", width, low=1) * steps) ** -0.5
     return rate(base, warmup(steps) >> shift(inverse_sqrt(steps), 1))
 
@@ -103,11 +103,11 @@ def wsds(*periods: int, rise: int, decay: int, shape: str = "1-sqrt", final: flo
     """
     if not periods:
         raise StepsizeError("wsds needs at least one period: write wsds(1000, 2000, rise=100, decay=100)")
-    rise, decay = (int(number("wsds", name, one, low=1)) for name, one in (("rise", rise), ("decay", decay)))
+    rise, decay = (whole("wsds", name, one, low=1) for name, one in (("rise", rise), ("decay", decay)))
     parts: list[Factor] = [warmup(rise)]
     for i, period in enumerate(periods):
         taken = decay + (rise if i == 0 else 0)
-        held = int(number("wsds", "periods", period, above=taken)) - taken
+        held = whole("wsds", "periods", period, low=taken + 1) - taken
         parts += [constant(length=held), anneal(decay, shape=shape, final=final)]
     return then(*parts)
 
@@ -233,7 +233,7 @@ def chebyshev(count: int, *, smallest: float = 0.05, largest: float = 1.0, every
     >>> chebyshev(2)
     table(5.2875284211200615, 1.161607855271493)
     """
-    n = int(number("chebyshev", "count", count, low=1, high=100_000))
+    n = whole("chebyshev", "count", count, low=1, high=100_000)
     small = number("chebyshev", "smallest", smallest, above=0)
     big = number("chebyshev", "largest", largest, low=small)
     order = [0]
@@ -247,6 +247,6 @@ def chebyshev(count: int, *, smallest: float = 0.05, largest: float = 1.0, every
 def _twice(rise: Length) -> Length:
     """Twice a length, in its own unit."""
     if isinstance(rise, str):
-        unit = next(one for one in ("%", "ep", "samples", "tok") if rise.strip().endswith(one))
-        return f"{2 * float(rise.strip().removesuffix(unit)):g}{unit}"
+        amount, unit = split_length("onecycle", "rise", rise)
+        return f"{2 * amount!r}{unit}"
     return 2 * int(check_length("onecycle", "rise", rise))

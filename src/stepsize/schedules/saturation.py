@@ -48,7 +48,8 @@ class rectification(Factor):
 
     Formula, n = t + offset: ρ∞ = 2/(1 − beta2) − 1, ρ = ρ∞ − 2n·beta2ⁿ/(1 − beta2ⁿ),
     f = √((ρ − 4)(ρ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρ)); offset is the first n with ρ > 4, so that no update is made at 0.
-    Use it with Adam in place of a tuned warm-up. `beta2` is in [0.6, 1). It never ends, unless it has a `length`,
+    Use it with Adam in place of a tuned warm-up. `beta2` is above 0.6 and up to 0.99999, beyond which its difference of
+    powers loses digits. It never ends, unless it has a `length`,
     after which it holds. Source: Liu et al., On the variance of the adaptive learning rate, 2020.
 
     >>> rectification()(0) < 0.1 < rectification()(5000) <= 1
@@ -61,7 +62,7 @@ class rectification(Factor):
 
     def __init__(self, beta2: float = 0.999, length: Length | None = None) -> None:
         self._store(
-            beta2=number("rectification", "beta2", beta2, above=0.6, below=1),
+            beta2=number("rectification", "beta2", beta2, above=0.6, high=0.99999),
             length=optional_length("rectification", length),
         )
 

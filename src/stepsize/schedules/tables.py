@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError, number, whole
 from ..lengths import check_length
 from .base import Dialect, Factor
 from .shapes import in_steps, optional_length
@@ -146,12 +146,9 @@ class noise(Factor):
     ) -> None:
         if kind not in ("uniform", "bell"):
             raise StepsizeError(f"noise: kind must be uniform or bell, not {kind!r}")
-        whole = number("noise", "seed", seed, low=0, below=2**24)
-        if whole != int(whole):
-            raise StepsizeError(f"noise: seed must be a whole number, not {seed!r}")
         self._store(
             amplitude=number("noise", "amplitude", amplitude, above=0, below=1),
-            seed=int(whole),
+            seed=whole("noise", "seed", seed, low=0, below=2**24),
             every=check_length("noise", "every", every),
             kind=kind,
             length=optional_length("noise", length),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .._errors import StepsizeError, number
+import math
+
+from .._errors import LengthError, StepsizeError, number, whole
 from ..lengths import check_length
 from .base import Dialect, Factor, Place, unresolved
 from .combine import Bent, factors
@@ -33,9 +35,10 @@ class repeat(Bent):
 
     Formula: cycle i begins at bᵢ = L·(1 + growth + … + growth^(i−1)) and gives height^i·f((t − bᵢ)·L/(cycle length)).
     With a cosine inside it is SGDR: `repeat(cosine(100), growth=2, height=0.5)`. Use restarts for snapshots and
-    ensembles; a single decay usually ends lower. `growth` ≥ 1; `height` > 0; `times` cycles (None: for ever). Without
-    a length of its own the schedule inside is fitted, so that `times` cycles fill what is left. Cycle boundaries are
-    exact, not taken from a logarithm. After the last of `times` cycles its last value holds.
+    ensembles; a single decay usually ends lower. `growth` ≥ 1; `height` > 0; `times` cycles (None: until `length`, or
+    for ever). With both `times` and `length` the cycles are fitted to fill it; a schedule inside without a length of
+    its own is fitted to what is left. Cycle boundaries are
+    exact, not taken from a logarithm. After the last of `times` cycles, or after `length`, its last value holds.
     Source: Loshchilov and Hutter, SGDR, 2017.
 
     >>> from stepsize import linear
@@ -59,11 +62,9 @@ class repeat(Bent):
         height: float = 1.0,
         length: Length | None = None,
     ) -> None:
-        if times is not None and number("repeat", "times", times, low=1, high=_MOST_CYCLES) != int(times):
-            raise StepsizeError(f"repeat: times must be a whole number, not {times!r}")
         self._store(
             factor=_pure("repeat", factor),
-            times=times,
+            times=None if times is None else whole("repeat", "times", times, low=1, high=_MOST_CYCLES),
             growth=number("repeat", "growth", growth, low=1),
             height=number("repeat", "height", height, above=0),
             length=optional_length("repeat", length),
@@ -73,13 +74,14 @@ class repeat(Bent):
         length = place.resolved(horizon, "repeat", "length", self.length)
         if self.factor._sized:
             own = self.factor._resolve(horizon, Place(place.start, place.end, pin=True))
-            if length is None and place.pin:
+            if length is None and self.times is None and place.pin:
                 length = place.end - place.start
         elif self.times is None:
             raise StepsizeError(f"{self}: say how often with times=…, or how long with a length inside")
         else:
             length = place.end - place.start if length is None else length
-            own = self.factor._resolve(horizon, Place(place.start, place.start + length, pin=True))
+            first = max(1, int(length / _total(self.growth, self.times) + 0.5))
+            own = self.factor._resolve(horizon, Place(place.start, place.start + first, pin=True))
         return self.replace(factor=own, length=length)
 
     @property
@@ -100,10 +102,12 @@ class repeat(Bent):
 
     def _formula(self, t: str, write: Dialect) -> str:
         inner = self._inner_steps()
+        if self.times is None and self.length is not None:
+            t = f"least({t}, {self._length() - 1})"
         if self.times is None and self.growth == 1:
             cycle, local = f"({t} // {inner})", f"({t} % {inner})"
         else:
-            first = float(inner) if self.times is None or self._cycles_are_own() else self._fitted()
+            first = self._first()
             begins = self._begins(first)
             cycle = f"reached({t}, {write.table(tuple(begins[1:]))})"
             scale = f"{first!r} * {float(self.growth)!r} ** {cycle}" if self.growth != 1 else repr(first)
@@ -111,14 +115,11 @@ class repeat(Bent):
         text = self.factor._formula(local, write)
         return text if self.height == 1 else f"(power({float(self.height)!r}, {cycle}) * {text})"
 
-    def _cycles_are_own(self) -> bool:
-        """True where the cycles have the inner length, not a share of this one's."""
-        return not (isinstance(self.length, int) and self.factor._steps() == self.length)
-
-    def _fitted(self) -> float:
-        """The length of the first cycle, so that all fill `length`."""
-        length, times = self._length(), self.times or 1
-        return length / _total(self.growth, times)
+    def _first(self) -> float:
+        """The length of the first cycle: fitted where both `times` and `length` are given."""
+        if self.times is None or self.length is None:
+            return float(self._inner_steps())
+        return self._length() / _total(self.growth, self.times)
 
     def _begins(self, first: float) -> list[float]:
         begins, size = [0.0], first
@@ -136,28 +137,43 @@ class stretch(Bent):
     """A schedule slowed down: `stretch(f, 2)` takes twice the steps.
 
     Formula: f(t/by). Use it to keep the shape when a run gets longer. `by` > 0; below 1 it hurries. It lasts `by`
-    times as long as the schedule inside and then holds its last value.
+    times as long as the schedule inside, or `length`, which it gets when it takes what is left; then it holds the last
+    value of the schedule inside.
 
     >>> from stepsize import linear
     >>> stretch(linear(1, 0, 10), 2)(10)
     0.5
     """
 
-    __slots__ = ("by",)
+    __slots__ = ("by", "length")
+    _lengths = ("length",)
     by: float
+    length: Length | None
 
-    def __init__(self, factor: Factor, by: float) -> None:
-        self._store(factor=_pure("stretch", factor), by=number("stretch", "by", by, above=0))
+    def __init__(self, factor: Factor, by: float, length: Length | None = None) -> None:
+        self._store(
+            factor=_pure("stretch", factor),
+            by=number("stretch", "by", by, above=0),
+            length=optional_length("stretch", length),
+        )
 
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
+        length = place.resolved(horizon, "stretch", "length", self.length)
         if self.factor._sized:
-            return self.replace(factor=self.factor._resolve(horizon, place))
-        span = max(1, int((place.end - place.start) / self.by + 0.5))
-        inner = Place(place.start, place.start + span, place.pin)
-        return self.replace(factor=self.factor._resolve(horizon, inner))
+            return self.replace(factor=self.factor._resolve(horizon, place), length=length)
+        span = place.end - place.start if length is None else length
+        inner = Place(place.start, place.start + max(1, math.ceil(span / self.by)), place.pin)
+        own = self.factor._resolve(horizon, inner)
+        return self.replace(factor=own, length=span if own._steps() is not None else length)
+
+    @property
+    def _sized(self) -> bool:
+        return self.length is not None or self.factor._sized
 
     def _steps(self) -> int | None:
         inner = self.factor._steps()
+        if isinstance(self.length, int):
+            return self.length
         return None if inner is None else max(1, int(inner * self.by + 0.5))
 
     def _formula(self, t: str, write: Dialect) -> str:
@@ -179,10 +195,7 @@ class shift(Bent):
     steps: int
 
     def __init__(self, factor: Factor, steps: int) -> None:
-        whole = number("shift", "steps", steps)
-        if whole != int(whole):
-            raise StepsizeError(f"shift: steps must be a whole number, not {steps!r}")
-        self._store(factor=_pure("shift", factor), steps=int(whole))
+        self._store(factor=_pure("shift", factor), steps=whole("shift", "steps", steps))
 
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
         if self.factor._sized:
@@ -257,15 +270,22 @@ class cooldown(Bent):
         self._store(
             factor=_pure("cooldown", factor),
             length=check_length("cooldown", "length", length),
-            at=at if at == 0 or at is None else check_length("cooldown", "at", at),
+            at=_start(at),
             shape=check_shape("cooldown", shape),
             final=number("cooldown", "final", final, low=0, high=1),
         )
 
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
-        length = place.resolved(horizon, "cooldown", "length", self.length)
         at = place.resolved(horizon, "cooldown", "at", self.at)
-        at = max(0, place.end - place.start - length) if at is None else at
+        begin = place.end if at is None else place.start + at
+        there = Place(begin, place.end, pin=False, from_end=at is None)
+        length = there.resolved(horizon, "cooldown", "length", self.length)
+        if at is None:
+            at = place.end - place.start - length
+            if at < 0:
+                raise LengthError(
+                    f"{self} cools down over {length} steps where {place.end - place.start} are left: shorten it"
+                )
         return self.replace(factor=self.factor._resolve(horizon, place), length=length, at=at)
 
     @property
@@ -285,3 +305,10 @@ class cooldown(Bent):
         c = anneal_formula(write.progress(f"({t} - {self.at})", self.length), self.shape, float(self.final))
         here = repr(float(self.factor(self.at)))
         return write.where(f"{t} < {self.at}", self.factor._formula(t, write), f"({here} * {c})")
+
+
+def _start(at: Length | None) -> Length | None:
+    """Where a cool-down begins: a length, or 0."""
+    if at is None or (not isinstance(at, (str, bool)) and number("cooldown", "at", at, low=0) == 0):
+        return None if at is None else 0
+    return check_length("cooldown", "at", at)
