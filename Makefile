@@ -5,13 +5,18 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test test-peers bench lint clean
 
 demo: $(VENV)/.has-compare
 	$(BIN)/stepsize compare digits --out out/digits
 
 test: $(VENV)/.has-test lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-peers: $(VENV)/.has-test
+	$(INSTALL) '.[peers]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt timm megatron-core
+	$(BIN)/python -m pytest tests/test_presets_peers.py
 
 lint: $(VENV)/.has-test
 	$(BIN)/ruff check .

@@ -173,7 +173,7 @@ class then(Several):
     def _open(self, part: Factor, horizon: Horizon, place: Place, start: int, end: int) -> Factor:
         """The one part that takes what is left, from `start` to `end`."""
         last = part is self.parts[-1]
-        if last and part._resolve(horizon, Place(start, start + 1, pin=False)) == part:
+        if last and not place.pin and part._resolve(horizon, Place(start, start + 1, pin=False)) == part:
             return part  # in steps already: it begins where it begins, whatever the run
         if end <= start and not (last and part._endless):
             taken, span = place.end - place.start - (end - start), place.end - place.start
