@@ -125,7 +125,8 @@ class descent(Value):
         for stage in self.stages:
             if isinstance(stage, rate):
                 return stage
-        raise StepsizeError(f"{self} has no rate: write {self} | 0.01")
+        ruled = any(isinstance(stage, Rule) for stage in self.stages)
+        raise StepsizeError(f"{self} has no rate: write {self} | {'' if ruled else 'sgd() | '}0.01")
 
     def split(self) -> tuple[tuple[Transform, ...], tuple[Transform, ...], tuple[Transform, ...]]:
         """The transforms before the rule, between rule and rate, and after the rate."""

@@ -53,7 +53,8 @@ def _schedule(text: str) -> Any:
     if hasattr(value, "with_rate"):
         return value.rate
     if not callable(value):
-        raise StepsizeError(f"{value} has no rate to compare: write {value} | 0.01")
+        rule = "" if hasattr(value, "update") else "sgd() | "
+        raise StepsizeError(f"{value} has no rate to compare: write {value} | {rule}0.01")
     return value
 
 

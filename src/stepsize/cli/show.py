@@ -63,7 +63,8 @@ def _curves(text: str, steps: int) -> list[tuple[str, Any, Callable[[int], float
         return [_curve(f"{name} = {part}", part, steps) for name, part in _leaves(value, "")]
     shown = value.rate if value.word() == "descent" else value
     if not callable(shown):
-        raise StepsizeError(f"{value} has no rate to show: write {value} | 0.01")
+        rule = "" if hasattr(value, "update") else "sgd() | "
+        raise StepsizeError(f"{value} has no rate to show: write {value} | {rule}0.01")
     return [_curve(str(value), shown, steps)]
 
 

@@ -18,6 +18,8 @@ def add(left: Factor, right: object) -> Any:
         return plus(left, right)
     if isinstance(right, rate):
         raise StepsizeError(f"a factor and a rate cannot be added: write {right.base!r} * ({left} + {right.factor})")
+    if isinstance(right, (int, float)):
+        raise StepsizeError(f"a factor and a number cannot be added: write {left} + constant({right!r})")
     return NotImplemented
 
 

@@ -205,7 +205,7 @@ class Factor(Value):
         length = self.fields()["length"]
         if isinstance(length, int):
             return length
-        raise unresolved(self, f"{self.word()}(…, length=1000)")
+        raise unresolved(self)
 
     def _held(self, t: str) -> str:
         """The step, held at the length of an endless shape that has one."""
@@ -240,8 +240,10 @@ class Factor(Value):
         return str(self)
 
 
-def unresolved(part: Value, example: str) -> LengthError:
+def unresolved(part: Factor, field: str = "length") -> LengthError:
     """The error for a value asked of an expression whose lengths are not known in steps."""
-    return LengthError(
-        f"{part} has no length in steps yet: call .over(total_steps=…), pass --steps, or write {example}"
-    )
+    if field == "length" and "length" in part.field_names():
+        instead = f", or write {part.replace(length=1000)}"
+    else:
+        instead = ", or give its parts lengths in steps"
+    return LengthError(f"{part} has no length in steps yet: call .over(total_steps=…) or pass --steps{instead}")

@@ -33,6 +33,8 @@ def follow(left: Factor, right: object) -> Any:
             "a factor cannot be followed by a rate: give the whole sequence one base, "
             f"{right.base!r} * ({left} >> {right.factor})"
         )
+    if isinstance(right, (int, float)):
+        raise StepsizeError(f"a factor is followed by a factor, not by {right!r}: write {left} >> constant({right!r})")
     return NotImplemented
 
 
@@ -121,7 +123,7 @@ class then(Several):
         for part in self.parts[:-1]:
             steps = part._steps()
             if steps is None:
-                raise unresolved(part, f"{part.word()}(…, length=1000)")
+                raise unresolved(part)
             starts.append(starts[-1] + steps)
         return self._choose(t, write, starts, 0, len(self.parts))
 
@@ -230,7 +232,7 @@ class Bent(Factor):
     def _inner_steps(self) -> int:
         steps = self.factor._steps()
         if steps is None:
-            raise unresolved(self.factor, f"{self.factor.word()}(…, length=1000)")
+            raise unresolved(self.factor)
         return steps
 
     def _steps(self) -> int | None:

@@ -149,7 +149,7 @@ class tanh_decay(Factor):
 
     Formula: f(t) = final + (1 − final)·(1 − tanh(low·(1 − u) + high·u))/2, u = t/length. Use it for a long plateau
     before the fall. `low` < `high` (timm: −7 and 3); it neither begins at 1 nor ends at `final` exactly.
-    After the end it holds (1 − tanh(high))/2 above `final`. Source: Hsueh, Li and Wu, 2019.
+    After the end it holds final + (1 − final)·(1 − tanh(high))/2. Source: Hsueh, Li and Wu, 2019.
 
     >>> round(tanh_decay(10)(7), 3)
     0.5

@@ -71,8 +71,14 @@ class rate(Value):
             return rate(self.base, other * self.factor)
         return self.__mul__(other)
 
+    def __add__(self, other: object) -> NoReturn:
+        added = other.factor if isinstance(other, rate) else other
+        added = f"constant({added!r})" if isinstance(added, (int, float)) else added
+        raise StepsizeError(f"a rate is complete: add inside it, {self.base!r} * ({self.factor} + {added})")
+
     def __rshift__(self, other: object) -> NoReturn:
         following = other.factor if isinstance(other, rate) else other
+        following = f"constant({following!r})" if isinstance(following, (int, float)) else following
         raise StepsizeError(
             "a rate cannot be followed by a factor, it would jump to the bare factor: "
             f"write {self.base!r} * ({self.factor} >> {following})"

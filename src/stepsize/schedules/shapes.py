@@ -281,4 +281,4 @@ def in_steps(part: Factor, field: str, length: Length) -> int:
     """A length that must be known in steps by now."""
     if isinstance(length, int):
         return length
-    raise unresolved(part, f"{field}=100 in steps")
+    raise unresolved(part, field)

@@ -301,7 +301,7 @@ class cooldown(Bent):
 
     def _formula(self, t: str, write: Dialect) -> str:
         if not isinstance(self.at, int) or not isinstance(self.length, int):
-            raise unresolved(self, "cooldown(…, 100, at=900)")
+            raise unresolved(self, "at")
         c = anneal_formula(write.progress(f"({t} - {self.at})", self.length), self.shape, float(self.final))
         here = repr(float(self.factor(self.at)))
         return write.where(f"{t} < {self.at}", self.factor._formula(t, write), f"({here} * {c})")
