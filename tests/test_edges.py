@@ -147,3 +147,39 @@ def test_a_journal_goes_on_after_a_line_that_was_cut_and_keeps_one_record_of_eac
     file.write_text(json.dumps(head | {"more": 1}) + "\n")
     with pytest.raises(StepsizeError, match="another version"):
         read(tmp_path / "j")
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 140])
+def test_the_table_names_every_strategy_whole_at_any_width(width, monkeypatch, capsys):
+    from stepsize.lab.compare import compare, plan
+    from stepsize.lab.datasets import load
+    from stepsize.lab.journal import Journal
+    from stepsize.report import table
+    from stepsize.report.numbers import summarise
+
+    dataset = load("wine")
+    journal = Journal(plan(dataset, (), steps=5, seeds=2, rates=(0.01, 1, 2)), {})
+    compare(dataset, journal)
+    console = table.Console
+    monkeypatch.setattr(table, "Console", lambda **_: console(width=width, highlight=False))
+    table.print_table(summarise(journal))
+    lines = capsys.readouterr().out.splitlines()
+    for name in ("exponential", "infrared", "AdaGrad"):
+        row = next(line for line in lines if line.startswith(name))
+        assert "…" not in row
+        assert "±" in row
+        assert "%" in row
+
+
+def test_diff_of_whole_strategies_says_that_only_rates_were_compared(capsys):
+    from stepsize.cli.explain import diff_command
+
+    assert diff_command("sgd() | 0.1", "adam() | 0.1", 10, None, False) == 0
+    assert "sgd() and adam() differ" in capsys.readouterr().out
+
+
+def test_a_bare_function_is_no_problem_and_the_error_says_how_to_make_one():
+    with pytest.raises(StepsizeError, match=r"problems\.objective"):
+        s.descend(lambda x: (x @ x, 2 * x), "sgd() | 0.1", steps=1)
+    with pytest.raises(StepsizeError, match="value, gradient"):
+        s.descend(problems.objective(lambda x: x @ x, np.ones(2)), "sgd() | 0.1", steps=1)

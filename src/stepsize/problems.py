@@ -228,7 +228,7 @@ class objective:
         grads = {name: np.empty_like(one) for name, one in params.items()}
         for i in range(runs):
             given = self.unpack({name: one[i].copy() for name, one in params.items()})
-            losses[i], slope = self.function(given)
+            losses[i], slope = _pair(self.function(given))
             found = {name: np.asarray(one) for name, one in (slope if self.named else {"params": slope}).items()}
             wanted, shapes = ({n: one.shape for n, one in x.items()} for x in (self.begin, found))
             if shapes != wanted:
@@ -236,6 +236,12 @@ class objective:
             for name, one in found.items():
                 grads[name][i] = one
         return losses, grads
+
+
+def _pair(answer: Any) -> tuple[float, Any]:
+    if isinstance(answer, tuple) and len(answer) == 2 and np.ndim(answer[0]) == 0:
+        return answer
+    raise StepsizeError("objective: the function must return (value, gradient), a number and what params is made of")
 
 
 def _table(owner: str, X: ArrayLike) -> Floats:

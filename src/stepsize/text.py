@@ -42,6 +42,8 @@ def parse(text: str) -> Any:
     value = _Reader(text).read(tree, 0)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _call(look_up("rate"), (value,), {}, 1)
+    if isinstance(value, tuple):
+        raise ParseError("a comma makes a list here: write a decimal point, 0.1", 1)
     if not hasattr(value, "fields"):
         raise ParseError(f"{text.strip()!r} is no strategy: write 0.1 * cosine() or sgd() | 0.1", 1)
     return value
@@ -72,14 +74,22 @@ def _shifted(tree: ast.expr, start: int) -> ast.expr:
 
 
 def _syntax(line: str, error: SyntaxError) -> str:
+    if line.rstrip().endswith(("|", "*", "+", ">>")):
+        return f"something is missing after {line.rstrip()[-1]}: {_OPERATORS}"
+    if any(unit in line and f"{unit}'" not in line and f'{unit}"' not in line for unit in ("%", "ep)", "tok)")):
+        return "a share or another unit stands in quotes: write warmup('5%') or warmup('3ep')"
     opened, closed = line.count("("), line.count(")")
     if opened > closed:
-        return f"{opened - closed} parenthesis not closed: add {')' * (opened - closed)}"
+        return f"{_count(opened - closed)} not closed: add {')' * min(opened - closed, 20)}"
     if closed > opened:
-        return f"{closed - opened} parenthesis too many: remove {')' * (closed - opened)}"
+        return f"{_count(closed - opened)} too many: remove {')' * min(closed - opened, 20)}"
     if "nested" in (error.msg or ""):
         return f"nested deeper than {_DEEPEST} levels"
     return f"this is not an expression ({(error.msg or '').partition(';')[0]}): {_OPERATORS}"
+
+
+def _count(brackets: int) -> str:
+    return "1 parenthesis" if brackets == 1 else f"{brackets} parentheses"
 
 
 def _is(node: object, kind: str) -> bool:
@@ -214,6 +224,8 @@ def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str,
     name = word.__name__
     fields = _fields(word)
     for field in named:
+        if field in ("lr", "learning_rate") and name != "plan":
+            raise ParseError(f"the rate comes after the rule: write {name}() | 0.1", column)
         if field not in fields and name != "plan":
             takes = f"its fields are {', '.join(fields)}" if fields else "it has none"
             raise ParseError(f"{name} has no field {field!r}{_similar(field, fields)} ({takes})", column)
@@ -225,7 +237,8 @@ def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str,
         raise ParseError(str(error), column) from None
     except (TypeError, OverflowError):
         raise ParseError(
-            f"{name} does not take these arguments: its fields are {', '.join(fields) or 'none'}", column
+            f"{name} does not take these arguments: write its fields by name, {', '.join(fields) or 'name=value'}",
+            column,
         ) from None
 
 
@@ -238,5 +251,5 @@ def _fields(word: Callable[..., Any]) -> tuple[str, ...]:
 def _similar(word: str, known: Any) -> str:
     from difflib import get_close_matches
 
-    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    found = get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return f", did you mean {found[0]!r}?" if found else "."

@@ -12,6 +12,7 @@ import rich_click as click
 
 from .. import __version__
 from .._errors import StepsizeError
+from .start import MOST_STEPS
 
 EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
 
@@ -40,6 +41,8 @@ def run() -> int:
         code = stop.exit_code
     except plain.exceptions.Abort:
         code = _say("interrupted", 130)
+    except SystemExit:  # click's answer to a reader that has gone, such as head
+        code = 0
     except plain.ClickException as error:
         code = _say(" ".join(error.format_message().split()) + _where_help_is(error), 2)
     except StepsizeError as error:
@@ -47,7 +50,7 @@ def run() -> int:
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
-        code = _say(f"{error.filename or 'a file'} cannot be read or written: {error.strerror}", 2)
+        code = _say(f"{error.filename or 'the output'} cannot be read or written ({error.strerror}): choose another", 2)
     except MemoryError:
         code = _say("this does not fit into memory: pass fewer rows, or a smaller --rates grid", 2)
     return code if isinstance(code, int) else 0
@@ -65,9 +68,16 @@ def _say(message: str, code: int) -> int:
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("expressions", nargs=-1, required=True, metavar="EXPR...")
-@click.option("--steps", type=click.IntRange(min=1), default=1000, show_default=True, help="Updates in the run.")
+@click.option(
+    "--steps", type=click.IntRange(1, MOST_STEPS), default=1000, show_default=True, help="Updates in the run."
+)
 @click.option("--at", metavar="T,T,…", help="Only the values at these steps, such as 0,1,999.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and expression, with exact values.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object a line and expression: the exact value of every step, or of --at.",
+)
 @click.option("--png", type=click.Path(dir_okay=False), help="Save the picture as PNG.")
 @click.option("--svg", type=click.Path(dir_okay=False), help="Save the picture as SVG.")
 def show(expressions: tuple[str, ...], **options: Any) -> int:
@@ -86,7 +96,9 @@ def show(expressions: tuple[str, ...], **options: Any) -> int:
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("expression", metavar="EXPR")
-@click.option("--steps", type=click.IntRange(min=1), default=1000, show_default=True, help="Updates in the run.")
+@click.option(
+    "--steps", type=click.IntRange(1, MOST_STEPS), default=1000, show_default=True, help="Updates in the run."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with the sentences.")
 def explain(expression: str, steps: int, as_json: bool) -> int:
     """Say in plain words what happens when.
@@ -103,7 +115,9 @@ def explain(expression: str, steps: int, as_json: bool) -> int:
 @main.command(epilog=EXIT_CODES)
 @click.argument("first", metavar="EXPR")
 @click.argument("second", metavar="EXPR")
-@click.option("--steps", type=click.IntRange(min=1), default=1000, show_default=True, help="Updates in the run.")
+@click.option(
+    "--steps", type=click.IntRange(1, MOST_STEPS), default=1000, show_default=True, help="Updates in the run."
+)
 @click.option("--png", type=click.Path(dir_okay=False), help="Save both curves as PNG.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def diff(first: str, second: str, steps: int, png: str | None, as_json: bool) -> int:
@@ -137,13 +151,14 @@ def list_words(as_json: bool) -> None:
     from rich.markup import escape
 
     console = Console(highlight=False, soft_wrap=True)
+    longest = max(len(word) for word in WORDS)
     kind = ""
     for word in WORDS:
         if kind_of(word) != kind:
             kind = kind_of(word)
             console.print(f"[dim]{kind}s[/]")
-        console.print(f"  [bold]{word:<13}[/]{escape(summary(word))}")
-    print("\nCombine with * (times), >> (then) and | (flows into). Help on one: python -c 'help(\"stepsize.cosine\")'")
+        console.print(f"  [bold]{word:<{longest}}[/]  {escape(summary(word))}")
+    print("\nCombine with * (times), + (plus), >> (then) and | (flows into); docs/schedules.md draws every schedule.")
 
 
 class RateGrid(plain.ParamType[tuple[float, float, int]]):
@@ -174,7 +189,9 @@ class RateGrid(plain.ParamType[tuple[float, float, int]]):
 )
 @click.option("--batch-size", type=click.IntRange(min=0), default=32, show_default=True, help="Rows an update; 0: all.")
 @click.option("--seeds", type=click.IntRange(2, 1000), default=5, show_default=True, help="Runs at every base rate.")
-@click.option("--rates", type=RateGrid(), help="Base rates for all, instead of three decades around each one's own.")
+@click.option(
+    "--rates", type=RateGrid(), help="Base rates for all besides each one's own; else three decades around it."
+)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for page, pictures and journal.")
 @click.option("--json", "as_json", is_flag=True, help="The table as one JSON object a line and strategy.")
 def compare(data: str, expressions: tuple[str, ...], out: Path | None, as_json: bool, **options: Any) -> int:

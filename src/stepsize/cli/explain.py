@@ -40,12 +40,23 @@ def diff_command(a: str, b: str, steps: int, png: str | None, as_json: bool) -> 
             _save(png, [one, other], steps)
     except StepsizeError as error:
         return fail(str(error))
+    note = _only_rates(parse(a), parse(b))
     if as_json:
-        fields = told.fields()
-        _print_json({"equal": not told.ranges} | fields)
+        _print_json({"equal": not told.ranges} | told.fields() | ({"note": note} if note else {}))
     else:
-        print(told)
+        print("\n".join([str(told), note]).rstrip())
     return 0
+
+
+def _only_rates(a: Any, b: Any) -> str:
+    """What to say where more than the rates differs."""
+    if not hasattr(a, "with_rate") and not hasattr(b, "with_rate"):
+        return ""
+    others = [[str(one) for one in getattr(x, "stages", ()) if one.word() != "rate"] for x in (a, b)]
+    if others[0] == others[1]:
+        return ""
+    first, second = (" | ".join(one) or "nothing" for one in others)
+    return f"Only the rates were compared; besides them, {first} and {second} differ."
 
 
 def _schedule(text: str) -> Any:

@@ -21,8 +21,8 @@ def show(texts: tuple[str, ...], steps: int, at: str | None, as_json: bool, png:
     """
     try:
         curves = [curve for text in texts for curve in _curves(text, steps)]
-        places = _places(at, steps)
-        values = [[(t, function(t)) for t in places] for _, _, function, _ in curves]
+        places = list(range(steps)) if as_json and at is None else _places(at, steps)
+        values = [[(t, _finite(text, function(t), t)) for t in places] for text, _, function, _ in curves]
         for path in (png, svg):
             if path is not None:
                 _save(path, curves, steps)
@@ -89,6 +89,12 @@ def _curve(label: str, value: Any, steps: int) -> tuple[str, Any, Callable[[int]
     ones = (1.0,) * len(shown.controllers)
     note = f"{', '.join(str(one) for one in shown.controllers)} depends on the run and is drawn as 1"
     return label, None, lambda t: float(base * factor.with_control(t, ones)), note
+
+
+def _finite(text: str, value: float, t: int) -> float:
+    if value - value != 0:
+        raise StepsizeError(f"{text} is {value} at step {t}: choose a smaller base, or bound it with clamp(…)")
+    return value
 
 
 def _marks(schedule: Any, steps: int) -> list[tuple[int, str]]:

@@ -9,10 +9,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+MOST_STEPS = 10_000_000
+
+
 def main() -> None:
     """Run the command line of `stepsize`."""
-    options = quick_show(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without ± or Braille gets ?, not an error
     try:
+        options = quick_show(sys.argv[1:])
         if options is None:
             from .commands import run
 
@@ -22,6 +28,8 @@ def main() -> None:
 
             code = show(**options)
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = 130
     except BrokenPipeError:  # the reader (head, less) has had enough
         sys.stdout = None
         code = 0
@@ -42,7 +50,7 @@ def quick_show(arguments: list[str]) -> dict[str, Any] | None:
             options["as_json"] = True
         elif one in ("--steps", "--at"):
             value = next(rest, "")
-            if one == "--steps" and not (value.isascii() and value.isdigit() and int(value) > 0):
+            if one == "--steps" and not (value.isascii() and value.isdigit() and 0 < int(value) <= MOST_STEPS):
                 return None
             if not value or value.startswith("-"):
                 return None

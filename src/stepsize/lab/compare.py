@@ -29,7 +29,7 @@ DEFAULTS = (
 DECADES_AROUND = 3
 POINTS_A_DECADE = 2
 MEASUREMENTS = 50
-RUNS_AT_ONCE = 128
+RUNS_AT_ONCE = 32  # an interrupt loses at most these; more at once would be a little faster
 
 
 def plan(

@@ -150,6 +150,8 @@ class _Lot:
         measure_every: int | None,
         validation: Problem | None,
     ) -> None:
+        if not hasattr(problem, "loss_and_grad"):
+            raise StepsizeError(f"descend takes a problem, not {problem!r}: write problems.objective(f, params=…)")
         self.problem, self.validation = problem, validation
         self.steps = _count("steps", steps)
         self.batch_size = _batch(problem, batch_size)

@@ -53,6 +53,8 @@ def page(summary: Summary) -> str:
 def headline(summary: Summary) -> list[str]:
     """What came out, in sentences: the lowest validation loss, how far the fixed rate is from it, the widest basin."""
     settled = sorted(_settled(summary), key=lambda one: one[1].value)
+    if not summary.rows:
+        return ["No strategy is finished yet: repeat the command to go on."]
     if not settled:
         return ["Every strategy diverged with some seed at every base rate: try lower ones with --rates LOW:HIGH:N."]
     row, loss = settled[0]

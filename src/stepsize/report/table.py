@@ -8,9 +8,26 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ..lab.compare import MEASUREMENTS
 from .numbers import Row, Summary
 
 LONGEST_NAME = 28
+HEADERS = (
+    "as given",
+    "validation loss",
+    "best rate",
+    "training loss",
+    "validation loss ",  # at the best rate
+    "steps to target",
+    "good rates",
+    "diverged",
+)
+_WIDTHS = (
+    (130, ("as given", "validation loss")),
+    (100, ("training loss",)),
+    (90, ("good rates",)),
+    (76, ("steps to target",)),
+)
 
 
 def print_table(summary: Summary) -> None:
@@ -22,28 +39,31 @@ def print_table(summary: Summary) -> None:
         f"{settings.rows_validation} to validate, {settings.columns} columns; {settings.steps} steps, "
         f"batch {settings.batch_size or 'all'}, n = {len(settings.seeds)} seeds"
     )
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("strategy", overflow="fold")
-    for header in (
-        "as given",
-        "validation loss",
-        "best rate",
-        "training loss",
-        "validation loss",
-        "steps to target",
-        "good rates",
-        "diverged",
-    ):
-        table.add_column(header, justify="right", no_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
+    left_out = _too_wide(console.width)
+    table.add_column("strategy", no_wrap=True)
+    for header in HEADERS:
+        if header not in left_out:
+            table.add_column(header.rstrip(), justify="right", no_wrap=True)
     labels = labelled([row.name for row in summary.rows])
     for label, row in zip(labels, summary.rows, strict=True):
-        table.add_row(label, *_cells(row))
+        shown = [cell for header, cell in zip(HEADERS, _cells(row), strict=True) if header not in left_out]
+        table.add_row(label, *shown)
     console.print(table)
+    if left_out:
+        console.print(
+            f"Left out for want of width: {', '.join(one.rstrip() for one in left_out)}; --json has all.", style="dim"
+        )
     for label, row in zip(labels, summary.rows, strict=True):
         if label != row.name:
             console.print(f"{label}  {row.text}", markup=False, soft_wrap=True)
     for line in caption(summary):
         console.print(line, style="dim", markup=False)
+
+
+def _too_wide(width: int) -> list[str]:
+    """The columns that a narrow terminal has no room for, the least telling first."""
+    return [header for needed, headers in _WIDTHS if width < needed for header in headers]
 
 
 def labelled(names: list[str]) -> list[str]:
@@ -86,6 +106,7 @@ def caption(summary: Summary) -> list[str]:
         "Best rate: the lowest mean validation loss among rates where no seed diverged.",
         f"Target: {target}.",
         "Good rates: how far apart (highest ÷ lowest) the rates around the best lie that stay within 10 % of its loss.",
+        f"Steps to target are measured every {max(1, settings.steps // MEASUREMENTS)} updates. "
         "Diverged: share of all runs, over all rates and seeds.",
     ]
     if any(row.at_edge for row in summary.rows):

@@ -98,6 +98,8 @@ class linear(Factor):
     length: Length | None
 
     def __init__(self, start: float = 1.0, end: float = 0.0, length: Length | None = None) -> None:
+        if isinstance(start, str):
+            raise StepsizeError(f"linear: start is a factor; for a length write linear(length={start!r})")
         self._store(
             start=number("linear", "start", start, low=0),
             end=number("linear", "end", end, low=0),

@@ -97,6 +97,8 @@ class table(Factor):
     every: Length
 
     def __init__(self, *values: float, every: Length = 1) -> None:
+        if len(values) == 1 and isinstance(values[0], (tuple, list)):
+            raise StepsizeError("table takes its values one by one: write table(1, 0.5, 0.25)")
         if not values:
             raise StepsizeError("table needs at least one value: write table(1, 0.5, 0.25)")
         self._store(
