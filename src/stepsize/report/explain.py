@@ -30,7 +30,7 @@ def explain(text_or_value: Any, steps: int, **units: Any) -> list[str]:
 
     >>> print("\\n".join(explain("clip_norm(1) | sgd() | 3e-4 * (warmup(500) >> cosine()) | clip(0.01)", 10_000)))
     The gradient is shortened to norm 1 where it is longer.
-    SGD goes along the gradient itself.
+    SGD goes straight against the gradient.
     Updates 0 to 499: the rate rises in a straight line from 6e-07 to 0.0003.
     Updates 500 to 9999: it falls along half a cosine from 0.0003 to 0.
     After the end it holds 0.

@@ -105,7 +105,7 @@ def _phrase(f: Any) -> str:
 
 def _sgd(f: Any) -> str:
     if not f.momentum:
-        return "SGD goes along the {what} itself."
+        return "SGD goes straight against the {what}."
     dampened = ", new ones dampened by {dampening}" if f.dampening else ""
     ahead = ", looking one step ahead (Nesterov)" if f.nesterov else ""
     return f"SGD sums up the {{what}}s with momentum {{momentum}}{dampened}{ahead}."
