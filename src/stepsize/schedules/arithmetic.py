@@ -55,7 +55,7 @@ class plus(Several):
 
 
 class minimum(Several):
-    """The smallest of several factors at every step: `minimum(warmup(100), inverse_sqrt(100))`.
+    """The smallest of several factors at every step.
 
     Formula: min(f₁(t), f₂(t), …). Use it where two limits meet, as in Noam's rule; to put one after the other use
     `>>`. It lasts as long as its longest part; after the end each part holds its last value.
@@ -75,7 +75,7 @@ class minimum(Several):
 
 
 class maximum(Several):
-    """The largest of several factors at every step: `maximum(cosine(), constant(0.1))`.
+    """The largest of several factors at every step.
 
     Formula: max(f₁(t), f₂(t), …). Use it for a floor that is itself a schedule; a constant floor is `clamp`.
     It lasts as long as its longest part; after the end each part holds its last value.

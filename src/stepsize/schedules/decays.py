@@ -49,7 +49,7 @@ class polynomial(Factor):
 
 
 class inverse_time(Factor):
-    """One over a straight line: f falls to a half after every/rate steps, to a third after twice that.
+    """One over a straight line: a half after every/rate steps, then a third.
 
     Formula: f(t) = 1/(1 + rate·t/every), with `staircase` 1/(1 + rate·⌊t/every⌋). Use it where theory asks for a 1/t
     decay (strongly convex problems); on finite runs a decay that arrives is usually better. `rate` > 0, `every` a

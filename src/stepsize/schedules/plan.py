@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class plan(Value):
-    """Schedules by name: for several hyper-parameters, or plan in plan for several groups.
+    """Schedules by name, for several hyper-parameters or groups.
 
     Formula: plan(t) = {name: value at t}. Use it to keep what belongs together in one value: rate, momentum and weight
     decay of a run, or the rates of backbone and head. A part is a number, a factor, a rate or another plan, under a

@@ -49,7 +49,7 @@ def natural_exponential(decay: float, every: Length = 1) -> exponential:
 
 
 def inverse_sqrt(timescale: Length) -> power_law:
-    """The inverse square root of transformers, to put behind a warm-up of the same length.
+    """The inverse square root, to put behind a warm-up of the same length.
 
     Formula: f(t) = 1/√(1 + t/timescale). Use it where the run has no planned end:
     `warmup(4000) >> inverse_sqrt(4000)`. It never ends. Source: Vaswani et al., 2017.
@@ -78,7 +78,7 @@ def noam(width: int, warmup_steps: int) -> rate:
 def wsd(
     rise: Length = "1%", decay: Length = "20%", *, shape: str = "1-sqrt", final: float = 0.0, rise_shape: str = "linear"
 ) -> then:
-    """Warm up, hold, decay at the end (trapezoid): the plateau can be extended at will.
+    """Warm up, hold, decay at the end: a plateau that can be extended.
 
     Formula: `warmup(rise) >> constant() >> anneal(decay, shape=shape, final=final)`. Use it when the length of the
     run may change or several lengths share one trunk; the cool-down of 10 to 20 % does most of the work. After the
@@ -91,7 +91,7 @@ def wsd(
 
 
 def wsds(*periods: int, rise: int, decay: int, shape: str = "1-sqrt", final: float = 0.0) -> then:
-    """Warm up once, then hold and decay several times: a settled model at the end of every period.
+    """Warm up once, then hold and decay several times.
 
     Formula: `warmup(rise)`, then for each period `constant(…) >> anneal(decay, shape=shape, final=final)`, the first
     shorter by `rise`. Use it to get checkpoints of several lengths from one run; each decay is undone by the next
@@ -146,10 +146,11 @@ def onecycle(
 def onecycle_momentum(
     rise: Length = "30%", *, high: float = 0.95, low: float = 0.85, shape: str = "cosine", three_phase: bool = False
 ) -> piecewise:
-    """The momentum that mirrors `onecycle`: low while the rate is high. Its value is the momentum itself.
+    """The momentum that mirrors `onecycle`: low while the rate is high.
 
-    Formula: knots (0, high), (rise, low), (end, high); with `three_phase` (twice the rise, high) as well. Use it with
-    `onecycle`. `high` and `low` are momenta in [0, 1). After the end it holds `high`. Source: Smith, 2018.
+    Formula: the momentum itself, knots (0, high), (rise, low), (end, high); with `three_phase` (twice the rise, high)
+    as well. Use it with `onecycle`. `high` and `low` are momenta in [0, 1). After the end it holds `high`. Source:
+    Smith, 2018.
 
     >>> onecycle_momentum()
     piecewise((0, 0.95), ('30%', 0.85), ('100%', 0.95), shape='cosine')
@@ -207,11 +208,11 @@ def untuned_exponential(beta2: float = 0.999) -> saturation:
 
 
 def range_test(ratio: float, length: Length | None = None, *, shape: str = "exponential") -> exponential | linear:
-    """A rising rate, to see where the loss falls and where it breaks; the base is the lowest rate.
+    """A rising rate, to see where the loss falls and where it breaks.
 
     Formula: ratio^(t/length), or 1 + (ratio − 1)·t/length for shape "linear". Use it for a short run from a copy of
-    the weights. `ratio` > 1 is the highest rate over the lowest. After the end it holds `ratio`.
-    Source: Smith, Cyclical learning rates, 2017.
+    the weights; the base is the lowest rate. `ratio` > 1 is the highest rate over the lowest. After the end it holds
+    `ratio`. Source: Smith, Cyclical learning rates, 2017.
 
     >>> range_test(1e6, 100)
     exponential(1000000.0, 100)
@@ -223,7 +224,7 @@ def range_test(ratio: float, length: Length | None = None, *, shape: str = "expo
 
 
 def chebyshev(count: int, *, smallest: float = 0.05, largest: float = 1.0, every: Length = 1) -> table:
-    """Chebyshev steps in fractal order: optimal for a quadratic whose curvatures lie in a known range.
+    """Chebyshev steps in fractal order: optimal for known curvatures.
 
     Formula: 1/(c − r·cos(π(i + ½)/count)), c and r the middle and half the width of [smallest, largest], in an order
     that keeps the product of steps bounded. Use it on quadratics; single factors reach 1/smallest. `count` ≥ 1;

@@ -124,7 +124,7 @@ class table(Factor):
 
 
 class noise(Factor):
-    """Random factors around 1, drawn from the step alone: any step, any order, the same number.
+    """Random factors around 1, drawn from the step alone.
 
     Formula: f(t) = 1 + amplitude·x(t), x uniform in (−1, 1), or with kind "bell" the mean of four such numbers times
     √4 bounded to (−1, 1) (standard deviation 0.58); x comes from integer hashing of t and `seed`. Use it to test how

@@ -31,7 +31,7 @@ def _pure(owner: str, factor: Factor) -> Factor:
 
 
 class repeat(Bent):
-    """A schedule again and again, each cycle `growth` times as long and `height` times as high.
+    """A schedule again and again, longer and lower each time if asked.
 
     Formula: cycle i begins at bᵢ = L·(1 + growth + … + growth^(i−1)) and gives height^i·f((t − bᵢ)·L/(cycle length)).
     With a cosine inside it is SGDR: `repeat(cosine(100), growth=2, height=0.5)`. Use restarts for snapshots and
@@ -181,10 +181,11 @@ class stretch(Bent):
 
 
 class shift(Bent):
-    """A schedule begun early or late: `shift(f, 10)` skips its first ten steps, `shift(f, -10)` waits ten.
+    """A schedule begun early or late by some steps.
 
-    Formula: f(max(t + steps, 0)). Use it to match a convention that is off by one, or to delay. `steps` is a whole
-    number; while it waits it holds the first value. It lasts as long as what is left of the schedule inside.
+    Formula: f(max(t + steps, 0)): `shift(f, 10)` skips ten steps, `shift(f, -10)` waits ten. Use it to match a
+    convention that is off by one, or to delay. `steps` is a whole number; while it waits it holds the first value. It
+    lasts as long as what is left of the schedule inside.
 
     >>> from stepsize import linear
     >>> shift(linear(1, 0, 10), 5)(0), shift(linear(1, 0, 10), -5)(4)
@@ -240,7 +241,7 @@ class reverse(Bent):
 
 
 class cooldown(Bent):
-    """A cool-down laid over the end of any schedule: it follows `factor`, and from `at` on falls to `final`.
+    """A cool-down laid over the end of any schedule.
 
     Formula: f(t) for t < at, then f(at)·c((t − at)/length) with the shapes c of `anneal`. Use it to end a run early
     and well: whatever the schedule was doing, the last `length` steps settle it. `length` is a length, `at` the step
