@@ -44,6 +44,12 @@ def test_show_json_gives_the_exact_values():
     assert second["values"] == [[0, 0.3], [1, 0.3], [999, 0.3]]
 
 
+def test_show_takes_what_other_units_need():
+    done = run("show", "warmup('2ep') >> cosine()", "--steps-per-epoch", "50", "--at", "99,100", "--json")
+    assert json.loads(done.stdout)["values"] == [[99, 1.0], [100, 1.0]]
+    assert "no steps left" in run("show", "warmup('1e4samples') >> cosine()", "--batch-size", "10").stderr
+
+
 @pytest.mark.parametrize("ending", ["png", "svg"])
 def test_show_saves_a_picture(tmp_path, ending):
     file = tmp_path / f"curve.{ending}"

@@ -135,7 +135,9 @@ def _ramp(batch_size: float | Ramp | None) -> list[tuple[int, float]] | None:
 
 
 def _unknown(owner: str, field: str, length: str, fact: str) -> LengthError:
-    return LengthError(f"{owner}: {field} {length!r} needs {fact}: write .over(total_steps, {fact.split(',')[0]}=…)")
+    name = fact.split(",")[0]
+    option = f" or --{name.replace('_', '-')}" if name != "tokens_per_sample" else ""
+    return LengthError(f"{owner}: {field} {length!r} needs {fact}: write .over(total_steps, {name}=…){option}")
 
 
 def _optional(field: str, value: float | None) -> float | None:

@@ -80,6 +80,13 @@ def _say(message: str, code: int) -> int:
 )
 @click.option("--png", type=click.Path(dir_okay=False), help="Save the picture as PNG.")
 @click.option("--svg", type=click.Path(dir_okay=False), help="Save the picture as SVG.")
+@click.option("--steps-per-epoch", type=click.FloatRange(0, min_open=True), help='What "3ep" needs: updates an epoch.')
+@click.option(
+    "--batch-size", type=click.FloatRange(0, min_open=True), help='What "1e6samples" needs: samples an update.'
+)
+@click.option(
+    "--tokens-per-step", type=click.FloatRange(0, min_open=True), help='What "2e9tok" needs: tokens an update.'
+)
 def show(expressions: tuple[str, ...], **options: Any) -> int:
     """Show the curve of one or more expressions; a whole strategy shows its rate.
 

@@ -14,13 +14,21 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def show(texts: tuple[str, ...], steps: int, at: str | None, as_json: bool, png: str | None, svg: str | None) -> int:
+def show(
+    texts: tuple[str, ...],
+    steps: int,
+    at: str | None,
+    as_json: bool,
+    png: str | None,
+    svg: str | None,
+    **units: float | None,
+) -> int:
     """Print, draw or save the curves of some expressions; returns the exit code.
 
     With a controller inside, the curve is what it is while the controller answers 1; a line says so.
     """
     try:
-        curves = [curve for text in texts for curve in _curves(text, steps)]
+        curves = [curve for text in texts for curve in _curves(text, steps, units)]
         places = list(range(steps)) if as_json and at is None else _places(at, steps)
         values = [[(t, _finite(text, function(t), t)) for t in places] for text, _, function, _ in curves]
         for path in (png, svg):
@@ -56,16 +64,18 @@ def fail(message: str) -> int:
     return 2
 
 
-def _curves(text: str, steps: int) -> list[tuple[str, Any, Callable[[int], float], str]]:
+def _curves(
+    text: str, steps: int, units: dict[str, float | None]
+) -> list[tuple[str, Any, Callable[[int], float], str]]:
     """The curves of a text: as it is understood, the schedule, its value at t, and a note; a plan has several."""
     value = parse(text)
     if value.word() == "plan":
-        return [_curve(f"{name} = {part}", part, steps) for name, part in _leaves(value, "")]
+        return [_curve(f"{name} = {part}", part, steps, units) for name, part in _leaves(value, "")]
     shown = value.rate if value.word() == "descent" else value
     if not callable(shown):
         rule = "" if hasattr(value, "update") else "sgd() | "
         raise StepsizeError(f"{value} has no rate to show: write {value} | {rule}0.01")
-    return [_curve(str(value), shown, steps)]
+    return [_curve(str(value), shown, steps, units)]
 
 
 def _leaves(plan: Any, path: str) -> list[tuple[str, Any]]:
@@ -81,8 +91,10 @@ def _leaves(plan: Any, path: str) -> list[tuple[str, Any]]:
     return leaves
 
 
-def _curve(label: str, value: Any, steps: int) -> tuple[str, Any, Callable[[int], float], str]:
-    shown = value.over(steps)
+def _curve(
+    label: str, value: Any, steps: int, units: dict[str, float | None]
+) -> tuple[str, Any, Callable[[int], float], str]:
+    shown = value.over(steps, **units)
     if not shown.controllers:
         return label, shown, shown, ""
     base, factor = getattr(shown, "base", 1.0), getattr(shown, "factor", shown)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 
 MOST_STEPS = 10_000_000
+UNITS = {"steps_per_epoch": None, "batch_size": None, "tokens_per_step": None}
 
 
 def main() -> None:
@@ -43,7 +44,15 @@ def quick_show(arguments: list[str]) -> dict[str, Any] | None:
     """
     if arguments[:1] != ["show"] or len(arguments) < 2:
         return None
-    options: dict[str, Any] = {"texts": (), "steps": 1000, "at": None, "as_json": False, "png": None, "svg": None}
+    options: dict[str, Any] = {
+        "texts": (),
+        "steps": 1000,
+        "at": None,
+        "as_json": False,
+        "png": None,
+        "svg": None,
+        **UNITS,
+    }
     rest = iter(arguments[1:])
     for one in rest:
         if one == "--json":
