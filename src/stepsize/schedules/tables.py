@@ -17,7 +17,21 @@ if TYPE_CHECKING:
     from ..lengths import Length
 
 
-class piecewise(Factor):
+class Listed(Factor):
+    """Shared by what is given by a list: the list is its length, and its last entry holds for ever."""
+
+    __slots__ = ()
+
+    @property
+    def _endless(self) -> bool:
+        return True
+
+    @property
+    def _sized(self) -> bool:
+        return True
+
+
+class piecewise(Listed):
     """Lines (or half cosines) between knots: a list of (when, factor).
 
     Formula: between neighbouring knots (tᵢ, fᵢ), f = fᵢ + (fᵢ₊₁ − fᵢ)·c with c the share of the way, or
@@ -58,14 +72,6 @@ class piecewise(Factor):
             share = f"(0.5 - 0.5 * cos({math.pi!r} * {share}))"
         return f"({base} + {rise} * {share})"
 
-    @property
-    def _endless(self) -> bool:
-        return True
-
-    @property
-    def _sized(self) -> bool:
-        return True
-
     def _steps(self) -> int | None:
         last = self.knots[-1][0]
         return last if isinstance(last, int) else None
@@ -81,7 +87,7 @@ def _check_rising(knots: list[tuple[Any, float]]) -> None:
         raise StepsizeError(f"piecewise: the times of the knots must rise, not {known}")
 
 
-class table(Factor):
+class table(Listed):
     """A list of factors, one for each step (or for `every` so many).
 
     Formula: f(t) = values[⌊t/every⌋]. Use it to replay a recorded or computed schedule exactly. `values` are ≥ 0,
@@ -110,14 +116,6 @@ class table(Factor):
         every = in_steps(self, "every", self.every)
         place = f"least({t} // {every}, {float(len(self.values) - 1)!r})"
         return f"pick({write.table(self.values)}, {place})"
-
-    @property
-    def _endless(self) -> bool:
-        return True
-
-    @property
-    def _sized(self) -> bool:
-        return True
 
     def _steps(self) -> int | None:
         return len(self.values) * self.every if isinstance(self.every, int) else None
