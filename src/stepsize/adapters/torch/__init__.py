@@ -1,0 +1,1 @@
+"""Any strategy in PyTorch: on any optimizer, in any loop."""
