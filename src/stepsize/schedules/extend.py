@@ -12,14 +12,14 @@ from .decays import anneal
 from .plan import plan
 from .rate import rate
 from .shapes import constant
-from .time import cooldown, stretch
+from .time import cooldown, shift, stretch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_RULES = ("keep_share", "keep_step", "cooldown_now")
+_RULES = ("keep_share", "keep_step", "stretch_rest", "cooldown_now")
 
 
 def extend(
@@ -33,14 +33,16 @@ def extend(
     final: float = 0.0,
     **units: Any,
 ) -> Any:
-    """The same schedule for a run of another length, in steps, by one of three rules.
+    """The same schedule for a run of another length, in steps, by one of four rules.
 
     Formula, f for `was` steps: "keep_share" f(t·was/total_steps), every part keeps its share of the run; "keep_step"
-    f(t) up to the old end and then its last value, a shorter run just stops; "cooldown_now" f(t) for t < at, then
-    f(at)·c((t − at)/(total_steps − at)) with the shapes c of `anneal`, so that it ends with the run. Use the first
-    for a fresh run, the second for a run that must not change its past, the third to end a run early and well.
-    `f` is a factor, a rate, a plan or a whole descent; `total_steps` and `was` are updates ≥ 1, `at` the update
-    where the cool-down begins, 0 ≤ at < total_steps, `final` a factor of f(at); further units as in `.over`.
+    f(t) up to the old end and then its last value, a shorter run just stops; "stretch_rest" f(t) for t < at, then
+    f(at + (t − at)·(was − at)/(total_steps − at)), the rest of the curve over the rest of the run; "cooldown_now" f(t)
+    for t < at, then f(at)·c((t − at)/(total_steps − at)) with the shapes c of `anneal`, so that it ends with the run.
+    Use the first for a fresh run, the second and third for a run that must not change its past, the fourth to end a
+    run early and well. `f` is a factor, a rate, a plan or a whole descent; `total_steps` and `was` are updates ≥ 1,
+    `at` the update where the change begins, 0 ≤ at < total_steps, `final` a factor of f(at); further units as in
+    `.over`. After the end it holds.
     Controllers stay as they are, what multiplies them is extended. An unknown rule, or `at` missing, is an error.
 
     >>> from stepsize import cosine, warmup
@@ -53,10 +55,13 @@ def extend(
         raise StepsizeError(f"extend: rule must be one of {', '.join(_RULES)}, not {rule!r}")
     total, before = (_whole(field, one) for field, one in (("total_steps", total_steps), ("was", was)))
     if rule == "cooldown_now":
-        start = _begin(at, total)
+        start = _begin(rule, at, total)
         change: Any = lambda g: _cooled(g, total - start, start, shape, final)  # noqa: E731
+    elif rule == "stretch_rest":
+        start = _begin(rule, at, total)
+        change = lambda g: _each(g, lambda one: _rest(one, total, before, start))  # noqa: E731
     elif at is not None:
-        raise StepsizeError(f'extend: at belongs to rule="cooldown_now", {rule} has none: leave it out')
+        raise StepsizeError(f"extend: {rule} changes the whole run and has no at: leave it out")
     else:
         bend = _stretched if rule == "keep_share" else _kept
         change = lambda g: _each(g, lambda one: bend(one, total, before))  # noqa: E731
@@ -83,9 +88,9 @@ def _whole(field: str, value: object) -> int:
     return int(steps)
 
 
-def _begin(at: int | None, total: int) -> int:
+def _begin(rule: str, at: int | None, total: int) -> int:
     if at is None:
-        raise StepsizeError('extend: rule="cooldown_now" needs the update where it begins: write at=…')
+        raise StepsizeError(f'extend: rule="{rule}" needs the update where it begins: write at=…')
     start = number("extend", "at", at, low=0)
     if start != int(start):
         raise StepsizeError(f"extend: at must be a whole number of updates, not {at!r}")
@@ -137,6 +142,16 @@ def _stretched(f: Factor, total: int, was: int) -> Factor:
 
 def _starts(f: Factor, steps: int) -> list[int]:
     return sorted({t for t, _ in marks(f, Clock(lambda t: t), 0, steps)})
+
+
+def _rest(f: Factor, total: int, was: int, at: int) -> Factor:
+    """What is left after `at` slowed down or hurried, so that it ends with the run; what has ended holds."""
+    if at == 0 or total == was:
+        return _stretched(f, total, was)
+    if at >= was or f._steps() == 1:
+        return _kept(f, total, was)
+    past = f if f._steps() == at else cooldown(f, 1, at=at - 1, final=1.0)
+    return then(past, stretch(shift(f, at), (total - at) / (was - at)))
 
 
 def _kept(f: Factor, total: int, was: int) -> Factor:

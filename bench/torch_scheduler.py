@@ -1,0 +1,70 @@
+"""The torch scheduler's speed, as ratios to torch's own schedulers in one run and one thread: part of `make bench`."""
+
+import gc
+import statistics
+import time
+
+import torch
+from speed import ROUNDS, line, ratio
+from torch.optim import lr_scheduler as theirs
+
+from stepsize import parse
+from stepsize.adapters.torch import Scheduler
+
+TOTAL = 1_000_000
+TEXT = "warmup(100) >> cosine()"
+
+
+def optimizer(groups: int) -> torch.optim.Optimizer:
+    made = torch.optim.SGD(
+        [{"params": [torch.nn.Parameter(torch.ones(2))]} for _ in range(groups)], lr=0.1, momentum=0.9
+    )
+    made.step()
+    return made
+
+
+def sequential(under: torch.optim.Optimizer) -> theirs.LRScheduler:
+    rising = theirs.LinearLR(under, 0.01, 1.0, total_iters=100)
+    scheduler = theirs.SequentialLR(under, [rising, theirs.CosineAnnealingLR(under, TOTAL - 100)], [100])
+    under.step()
+    return scheduler
+
+
+def onecycle(under: torch.optim.Optimizer) -> theirs.LRScheduler:
+    scheduler = theirs.OneCycleLR(under, 0.1, TOTAL)
+    under.step()
+    return scheduler
+
+
+def stepping(scheduler: theirs.LRScheduler, steps: int):
+    def run() -> None:
+        step = scheduler.step
+        for _ in range(steps):
+            step()
+
+    return run
+
+
+def building() -> None:
+    times = []
+    under = optimizer(1)
+    parse(TEXT)
+    for _ in range(200):
+        start = time.process_time()
+        Scheduler(under, TEXT, total_steps=TOTAL)
+        times.append((time.process_time() - start) * 1e3)
+    found = (statistics.median(times), min(times), max(times))
+    line("building a Scheduler for a million steps, in ms", found, "limit 1")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    gc.disable()
+    print(f"{'what':<66} {'median':>8}  (lowest to highest of {ROUNDS} rounds)")
+    for groups in (1, 10, 100):
+        steps = 20_480 // groups + 1024
+        for name, build in (("SequentialLR", sequential), ("OneCycleLR", onecycle)):
+            ours = stepping(Scheduler(optimizer(groups), TEXT, total_steps=TOTAL), steps)
+            found = ratio(ours, stepping(build(optimizer(groups)), steps))
+            line(f"Scheduler.step / {name}.step, {groups} groups", found, "limit 0.2")
+    building()

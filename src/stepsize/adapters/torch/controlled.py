@@ -1,0 +1,86 @@
+"""One scheduled expression with its controllers: what they need, what they decided, what they remember."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..._errors import StepsizeError
+from ..._seen import seen
+from .ahead import Ahead
+from .targets import Target
+
+COMES_BETWEEN = ("metric",)  # measured between updates, when somebody evaluates; everything else at every update
+
+
+class Controlled:
+    """An expression, the states of the controllers inside it, and their last factors."""
+
+    __slots__ = ("ahead", "answers", "control", "controllers", "target")
+
+    def __init__(self, target: Target) -> None:
+        self.controllers: tuple[Any, ...] = target.factor.controllers
+        self.control: list[Any] = [one.init() for one in self.controllers]
+        self.answers: list[float] = [1.0 for _ in self.controllers]
+        self.change(target)
+
+    def change(self, target: Target) -> None:
+        """Another expression around the same controllers."""
+        self.target, self.ahead = target, Ahead(target.factor)
+
+    def at(self, t: int) -> float:
+        """The factor of update `t`, with what the controllers said last."""
+        if not self.controllers:
+            return self.ahead.at(t)
+        return self.target.factor.with_control(t, tuple(self.answers))
+
+    @property
+    def needs(self) -> set[str]:
+        """The quantities that its controllers look at."""
+        return {name for one in self.controllers for name in one.needs}
+
+    def decide(self, now: seen) -> list[str]:
+        """Ask every controller whose quantities are there; returns what they said."""
+        said = []
+        for i, one in enumerate(self.controllers):
+            if all(getattr(now, name) is not None for name in one.needs):
+                self.answers[i], self.control[i], why = one.step(self.control[i], now)
+                said += [f"{one.word()}: {why}"] if why else []
+        return said
+
+    def saved(self) -> dict[str, Any]:
+        """What resume needs, in lists and numbers."""
+        return {"states": _lists(self.control), "factors": list(self.answers)}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """The opposite of `saved`."""
+        if len(saved["factors"]) == len(self.controllers):
+            self.control = [_tuples(one) for one in saved["states"]]
+            self.answers = list(saved["factors"])
+
+
+def check_given(missing: set[str], update: int) -> None:
+    """Refuse an update at which a controller would look at something that nobody passed."""
+    for name in sorted(missing - set(COMES_BETWEEN)):
+        raise StepsizeError(
+            f"Scheduler: a controller needs the {name} of update {update}: write scheduler.step({name}={name}), or "
+            f"scheduler.see({name}={name}) before it"
+        )
+
+
+def check_finite(values: dict[str, float], update: int) -> None:
+    """Refuse a NaN or infinite quantity by name."""
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise StepsizeError(
+                f"Scheduler: the {name} of update {update} is {value}: leave the update out with "
+                'scheduler.step(skipped=True), or build Scheduler(…, on_nonfinite="hold") to let controllers hold'
+            )
+
+
+def _lists(state: Any) -> Any:
+    return [_lists(one) for one in state] if isinstance(state, (tuple, list)) else state
+
+
+def _tuples(state: Any) -> Any:
+    return tuple(_tuples(one) for one in state) if isinstance(state, (tuple, list)) else state

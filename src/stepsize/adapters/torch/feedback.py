@@ -1,0 +1,48 @@
+"""For hosts that hand a metric to nothing but a `ReduceLROnPlateau`: the same scheduler under that type."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from .scheduler import Scheduler
+
+
+class PlateauScheduler(Scheduler, ReduceLROnPlateau):  # type: ignore[misc]  # its cooldown is a number
+    """A `Scheduler` whose `step(metric)` hands over a metric, and whose clock are the optimizer's own steps.
+
+    Formula: that of `Scheduler`. Use it in the trainer of transformers and in skorch, which give a metric only to a
+    `ReduceLROnPlateau`, and never step such a scheduler per update. When not: everywhere else. Arguments, state and
+    what happens at the end are those of `Scheduler`. An update that mixed precision leaves out does not call
+    `optimizer.step()` (a fused optimizer excepted) and is not counted.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1)
+    >>> scheduler = PlateauScheduler(optimizer, "cosine() * plateau(patience=0, watch='metric')", total_steps=10)
+    >>> for metric in (1.0, 2.0):
+    ...     optimizer.step()
+    ...     scheduler.step(metric)
+    >>> scheduler.last_epoch, scheduler.why != ""
+    (2, True)
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        me = weakref.ref(self)
+
+        def count(*_: Any) -> None:
+            scheduler = me()
+            if scheduler is not None:
+                scheduler._update_lr()
+
+        self.optimizer.register_step_post_hook(count)
+
+    def step(  # type: ignore[override]
+        self, metric: Any = None, epoch: Any = None, *, loss: Any = None, grad_norm: Any = None, skipped: Any = None
+    ) -> None:
+        """Hand a metric to the controllers; the steps of the optimizer are counted without this call."""
+        if loss is None and "metric" not in self._needs:
+            metric, loss = None, metric
+        self.see(loss=loss, metric=metric, grad_norm=grad_norm)

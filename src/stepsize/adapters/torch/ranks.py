@@ -1,0 +1,29 @@
+"""What several processes saw, made one: averaged once, so that every rank decides the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import distributed
+
+
+def averaged(values: dict[str, Any], process_group: Any = None) -> dict[str, float]:
+    """The values as numbers, averaged over the ranks when `torch.distributed` is running.
+
+    Every rank must pass the same names. A NaN on one rank is a NaN on all.
+    """
+    plain = {name: _number(one) for name, one in values.items()}
+    if not (distributed.is_available() and distributed.is_initialized()) or not plain:
+        return plain
+    device = "cuda" if distributed.get_backend(process_group) == "nccl" else "cpu"
+    packed = torch.tensor(list(plain.values()), dtype=torch.float64, device=device)
+    distributed.all_reduce(packed, group=process_group)
+    mean = (packed / distributed.get_world_size(process_group)).tolist()
+    return dict(zip(plain, mean, strict=True))
+
+
+def _number(one: Any) -> float:
+    if hasattr(one, "full_tensor"):
+        one = one.full_tensor()
+    return float(one.detach()) if isinstance(one, torch.Tensor) else float(one)
