@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test test-peers bench lint clean
+.PHONY: demo test test-peers test-hosts bench lint clean
 
 demo: $(VENV)/.has-compare
 	$(BIN)/stepsize compare digits --out out/digits
@@ -18,6 +18,10 @@ test-peers: $(VENV)/.has-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt timm megatron-core
 	$(BIN)/python -m pytest tests/test_presets_peers.py
 
+test-hosts: $(VENV)/.has-test
+	$(INSTALL) '.[hosts]'
+	$(BIN)/python -m pytest tests/test_hosts_accelerate.py tests/test_hosts_lightning.py tests/test_hosts_transformers.py
+
 lint: $(VENV)/.has-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -26,6 +30,8 @@ lint: $(VENV)/.has-test
 
 bench: $(VENV)/.has-test
 	$(BIN)/python bench/speed.py
+	$(BIN)/python bench/torch_scheduler.py
+	$(BIN)/python bench/torch_clips.py
 
 clean:
 	rm -rf $(VENV) out

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
+
+from torch.optim import Optimizer
 
 from ..._errors import StepsizeError, whole
 from .feedback import PlateauScheduler
 from .scheduler import Scheduler
 
 _LINES = 12
+_LEFTOVER = {  # what happens to batches that fill no whole update at the end of an epoch
+    "torch": "drop",
+    "lightning": "step",
+    "transformers": "step",
+    "accelerate": "step",
+    "deepspeed": "carry",
+}
+_TOLD = {"drop": "they make no update", "carry": "they count for the next update", "step": "one more update"}
 
 
 @dataclass(frozen=True)
 class Calls:
-    """How a host calls a scheduler: the updates of the run, and the scheduler's step at each of them."""
+    """How a host calls a scheduler: the updates of the run, the scheduler's step at each of them, all its steps."""
 
     updates: int
     step_of: Callable[[int], int]
+    steps: int
     told: str
 
 
@@ -27,7 +40,8 @@ class Preflight:
     """What a run will do: `updates` optimizer steps, `steps` scheduler steps, some rates, and what looks wrong.
 
     `rates` has (update, scheduler step, rate of every group) from the first update to the last; `ends_at` is the
-    update at which the planned length is over, or None where the run stops before. Print it.
+    update at which the planned length is over, or None where the run stops before; `leftover` says what becomes of
+    batches that fill no whole update. Print it.
     """
 
     host: str
@@ -35,6 +49,7 @@ class Preflight:
     steps: int
     planned: int | None
     ends_at: int | None
+    leftover: str
     rates: tuple[tuple[int, int, tuple[float, ...]], ...]
     advice: tuple[str, ...]
 
@@ -48,14 +63,14 @@ class Preflight:
         deep = max(len(str(self.steps)), len("step"))
         head = f"{self.host}: {self.updates} updates, {self.steps} scheduler steps, "
         head += "no length planned" if self.planned is None else f"{self.planned} planned"
-        lines = [head, f"{'update':>{width}}  {'step':>{deep}}  rate"]
+        lines = [head, *([self.leftover] if self.leftover else []), f"{'update':>{width}}  {'step':>{deep}}  rate"]
         for update, step, rates in self.rates:
             lines.append(f"{update:>{width}}  {step:>{deep}}  " + "  ".join(f"{one:.6g}" for one in rates))
-        return "\n".join([*lines, *(f"! {one}" for one in self.advice or ())])
+        return "\n".join([*lines, *(f"! {one}" for one in self.advice)])
 
 
 def preflight(
-    scheduler: Scheduler,
+    scheduler: Any,
     host: str = "torch",
     *,
     epochs: int,
@@ -63,14 +78,22 @@ def preflight(
     accumulation: int = 1,
     processes: int = 1,
     interval: str = "epoch",
+    leftover: str | None = None,
 ) -> Preflight:
     """Print the rates that training will really use when `host` calls the scheduler, and return them.
 
     Formula: update u uses the scheduler's step s(u): u in a loop of your own, in transformers and in DeepSpeed;
-    u·processes in Accelerate; in Lightning u with `interval="step"` and the epoch with "epoch", its default. Use it
-    before a long run: a length in the wrong unit is the commonest mistake with schedules. `host` is torch, lightning,
-    transformers, accelerate or deepspeed; `batches` ≥ 1 is what one process sees in an epoch, `accumulation` ≥ 1 the
-    batches of one update, `processes` ≥ 1. Controllers are taken to answer 1.
+    u·processes in Accelerate; in Lightning u with `interval="step"` and the epoch with "epoch", its default. A
+    `PlateauScheduler` and an optimizer with a strategy of its own count the updates themselves: s(u) = u. Use it
+    before a long run: a length in the wrong unit is the commonest mistake with schedules.
+
+    `scheduler` is a `Scheduler` or such an optimizer; the whole run is shown from its first update on, controllers
+    taken to answer what they said last, at the beginning 1. `host` is torch, lightning, transformers, accelerate or
+    deepspeed; `batches` ≥ 1 is what one process sees in an epoch, `accumulation` ≥ 1 the batches of one update,
+    `processes` ≥ 1. `leftover` says what the loop does with batches that fill no whole update at the end of an epoch,
+    where it is not what the host does by itself: "step" (an update of their own: Lightning, transformers,
+    Accelerate), "carry" (they count for the next epoch's first update: DeepSpeed) or "drop" (no update; a loop of
+    your own that asks `(i + 1) % accumulation == 0`, in torch the default).
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1)
@@ -86,56 +109,72 @@ def preflight(
          5     5  0
     ! the schedule is over at update 3 of 6; 3 are the epochs, but it is stepped at every update: write total_steps=6
     """
-    sizes = {"epochs": epochs, "batches": batches, "accumulation": accumulation, "processes": processes}
-    plain = {name: whole("preflight", name, one, low=1) for name, one in sizes.items()}
-    if interval not in ("epoch", "step"):
-        raise StepsizeError(f"preflight: interval must be epoch or step, not {interval!r}")
-    calls = _calls(host, plain, "step" if isinstance(scheduler, PlateauScheduler) else interval)
-    planned = scheduler.units["total_steps"]
-    steps = calls.step_of(calls.updates)
-    chosen = sorted({round(i * (calls.updates - 1) / (_LINES - 1)) for i in range(_LINES)})
-    ends = None if planned is None else next((u for u in _around(calls, planned) if calls.step_of(u) >= planned), None)
+    plain, own_clock = _unwrapped(scheduler)
+    given = {"epochs": epochs, "batches": batches, "accumulation": accumulation, "processes": processes}
+    sizes = {name: whole("preflight", name, one, low=1) for name, one in given.items()}
+    rest = _checked(host, interval, leftover)
+    calls = _calls(host, sizes, interval, rest, own_clock)
+    planned = plain.units["total_steps"]
+    over = calls.updates if planned is None else bisect_left(range(calls.updates), planned, key=calls.step_of)
+    ends = over if over < calls.updates else None
+    chosen = sorted({round(i * (calls.updates - 1) / (_LINES - 1)) for i in range(_LINES)}) if calls.updates else []
     report = Preflight(
         host=host,
         updates=calls.updates,
-        steps=steps,
+        steps=calls.steps,
         planned=planned,
         ends_at=ends,
-        rates=tuple((u, calls.step_of(u), tuple(_rates(scheduler, calls.step_of(u)))) for u in chosen),
-        advice=_advice(calls, planned, steps, ends, plain),
+        leftover=_left_over(sizes, rest),
+        rates=tuple((u, calls.step_of(u), tuple(_rates(plain, calls.step_of(u)))) for u in chosen),
+        advice=tuple(_advice(plain, calls, ends, sizes, own_clock)),
     )
     print(report)
     return report
 
 
-def _calls(host: str, sizes: dict[str, int], interval: str) -> Calls:
-    epochs, batches, every = sizes["epochs"], sizes["batches"], sizes["accumulation"]
-    carried, by_epoch = epochs * batches // every, epochs * ceil(batches / every)
-    each = "it is stepped at every update"
-    if host in ("torch", "deepspeed"):  # batches left over at the end of an epoch count for the next update
-        return Calls(carried, lambda u: u, each)
-    if host == "transformers":
-        return Calls(by_epoch, lambda u: u, each)
-    if host == "accelerate":
-        several = sizes["processes"]
-        return Calls(
-            by_epoch, lambda u: u * several, each if several == 1 else f"it is stepped {several} times an update"
+def _unwrapped(scheduler: Any) -> tuple[Scheduler, bool]:
+    """The scheduler itself, out of Accelerate's wrapper or of an optimizer; whether the updates drive it."""
+    inner = getattr(scheduler, "scheduler", scheduler)
+    if not isinstance(inner, Scheduler):
+        raise StepsizeError(
+            f"preflight: scheduler must be a stepsize Scheduler, not {type(scheduler).__name__}: write "
+            "preflight(Scheduler(optimizer, …), …)"
         )
-    if host == "lightning":
-        if interval == "step":
-            return Calls(by_epoch, lambda u: u, each)
-        return Calls(by_epoch, lambda u: u * epochs // by_epoch, "Lightning steps it once an epoch")
-    raise StepsizeError(
-        f"preflight: host must be torch, lightning, transformers, accelerate or deepspeed, not {host!r}; a loop that "
-        "steps once an update is torch"
-    )
+    return inner, isinstance(inner, PlateauScheduler) or isinstance(scheduler, Optimizer)
 
 
-def _around(calls: Calls, planned: int) -> range:
-    """The updates among which the planned end lies; steps grow evenly, so few need to be asked."""
-    per = calls.step_of(calls.updates) / max(calls.updates, 1)
-    guess = int(planned / per) if per else calls.updates
-    return range(max(0, guess - 2), min(calls.updates, guess + 3))
+def _checked(host: str, interval: str, leftover: str | None) -> str:
+    """What happens to leftover batches; errors for unknown words."""
+    if host not in _LEFTOVER:
+        raise StepsizeError(
+            f"preflight: host must be {', '.join([*_LEFTOVER][:-1])} or deepspeed, not {host!r}; a loop that steps "
+            "once an update is torch"
+        )
+    if interval not in ("epoch", "step"):
+        raise StepsizeError(f"preflight: interval must be epoch or step, not {interval!r}")
+    if leftover is not None and leftover not in _TOLD:
+        raise StepsizeError(f"preflight: leftover must be drop, carry or step, not {leftover!r}")
+    return leftover or _LEFTOVER[host]
+
+
+def _calls(host: str, sizes: dict[str, int], interval: str, leftover: str, own_clock: bool) -> Calls:
+    epochs, batches, every, several = (sizes[key] for key in ("epochs", "batches", "accumulation", "processes"))
+    per_epoch = {"drop": batches // every, "step": ceil(batches / every)}
+    updates = epochs * batches // every if leftover == "carry" else epochs * per_epoch[leftover]
+    if own_clock or host not in ("accelerate", "lightning") or (host == "lightning" and interval == "step"):
+        return Calls(updates, lambda u: u, updates, "it is stepped at every update")
+    if host == "accelerate":
+        told = "it is stepped at every update" if several == 1 else f"Accelerate steps it {several} times an update"
+        return Calls(updates, lambda u: u * several, updates * several, told)
+    told = "Lightning steps it once an epoch"
+    if leftover == "carry":
+        return Calls(updates, lambda u: ((u + 1) * every - 1) // batches, epochs, told)
+    return Calls(updates, lambda u: u // per_epoch[leftover], epochs, told)
+
+
+def _left_over(sizes: dict[str, int], leftover: str) -> str:
+    full = sizes["batches"] % sizes["accumulation"] == 0
+    return "" if full else f"batches left over at the end of an epoch: {_TOLD[leftover]}"
 
 
 def _rates(scheduler: Scheduler, t: int) -> list[float]:
@@ -144,30 +183,47 @@ def _rates(scheduler: Scheduler, t: int) -> list[float]:
     return [one[0] if one else rate for one, rate in zip(used, scheduler.get_last_lr(), strict=True)]
 
 
-def _advice(calls: Calls, planned: int | None, steps: int, ends: int | None, sizes: dict[str, int]) -> tuple[str, ...]:
-    if planned is None or planned == steps or not calls.updates:
-        return ()
+def _advice(scheduler: Scheduler, calls: Calls, ends: int | None, sizes: dict[str, int], own_clock: bool) -> list[str]:
+    """What looks wrong, each with what to write instead."""
+    if not calls.updates:
+        return [f"no update is made: accumulation={sizes['accumulation']} is more than the run's batches fill"]
+    found = []
+    planned, per_epoch = scheduler.units["total_steps"], scheduler.units["steps_per_epoch"]
+    if planned is not None and planned != calls.steps:
+        found.append(_length_advice(planned, calls, ends, sizes))
+    right = calls.steps / sizes["epochs"]
+    if per_epoch is not None and abs(per_epoch - right) >= 1:
+        found.append(f"steps_per_epoch is {per_epoch:g}, but {calls.told}: write steps_per_epoch={right:g}")
+    if scheduler._needs and calls.steps > calls.updates:
+        found.append(
+            f"{calls.told}, so a controller is asked as often: leave the scheduler out of prepare() and step it where "
+            "accelerator.sync_gradients is true"
+        )
+    return found
+
+
+def _length_advice(planned: int, calls: Calls, ends: int | None, sizes: dict[str, int]) -> str:
     unit = _unit(planned, calls.updates, sizes)
     told = f"; {planned} are {unit}, but {calls.told}" if unit else f"; {calls.told}"
-    if ends is not None and planned < steps:
-        return (f"the schedule is over at update {ends} of {calls.updates}{told}: write total_steps={steps}",)
-    fix = f"write total_steps={steps}"
-    if "once an epoch" in calls.told:
-        fix = (
-            f'hand over {{"interval": "step"}} too and write total_steps={calls.updates}, or write total_steps={steps}'
-        )
-    return (f"the run ends at step {steps} of {planned} planned{told}: {fix}",)
+    fix = f"write total_steps={calls.steps}"
+    if ends is not None:
+        return f"the schedule is over at update {ends} of {calls.updates}{told}: {fix}"
+    if "once an epoch" in calls.told and planned != calls.updates:
+        fix = f'hand over {{"interval": "step"}} too and write total_steps={calls.updates}, or {fix}'
+    elif "once an epoch" in calls.told:
+        fix = f'hand over {{"interval": "step"}} too, or {fix}'
+    return f"the run goes to step {calls.steps}, planned are {planned}{told}: {fix}"
 
 
 def _unit(planned: int, updates: int, sizes: dict[str, int]) -> str:
     """What the planned number probably counts."""
     epochs, batches, processes = sizes["epochs"], sizes["batches"], sizes["processes"]
     meant = {
-        epochs: "the epochs",
-        batches: "the batches of one epoch",
-        updates: "the updates",
-        epochs * batches: "the batches of all epochs",
-        epochs * batches * processes: "the batches of all processes",
-        updates * processes: "the updates of all processes",
+        "the epochs": epochs,
+        "the updates": updates,
+        "the batches of one epoch": batches,
+        "the batches of all epochs": epochs * batches,
+        "the updates of all processes": updates * processes,
+        "the batches of all processes": epochs * batches * processes,
     }
-    return meant.get(planned, "")
+    return next((unit for unit, count in meant.items() if count == planned), "")
