@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .descents import descent
+
 _ONLY_TREE = 0x400  # ast.PyCF_ONLY_AST
 _CHAINS = {"Mult": "product", "Add": "plus", "RShift": "then"}
 _LONGEST, _MOST_BRACKETS = 1_000_000, 600
@@ -47,6 +49,25 @@ def parse(text: str) -> Any:
     if not hasattr(value, "fields"):
         raise ParseError(f"{text.strip()!r} is no strategy: write 0.1 * cosine() or sgd() | 0.1", 1)
     return value
+
+
+def as_descent(strategy: object) -> descent:
+    """A strategy as a complete descent: a text is parsed; what has no rule or rate is an error that says so.
+
+    >>> as_descent("sgd() | 0.1").rate.base
+    0.1
+    """
+    from .descents import descent
+    from .schedules.rate import rate
+
+    if isinstance(strategy, str):
+        strategy = parse(strategy)
+    if isinstance(strategy, rate):
+        raise StepsizeError(f"{strategy} is a rate without a rule: write sgd() | {strategy}")
+    if not isinstance(strategy, descent):
+        raise StepsizeError(f"a strategy is a rule and a rate, such as sgd() | 0.1, not {strategy}")
+    strategy.split()  # an error says where the rule or the rate is missing
+    return strategy
 
 
 def _tree(text: str) -> ast.expr:
@@ -190,6 +211,10 @@ class _Reader:
         raise ParseError(f"{node.id} is a word without its parentheses: write {node.id}()", self.column(node))
 
     def _known(self, word: str, node: ast.expr) -> None:
+        if word == "opaque":
+            from .schedules.opaque import unwritten
+
+            raise ParseError(unwritten(), self.column(node))
         if word not in WORDS:
             raise ParseError(
                 f"unknown word {word!r}{_similar(word, WORDS)} All words: stepsize list", self.column(node)

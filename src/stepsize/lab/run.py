@@ -14,6 +14,7 @@ from ..clipping.measures import global_norm
 from ..descents import broadcast, consult, descent
 from ..problems import Floats, Params, Problem, Rows
 from ..schedules.rate import rate
+from ..text import as_descent
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,20 +286,6 @@ class _Batches:
             self.left = np.concatenate([self.left, self.random.permutation(self.size)])
         batch, self.left = self.left[: self.batch_size], self.left[self.batch_size :]
         return batch
-
-
-def as_descent(strategy: object) -> descent:
-    """A strategy as a complete descent: a text is parsed; what has no rule or rate is an error that says so."""
-    if isinstance(strategy, str):
-        from ..text import parse
-
-        strategy = parse(strategy)
-    if isinstance(strategy, rate):
-        raise StepsizeError(f"{strategy} is a rate without a rule: write sgd() | {strategy}")
-    if not isinstance(strategy, descent):
-        raise StepsizeError(f"a strategy is a rule and a rate, such as sgd() | 0.1, not {strategy}")
-    strategy.split()  # an error says where the rule or the rate is missing
-    return strategy
 
 
 def units(problem: Problem, batch_size: int | None) -> dict[str, float | None]:

@@ -1,0 +1,399 @@
+"""Clips on any torch optimizer: its gradients bounded before the step, or its update after it, whatever it computes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ..._errors import StepsizeError
+from ...clipping.norm import clip_norm
+from ...clipping.value import clip
+from ...descents import Clip, descent
+from ...text import parse
+from .norms import (
+    Member,
+    Snapshot,
+    Space,
+    as_sharded,
+    by_space,
+    length_in,
+    local,
+    members_of,
+    reads_free,
+    settled,
+    space_of,
+    whole,
+    wide,
+)
+
+Gradients = list[tuple[Member, Tensor]]
+_ANSWERS = ("raise", "skip", "zero", "ignore")
+
+
+def clip_update(optimizer: Optimizer, clips: Any, *, on_nonfinite: str = "raise") -> Clipping:
+    """Bounds what every step of an optimizer does to its parameters.
+
+    Formula: Δ = θ_before − θ_after; θ ← θ_before − clips(Δ), over all parameters of all groups together. Δ is the
+    whole update: rate, momentum and weight decay included. Use it so that no step goes further than you allow, with
+    any optimizer; use `clip_gradients` where only single huge gradients are to be tamed. What the optimizer
+    remembers (momentum, second moments) is its own and is not bounded.
+
+    `clips` is a text or value, or several, applied in order: "clip(0.01)", "clip_norm(1) | clip(0.01)",
+    (clip_norm(1), clip(0.01)); with () only `on_nonfinite` acts. Parameters that a step moves within the bound are
+    those of the step bit for bit; NaN stays NaN. `on_nonfinite` is asked about the gradients before the step: "raise"
+    a StepsizeError that names the parameter; "skip" the step, so that neither parameters nor the optimizer's state
+    change; "zero" the elements that are NaN or infinite; "ignore" them. The first two read one number back from the
+    device, the others none. Where a GradScaler watches the gradients of a fused optimizer, its own answer (skip) holds.
+
+    It keeps one copy of the parameters. Sharded parameters (DTensor: FSDP2) are clipped as the whole they are a part
+    of, by clip and clip_norm. It acts until `.remove()`; a copy of the optimizer (deepcopy, pickle) is not clipped.
+
+    >>> weight = torch.nn.Parameter(torch.zeros(2))
+    >>> optimizer = torch.optim.SGD([weight], lr=1.0)
+    >>> clipping = clip_update(optimizer, "clip(0.01)")
+    >>> weight.grad = torch.tensor([0.005, -300.0])
+    >>> optimizer.step()
+    >>> weight.tolist()
+    [-0.005, 0.01]
+    """
+    return _UpdateClipping("clip_update", optimizer, clips, on_nonfinite)
+
+
+def clip_gradients(optimizer: Optimizer, clips: Any, *, on_nonfinite: str = "raise") -> Clipping:
+    """Bounds the gradients, in place, before every step of an optimizer.
+
+    Formula: g ← clips(g), over all parameters of all groups together, at every `optimizer.step()`; with a closure,
+    after every call of it. Use it where single batches give far too large gradients (clip_norm(1) for transformers);
+    under Adam it changes little but the ratio between updates, so there bound the update with `clip_update`.
+
+    `clips` and `on_nonfinite` are as for `clip_update`. With "ignore" and "zero" no number is read back from an
+    accelerator. Where torch's clip_grad_norm_ turns every gradient into NaN because one element is, this raises,
+    skips, or puts 0 in its place. Gradients that a GradScaler still has scaled (fused optimizers) are unscaled first.
+    Sharded gradients (DTensor) are measured whole. It acts until `.remove()`; a copy of the optimizer is not clipped.
+
+    >>> weight = torch.nn.Parameter(torch.zeros(2))
+    >>> optimizer = torch.optim.SGD([weight], lr=1.0)
+    >>> clipping = clip_gradients(optimizer, "clip_norm(1)")
+    >>> weight.grad = torch.tensor([30.0, -40.0])
+    >>> optimizer.step()
+    >>> weight.tolist()
+    [-0.6, 0.8]
+    """
+    return _GradientClipping("clip_gradients", optimizer, clips, on_nonfinite)
+
+
+class Clipping:
+    """Clips at work on an optimizer, until `remove()`; `skipped` counts the steps left out for their gradients."""
+
+    def __init__(self, call: str, optimizer: Optimizer, clips: Any, on_nonfinite: str) -> None:
+        self.clips = _read(call, clips)
+        if on_nonfinite not in _ANSWERS:
+            raise StepsizeError(f"{call}: on_nonfinite must be one of {', '.join(_ANSWERS)}, not {on_nonfinite!r}")
+        optimizer = _hookable(call, optimizer)
+        self.call, self.on_nonfinite, self.skipped = call, on_nonfinite, 0
+        self._taken: dict[Tensor, Tensor] = {}
+        self._calls = 0
+        _refuse_complex(call, members_of(optimizer))
+        self._hooks = [optimizer.register_step_pre_hook(self._before), optimizer.register_step_post_hook(self._after)]
+
+    def remove(self) -> None:
+        """Take the clips off; the next step is the optimizer's own."""
+        for hook in self._hooks:
+            hook.remove()
+        self._forget()
+
+    def __repr__(self) -> str:
+        return f"{self.call}({' | '.join(map(str, self.clips))}, on_nonfinite={self.on_nonfinite!r})"
+
+    def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
+        self._taken, self._calls = {}, 0
+        members = members_of(optimizer)
+        _refuse_complex(self.call, members)
+        changed = _with_closure(args, kwargs, lambda closure: self._followed(optimizer, members, closure))
+        with torch.no_grad():
+            if changed is None:
+                _refuse_own_scaler(self.call, kwargs)
+                self._on_gradients(optimizer, members)
+            self._remember(members)
+        return changed
+
+    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        for param, grad in self._taken.items():
+            param.grad = grad if param.grad is None else param.grad
+        if not self._taken:
+            with torch.no_grad():
+                self._on_update()
+        self._taken = {}
+
+    def _followed(self, optimizer: Optimizer, members: list[Member], closure: Callable[[], Any]) -> Callable[[], Any]:
+        """The closure, and after it the clips: only then there are gradients."""
+
+        def closure_then_clips() -> Any:
+            loss = closure()
+            self._calls += 1
+            with torch.no_grad():
+                self._on_gradients(optimizer, members)
+            return loss
+
+        return closure_then_clips
+
+    def _on_gradients(self, optimizer: Optimizer, members: list[Member]) -> None:
+        raise NotImplementedError
+
+    def _remember(self, members: list[Member]) -> None:
+        """Keep what is needed after the step."""
+
+    def _on_update(self) -> None:
+        """Act on what the step did."""
+
+    def _forget(self) -> None:
+        """Free what is kept between steps."""
+
+    def _checked(self, optimizer: Optimizer, found: Gradients, spaces: dict[Space, list[Tensor]]) -> Tensor | None:
+        """Do what on_nonfinite asks for; the length of the gradients where that was measured on the way."""
+        if self._taken:
+            self._take(found)
+        if self._taken or self.on_nonfinite == "ignore" or getattr(optimizer, "found_inf", None) is not None:
+            return None
+        if self.on_nonfinite == "zero":
+            for grads in spaces.values():
+                for grad in grads:
+                    torch.nan_to_num_(grad, 0.0, 0.0, 0.0)
+            return None
+        total = length_in(spaces)
+        if not math.isfinite(total.item()):
+            wrong = next((told for one, grad in found if (told := _nonfinite(one, grad))), None)
+            if wrong is not None:
+                self._answer(found, wrong)
+        return total
+
+    def _answer(self, found: Gradients, wrong: str) -> None:
+        if self.on_nonfinite == "raise":
+            raise StepsizeError(
+                f"{self.call}: {wrong}: write on_nonfinite='skip' to leave such a step out, or 'zero' to put 0 there"
+            )
+        if self._calls > 1:
+            raise StepsizeError(
+                f"{self.call}: {wrong} in call {self._calls} of the closure, too late to leave the step out: "
+                "write on_nonfinite='zero'"
+            )
+        self.skipped += 1
+        self._take(found)
+
+    def _take(self, found: Gradients) -> None:
+        """Without gradients an optimizer changes neither parameters nor its state; they are given back after."""
+        self._taken |= {one.param: grad for one, grad in found}
+        for one, _ in found:
+            one.param.grad = None
+
+
+class _GradientClipping(Clipping):
+    def _on_gradients(self, optimizer: Optimizer, members: list[Member]) -> None:
+        found = _with_gradient(members)
+        spaces = by_space(grad for _, grad in found)
+        _unscale(optimizer, spaces)
+        total = self._checked(optimizer, found, spaces)
+        if self._taken:
+            return
+        for one in self.clips:
+            if type(one) is clip:
+                for grads in spaces.values():
+                    _limit(grads, one.max)
+            elif type(one) is clip_norm:
+                scale = _scale(length_in(spaces) if total is None else total, one.max)
+                for grads in spaces.values():
+                    _multiply(grads, scale)
+            else:
+                _apply_to_gradients(self.call, one, found)
+            total = None
+
+
+class _UpdateClipping(Clipping):
+    _snapshot: Snapshot | None = None
+
+    def _on_gradients(self, optimizer: Optimizer, members: list[Member]) -> None:
+        found = _with_gradient(members)
+        self._checked(optimizer, found, by_space(grad for _, grad in found))
+
+    def _remember(self, members: list[Member]) -> None:
+        if self.clips and not self._taken:
+            moving = [one for one in members if one.param.requires_grad or one.param.grad is not None]
+            for one in self.clips:
+                _refuse_parts(self.call, one, [(member, member.param) for member in moving])
+            self._snapshot = self._snapshot or Snapshot()
+            self._snapshot.take(moving)
+
+    def _on_update(self) -> None:
+        snapshot = self._snapshot
+        if snapshot is None:
+            return
+        for one in self.clips:
+            if type(one) is clip:
+                for batch in snapshot.batches():
+                    batch.write(torch.clamp(new := batch.new(), batch.old - one.max, batch.old + one.max, out=new))
+            elif type(one) is clip_norm:
+                scale = _scale(snapshot.length(), one.max)
+                for batch in snapshot.batches() if scale is not None else ():
+                    batch.write(_towards(batch.old, batch.new(), scale))
+            else:
+                _apply_to_update(one, snapshot)
+
+    def _forget(self) -> None:
+        self._snapshot = None
+
+
+def _apply_to_gradients(call: str, one: Clip, found: Gradients) -> None:
+    """Any clip, by its own definition."""
+    found = [(member, grad) for member, grad in found if grad.numel()]
+    _refuse_parts(call, one, found)
+    params = {member.name(): wide(member.param.detach()) for member, _ in found}
+    limited, _ = one.apply({member.name(): wide(grad) for member, grad in found}, params)
+    for member, grad in found:
+        grad.copy_(limited[member.name()])
+
+
+def _apply_to_update(one: Clip, snapshot: Snapshot) -> None:
+    """Any clip, by its own definition; elements that it leaves alone keep the bits that the step gave them."""
+    members = [member for member in snapshot.members if member.param.numel()]
+    olds = {member.name(): wide(snapshot.old(member.param)) for member in members}
+    news = {member.name(): wide(member.param.detach()) for member in members}
+    updates = {name: old - news[name] for name, old in olds.items()}
+    limited, _ = one.apply(updates, olds)
+    for member in members:
+        name = member.name()
+        kept = limited[name] == updates[name]
+        member.param.detach().copy_(torch.where(kept, news[name], olds[name] - limited[name]))
+
+
+def _refuse_parts(call: str, one: Clip, found: Gradients) -> None:
+    """Only clip and clip_norm know how to bound a tensor of which a part is there."""
+    for member, tensor in () if type(one) in (clip, clip_norm) else found:
+        what = "sparse" if tensor.is_sparse else "sharded (a DTensor)" if as_sharded(tensor) is not None else ""
+        if what:
+            raise StepsizeError(f"{call}: {member.name()} is {what}, which {one} cannot bound: write clip or clip_norm")
+
+
+def _limit(grads: list[Tensor], bound: float) -> None:
+    """Every element within ±bound, in place; a bound that the type cannot hold bounds nothing."""
+    if bound > torch.finfo(grads[0].dtype).max:
+        return
+    if reads_free(grads[0].device):
+        for grad in grads:
+            grad.clamp_(-bound, bound)
+    else:
+        torch._foreach_clamp_max_(grads, bound)
+        torch._foreach_clamp_min_(grads, -bound)
+
+
+def _scale(total: Tensor, bound: float) -> float | Tensor | None:
+    """What shortens to the bound: a number, or None for nothing to do, where reading is free; else a tensor."""
+    if reads_free(total.device):
+        found = float(total)
+        return bound / found if bound < found < math.inf else None
+    too_long = (total > bound) & total.isfinite()
+    return torch.where(too_long, bound / total, torch.ones_like(total))
+
+
+def _multiply(tensors: list[Tensor], scale: float | Tensor | None) -> None:
+    """In place; half precision is multiplied in float32. A tensor, since many products with a number are slow."""
+    if scale is None:
+        return
+    if isinstance(scale, float):
+        scale = torch.tensor(scale, dtype=torch.float64)
+    if wide(tensors[0]) is tensors[0]:
+        torch._foreach_mul_(tensors, scale.to(tensors[0], non_blocking=True))
+    else:
+        for tensor in tensors:
+            tensor.copy_(tensor.float() * scale.to(tensor.device, torch.float32, non_blocking=True))
+
+
+def _towards(old: Tensor, new: Tensor, scale: float | Tensor | None) -> Tensor:
+    """The point at `scale` of the way from old to new; `new` itself, bit for bit, where the scale is 1."""
+    if isinstance(scale, float):
+        return torch.lerp(wide(old), wide(new), scale)
+    if scale is None:
+        return new
+    share = scale.to(wide(new), non_blocking=True)
+    return torch.where(share == 1, new, torch.lerp(wide(old), wide(new), share).to(new.dtype))
+
+
+def _with_gradient(members: list[Member]) -> Gradients:
+    """Those that have a gradient; entries of sparse ones and sums over processes are added up for good."""
+    found: Gradients = []
+    for one in members:
+        grad = one.param.grad
+        if grad is not None:
+            final = settled(grad)
+            if final is not grad:
+                one.param.grad = final
+            found.append((one, final))
+    return found
+
+
+def _nonfinite(member: Member, grad: Tensor) -> str:
+    """What is wrong with a gradient; nothing where it is finite in every process."""
+    bad = int(whole((~local(grad).isfinite()).sum(), space_of(grad), "sum").item())
+    told = f"{bad} of {grad.numel()} elements of the gradient of {member.name()} are NaN or infinite"
+    return told if bad else ""
+
+
+def _unscale(optimizer: Optimizer, spaces: dict[Space, list[Tensor]]) -> None:
+    """Divide by the scale that a GradScaler leaves to a fused optimizer, which then finds none to divide by."""
+    scale = getattr(optimizer, "grad_scale", None)
+    if scale is not None:
+        for grads in spaces.values():
+            _multiply(grads, scale.double().reciprocal())
+        optimizer.grad_scale = None  # type: ignore[attr-defined]
+
+
+def _refuse_own_scaler(call: str, kwargs: Any) -> None:
+    if kwargs.get("grad_scaler") is not None:
+        raise StepsizeError(
+            f"{call}: step was given grad_scaler={type(kwargs['grad_scaler']).__name__} to unscale gradients inside, "
+            "where clips cannot follow: call scaler.unscale_(optimizer) and optimizer.step() yourself"
+        )
+
+
+def _refuse_complex(call: str, members: list[Member]) -> None:
+    for one in members:
+        if one.param.is_complex():
+            raise StepsizeError(
+                f"{call}: {one.name()} is complex, clips bound real numbers: give the optimizer "
+                "torch.view_as_real(parameter)"
+            )
+
+
+def _with_closure(args: Any, kwargs: Any, wrap: Callable[[Callable[[], Any]], Callable[[], Any]]) -> Any:
+    """The arguments of step with the closure wrapped; None where there is no closure."""
+    if callable(kwargs.get("closure")):
+        return args, {**kwargs, "closure": wrap(kwargs["closure"])}
+    if len(args) > 1 and callable(args[1]):
+        return (args[0], wrap(args[1]), *args[2:]), kwargs
+    return None
+
+
+def _hookable(call: str, optimizer: Any) -> Optimizer:
+    """The optimizer that makes the step: inside the wrappers that host frameworks put around it."""
+    for _ in range(8):
+        if isinstance(optimizer, Optimizer) and hasattr(optimizer, "_optimizer_step_pre_hooks"):
+            return optimizer
+        optimizer = getattr(optimizer, "optimizer", optimizer)
+    raise StepsizeError(f"{call} works on a torch.optim.Optimizer, not {type(optimizer).__name__}: pass the optimizer")
+
+
+def _read(call: str, clips: Any) -> tuple[Clip, ...]:
+    """The clips in order, from a text, a value, or several."""
+    several = clips if isinstance(clips, (tuple, list)) else (clips,)
+    found: list[Any] = []
+    for one in several:
+        value = parse(one) if isinstance(one, str) else one
+        found += value.stages if isinstance(value, descent) else [value]
+    for one in found:
+        if not isinstance(one, Clip):
+            raise StepsizeError(f'{call} takes clips, not {one!r}: write "clip(0.01)" or "clip_norm(1) | clip(0.01)"')
+    return tuple(found)
