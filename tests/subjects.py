@@ -135,6 +135,13 @@ SUBJECTS = {
         s.infrared(0.0, 1.0, compounding=True),
         s.infrared(1.1, 5, compounding=True, guard=False),
     ),
+    "plateau": (
+        s.plateau(),
+        s.plateau(0.5, 0, threshold=0.01, cooldown=1, floor=0.1),
+        s.plateau(0.3, 1, threshold=0, absolute=1e-4, by="keras", cooldown=2),
+        s.plateau(0.5, 1, average=3, by="optax", eps=1e-3),
+        s.plateau(0, 2, mode="max", threshold=2, absolute=0.5),
+    ),
     "sgd": (s.sgd(), s.sgd(momentum=0.9), s.sgd(momentum=0.9, nesterov=True), s.sgd(momentum=0.5, dampening=0.5)),
     "adagrad": (s.adagrad(), s.adagrad(initial=0.1, eps=1e-7, eps_in_root=True), s.adagrad(eps=0)),
     "rmsprop": (

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .clipping.norm import clip_norm as clip_norm
     from .clipping.value import clip as clip
     from .controllers.infrared import infrared as infrared
+    from .controllers.plateau import plateau as plateau
     from .data import from_json as from_json
     from .data import to_json as to_json
     from .descents import descent as descent

@@ -6,6 +6,7 @@ import json
 
 from ._errors import StepsizeError
 from ._value import Value
+from .schedules.opaque import opaque, unwritten
 from .vocabulary import WORDS, look_up
 
 TYPE_CHECKING = False
@@ -41,6 +42,8 @@ def from_json(text: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, opaque):
+        raise StepsizeError(unwritten(str(value)))
     if isinstance(value, Value):
         fields = {name: one for name, one in value.fields().items() if not _is_default(value, name, one)}
         return {"word": value.word()} | {name: _plain(one) for name, one in fields.items()}
@@ -61,6 +64,8 @@ def _value(plain: Any, depth: int) -> Any:
     if not isinstance(plain, dict):
         return plain
     word = plain.get("word")
+    if word == "opaque":
+        raise StepsizeError(unwritten())
     if not isinstance(word, str) or word not in WORDS:
         raise StepsizeError(f'the JSON names no word of the vocabulary: "word" is {word!r}, see stepsize list')
     cls = look_up(word)

@@ -58,6 +58,7 @@ WORDS: dict[str, str] = {
     "plan": "schedules.plan",
     "descent": "descents",
     "infrared": "controllers.infrared",
+    "plateau": "controllers.plateau",
     "sgd": "rules.sgd",
     "adagrad": "rules.adagrad",
     "rmsprop": "rules.rmsprop",

@@ -22,7 +22,11 @@ class Controller(Factor):
 
     __slots__ = ()
     _lengths = ()
-    needs: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The quantities of `seen` that it looks at, so that a missing one is an error before the first update."""
+        return ()
 
     def init(self) -> State:
         """The state before the first update."""

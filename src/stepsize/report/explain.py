@@ -108,9 +108,11 @@ def _quiet(f: Any) -> Any:
     """The same with 1 in the place of every controller."""
     if not f.controllers:
         return f
+    if isinstance(f, Controller):
+        return constant()
     if isinstance(f, Several):
         return f.replace(parts=tuple(_quiet(part) for part in f.parts))
-    return f.replace(factor=_quiet(f.factor)) if "factor" in f.fields() else constant()
+    return f.replace(factor=_quiet(f.factor))
 
 
 class Scene:

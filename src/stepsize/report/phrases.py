@@ -68,6 +68,7 @@ CURVES: dict[str, Phrase] = {
     "rectification": "{moves} by RAdam's rectification for beta2 {beta2}" + _FROM_TO,
     "noise": "is drawn anew {pace}, at most {amplitude} times {base} away from {base}",
     "formula": "follows {text}" + _FROM_TO,
+    "opaque": "follows the Python function {name}" + _FROM_TO,
     "stages": "takes {count} values in turn," + _FROM_TO,
     "table": "takes {count} values in turn," + _FROM_TO,
 }
@@ -78,6 +79,7 @@ CONTROLLERS: dict[str, Callable[[Any], str]] = {
         + (f" and at most {f.cap:.4g}" if f.cap is not None else "")
         + (", multiplied up from update to update" if f.compounding else "")
     ),
+    "plateau": lambda f: _plateau(f),
 }
 
 JOINED = {"plus": ("Plus", "the sum"), "minimum": ("Or", "the smallest"), "maximum": ("Or", "the largest")}
@@ -109,6 +111,18 @@ def _sgd(f: Any) -> str:
     dampened = ", new ones dampened by {dampening}" if f.dampening else ""
     ahead = ", looking one step ahead (Nesterov)" if f.nesterov else ""
     return f"SGD sums up the {{what}}s with momentum {{momentum}}{dampened}{ahead}."
+
+
+def _plateau(f: Any) -> str:
+    plural = "s" * (f.limit > 1)
+    compared = f"value{plural}" if f.average == 1 else f"mean{plural} of {f.average} values"
+    several = f"{f.limit} {compared} in a row" if plural else compared
+    best = "lowest" if f.mode == "min" else "highest"
+    return (
+        f"1 at first, times {f.factor:.4g} at every {several} without a new {best} one"
+        + (f", with a pause of {f.cooldown} after each" if f.cooldown else "")
+        + (f", never below {f.floor:.4g}" if f.floor else "")
+    )
 
 
 def _staged(f: Any) -> tuple[list[float], list[str]]:

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 class Dialect:
     """How a formula is written down: `scalar` for one number (branches), else for arrays (elementwise)."""
 
-    __slots__ = ("constants", "controllers", "scalar")
+    __slots__ = ("constants", "controllers", "functions", "scalar")
 
     def __init__(self, scalar: bool) -> None:
         self.scalar = scalar
         self.controllers = 0
         self.constants: list[tuple[float, ...]] = []
+        self.functions: list[Callable[[float], float]] = []
 
     def where(self, condition: str, yes: str, no: str) -> str:
         """`yes` where the condition holds, else `no`."""
@@ -32,6 +33,11 @@ class Dialect:
         """The name of a list of numbers, for `pick(table, i)` and `reached(t, table)` (how many entries are ≤ t)."""
         self.constants.append(tuple(float(one) for one in values))
         return f"k{len(self.constants) - 1}"
+
+    def call(self, function: Callable[[float], float], t: str) -> str:
+        """The value of a Python function, which is called with one number at a time."""
+        self.functions.append(function)
+        return f"f{len(self.functions) - 1}({t})"
 
     def progress(self, t: str, length: int) -> str:
         """t / length, held at 1 after the end."""
@@ -148,14 +154,33 @@ class Factor(Value):
             raise self._depends()
         write = Dialect(scalar=xp is None)
         text = self._formula("t", write)
+        if xp is not None and write.functions:
+            return self._entry_by_entry(xp)
         arguments = "t, c" if self.controllers else "t"
         functions = scalar_functions() if xp is None else array_functions(xp)
         for i, values in enumerate(write.constants):
             functions[f"k{i}"] = values
+        functions |= {f"f{i}": function for i, function in enumerate(write.functions)}
         try:
             return eval(f"lambda {arguments}: {text}", functions)  # type: ignore[no-any-return]
         except (SyntaxError, RecursionError, MemoryError):
             raise StepsizeError("the expression is nested too deeply: keep it under 50 levels") from None
+
+    def _entry_by_entry(self, xp: Any) -> Callable[..., Any]:
+        """Arrays by way of numbers, for what has a Python function inside; so no branch is asked that is not taken."""
+
+        def on_array(t: Any) -> Any:
+            flat = xp.reshape(t, (-1,))
+            try:
+                steps = [float(flat[i]) for i in range(flat.shape[0])]
+            except TypeError:  # a traced array has no numbers
+                raise StepsizeError(
+                    f"{self} calls Python and cannot be traced: write table(…) or formula('…')"
+                ) from None
+            where = {"device": t.device} if xp.__name__ == "torch" else {}
+            return xp.reshape(xp.asarray([self(step) for step in steps], dtype=t.dtype, **where), t.shape)
+
+        return on_array
 
     def _undefined(self, t: float, error: Exception) -> StepsizeError:
         return StepsizeError(f"{self} has no value at step {t}: {error}")
