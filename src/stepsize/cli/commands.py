@@ -204,8 +204,10 @@ class RateGrid(plain.ParamType[tuple[float, float, int]]):
 def compare(data: str, expressions: tuple[str, ...], out: Path | None, as_json: bool, **options: Any) -> int:
     """Train strategies on DATA, over base rates and seeds, and print what each is worth.
 
-    DATA is digits, diabetes, breast_cancer or wine, or a CSV or Parquet file with --target. With no EXPR it compares
-    the eight strategies of the introductory texts. Softmax regression for classes, least squares for numbers.
+    DATA is digits, diabetes, breast_cancer or wine, or a CSV or Parquet file with --target: softmax regression for
+    classes, least squares for numbers. Or a torch model on bundled data: digits-mlp, digits-cnn or topics-transformer.
+    Or path/to/file.py:function, a function of yours that returns a problem, or (problem, validation problem); its file
+    is run. With no EXPR it compares the eight strategies of the introductory texts.
 
     Examples:
 
@@ -214,6 +216,8 @@ def compare(data: str, expressions: tuple[str, ...], out: Path | None, as_json: 
         stepsize compare wine "sgd() | 0.1" "adam() | 0.01 * cosine()" --seeds 10
 
         stepsize compare houses.csv --target price --rates 1e-4:1:9
+
+        stepsize compare model.py:digits "sgd(momentum=0.9) | 0.1" "adam() | 0.003 * cosine()"
     """
     from .compare import compare_command
 

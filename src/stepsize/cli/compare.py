@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..lab.compare import compare, plan, versions
-from ..lab.datasets import load
 from ..lab.journal import Journal
+from ..lab.tasks import workload
+from ..lab.workload import Workload
 from ..report.numbers import Summary, summarise
 from ..report.table import print_table
 
@@ -34,21 +35,21 @@ def compare_command(
     as_json: bool,
 ) -> int:
     """Run a comparison and print it; returns the exit code. An interrupt keeps every finished run."""
-    dataset = load(data, target=target, task=task)
-    settings = plan(dataset, texts, steps=steps, batch_size=batch_size or None, seeds=seeds, rates=rates)
+    given = workload(data, target=target, task=task)
+    settings = plan(given, texts, steps=steps, batch_size=batch_size or None, seeds=seeds, rates=rates)
     write = _writer() if out is not None else None
-    journal = Journal(settings, versions(), out)
+    journal = Journal(settings, versions(given.packages), out)
     for note in settings.notes:
         _tell(f"note: {note}")
     interrupted = False
     try:
-        _train(dataset, journal)
+        _train(given, journal)
     except KeyboardInterrupt:
         interrupted = True
     summary = summarise(journal)
     if as_json:
         for row in summary.rows:
-            print(json.dumps(asdict(row), ensure_ascii=False))
+            print(json.dumps(_honest(asdict(row), settings.validated), ensure_ascii=False))
     elif summary.rows:
         print_table(summary)
     if interrupted:
@@ -58,14 +59,23 @@ def compare_command(
     return 0
 
 
-def _train(dataset: Any, journal: Journal) -> None:
+def _honest(row: Any, validated: bool) -> Any:
+    """A row without the validation losses that there were not."""
+    if validated or not isinstance(row, (dict, list, tuple)):
+        return row
+    if not isinstance(row, dict):
+        return [_honest(one, validated) for one in row]
+    return {name: None if name.endswith("validation") else _honest(one, validated) for name, one in row.items()}
+
+
+def _train(given: Workload, journal: Journal) -> None:
     settings = journal.settings
     total = sum(len(one.bases) for one in settings.strategies) * len(settings.seeds)
     columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("training", total=total, completed=len(journal.records))
-        compare(dataset, journal, lambda _: progress.update(bar, completed=len(journal.records)))
+        compare(given, journal, lambda _: progress.update(bar, completed=len(journal.records)))
 
 
 def _writer() -> Callable[[Summary, Path], None]:

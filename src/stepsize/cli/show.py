@@ -97,7 +97,8 @@ def _curve(
     shown = value.over(steps, **units)
     if not shown.controllers:
         return label, shown, shown, ""
-    base, factor = getattr(shown, "base", 1.0), getattr(shown, "factor", shown)
+    is_rate = hasattr(shown, "base")  # a controller or a clamp may have a factor too
+    base, factor = (shown.base, shown.factor) if is_rate else (1.0, shown)
     ones = (1.0,) * len(shown.controllers)
     note = f"{', '.join(str(one) for one in shown.controllers)} depends on the run and is drawn as 1"
     return label, None, lambda t: float(base * factor.with_control(t, ones)), note

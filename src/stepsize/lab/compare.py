@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -12,9 +11,11 @@ import numpy as np
 from .._errors import StepsizeError, number
 from ..descents import descent
 from ..rules.sgd import sgd
+from ..text import as_descent
 from .datasets import Dataset
 from .journal import Journal, Record, Settings, Strategy, finite
-from .run import Run, as_descent, descend_many, units
+from .run import Run, descend_many, units
+from .workload import Workload
 
 DEFAULTS = (
     ("fixed", "sgd() | 0.1"),
@@ -28,12 +29,11 @@ DEFAULTS = (
 )
 DECADES_AROUND = 3
 POINTS_A_DECADE = 2
-MEASUREMENTS = 50
 RUNS_AT_ONCE = 32  # an interrupt loses at most these; more at once would be a little faster
 
 
 def plan(
-    dataset: Dataset,
+    workload: Workload | Dataset,
     texts: Sequence[str] = (),
     *,
     steps: int = 500,
@@ -48,28 +48,33 @@ def plan(
     because a comparison without a spread is none. Where no strategy is a fixed rate, `sgd() | 0.1` joins as the
     reference whose loss is the target.
     """
+    workload = _workload(workload)
+    rows_train, rows_validation = workload.rows
     named = {str(as_descent(text)): as_descent(text) for text in texts}  # two writings of one strategy are one
     whole = list(named.items()) or [(name, as_descent(text)) for name, text in DEFAULTS]
     if not any(_is_fixed(one) for _, one in whole):
         whole.append(("reference: fixed", as_descent("sgd() | 0.1")))
-    if batch_size is not None and batch_size > len(dataset.X_train):
+    if batch_size is not None and batch_size > rows_train:  # also where a problem has no rows
         batch_size = None
     if number("compare", "seeds", seeds, low=2, high=1000) != int(seeds):
         raise StepsizeError(f"compare: seeds must be a whole number, not {seeds!r}")
     steps = int(number("compare", "steps", steps, low=1))
     for _, one in whole:
-        one.over(steps, **units(dataset.problem(), batch_size))  # what does not fit is said before anything is trained
+        one.over(steps, **units(workload.problem, batch_size))  # what does not fit is said before anything is trained
     return Settings(
-        data=dataset.name,
-        task=dataset.task,
-        target=dataset.target,
-        classes=len(dataset.classes),
-        rows_train=len(dataset.X_train),
-        rows_validation=len(dataset.X_validation),
-        columns=dataset.columns,
-        fingerprint=_fingerprint(dataset),
-        notes=tuple(dataset.notes),
+        data=workload.name,
+        task=workload.task,
+        target=workload.target,
+        classes=workload.classes,
+        rows_train=rows_train,
+        rows_validation=rows_validation,
+        validated=workload.validation is not None,
+        columns=workload.columns,
+        model=workload.model,
+        fingerprint=workload.fingerprint,
+        notes=workload.notes,
         steps=steps,
+        measure_every=workload.measure_every(steps, batch_size),
         batch_size=batch_size,
         seeds=tuple(range(int(seeds))),
         reference=next(i for i, (_, one) in enumerate(whole) if _is_fixed(one)),
@@ -77,39 +82,42 @@ def plan(
     )
 
 
-def compare(dataset: Dataset, journal: Journal, on_runs: Callable[[int], None] | None = None) -> None:
+def compare(workload: Workload | Dataset, journal: Journal, on_runs: Callable[[int], None] | None = None) -> None:
     """Train what the journal's settings ask for and the journal does not hold yet; `on_runs` is told how many ended."""
-    settings = journal.settings
-    problem, validation = dataset.problem(), dataset.validation()
+    settings, workload = journal.settings, _workload(workload)
     for index, strategy in enumerate(settings.strategies):
         finished = journal.finished(index)
         for seeds in _portions(settings.seeds, len(strategy.bases)):
             if all((base, seed) in finished for base in strategy.bases for seed in seeds):
                 continue
             runs = descend_many(
-                problem,
+                workload.problem,
                 strategy.text,
                 steps=settings.steps,
                 rates=strategy.bases,
                 seeds=seeds,
                 batch_size=settings.batch_size,
-                measure_every=max(1, settings.steps // MEASUREMENTS),
-                validation=validation,
+                measure_every=settings.measure_every,
+                validation=workload.validation,
             )
             journal.append(_record(index, run) for run in runs if (run.base, run.seed) not in finished)
             if on_runs is not None:
                 on_runs(len(runs))
 
 
-def versions() -> dict[str, str]:
-    """The versions that the numbers depend on."""
+def versions(packages: Sequence[str] = ("scikit-learn", "polars")) -> dict[str, str]:
+    """The versions that the numbers depend on: of Python, stepsize, NumPy, and the packages of the workload."""
     found = {"python": ".".join(str(one) for one in sys.version_info[:3])}
-    for name in ("stepsize", "numpy", "scikit-learn", "polars"):
+    for name in ("stepsize", "numpy", *packages):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
     return found
+
+
+def _workload(given: Workload | Dataset) -> Workload:
+    return given.workload() if isinstance(given, Dataset) else given
 
 
 def _strategy(name: str, whole: descent, rates: tuple[float, float, int] | None) -> Strategy:
@@ -158,11 +166,3 @@ def _record(index: int, run: Run) -> Record:
         acted=len(said),
         said=said[-1] if said else "",
     )
-
-
-def _fingerprint(dataset: Dataset) -> str:
-    """A short hash of the prepared data: another file, split or encoding is another comparison."""
-    digest = hashlib.sha256()
-    for part in (dataset.X_train, dataset.y_train, dataset.X_validation, dataset.y_validation):
-        digest.update(np.ascontiguousarray(part).tobytes())
-    return digest.hexdigest()[:16]

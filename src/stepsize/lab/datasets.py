@@ -16,13 +16,16 @@ from .._errors import StepsizeError, number
 from ..problems import Floats, Problem, least_squares, softmax
 from .encoding import Index, encoded
 from .tables import check_size, check_text, named, read, short, typed
+from .workload import MEASUREMENTS, Workload, fingerprint
 
 if TYPE_CHECKING:
     import polars as pl
 
 TARGETS = {"breast_cancer": "diagnosis", "diabetes": "progression", "digits": "digit", "wine": "cultivar"}
 BUNDLED: tuple[str, ...] = tuple(TARGETS)
+TORCH_TASKS = ("digits-cnn", "digits-mlp", "topics-transformer")  # named here, because nothing may import torch to know
 TASKS = ("classification", "regression")
+SQUARES = "Least squares by its mean squared residual, on the standardised target"
 FEWEST_ROWS = 10
 FEW_VALUES = 20  # whole numbers with so few different values are classes
 MOST_REAL_CLASSES = 50  # numbers with a fraction and more different values than this are no classes
@@ -55,6 +58,25 @@ class Dataset:
     def validation(self) -> Problem:
         """The same problem over the validation part."""
         return self._problem(self.X_validation, self.y_validation)
+
+    def workload(self) -> Workload:
+        """What a comparison needs: both problems, and what the reports say of them."""
+        parts = (self.X_train, self.y_train, self.X_validation, self.y_validation)
+        model = "Softmax regression by its mean cross-entropy" if self.classes else SQUARES
+        return Workload(
+            name=self.name,
+            problem=self.problem(),
+            validation=self.validation(),
+            model=f"{model}, beginning at zero, with an intercept among the columns.",
+            fingerprint=fingerprint(np.ascontiguousarray(one).tobytes() for one in parts),
+            notes=tuple(self.notes),
+            packages=("scikit-learn", "polars"),
+            measurements=MEASUREMENTS,
+            task=self.task,
+            target=self.target,
+            classes=len(self.classes),
+            columns=self.columns,
+        )
 
     def _problem(self, X: Floats, y: Floats) -> Problem:
         return softmax(X, y, classes=len(self.classes)) if self.classes else least_squares(X, y)
@@ -118,11 +140,11 @@ def _bundled(name: str, target: str | None) -> pl.DataFrame:
 def _found(data: str) -> Path:
     if os.path.exists(data):  # unlike Path.exists, False for names that no file can have
         return Path(data)
-    near = get_close_matches(str(data).lower(), BUNDLED, n=1)
+    near = get_close_matches(str(data).lower(), (*BUNDLED, *TORCH_TASKS), n=1)
     guess = f"; did you mean {near[0]}?" if near else ""
     raise StepsizeError(
-        f"compare: {short(str(data), 80)} is neither a file nor a bundled set ({', '.join(BUNDLED)}){guess}"
-        f"{'' if near else ';'} write one of these names or the path of a .csv or .parquet file"
+        f"compare: {short(str(data), 80)} is neither a file nor a bundled set ({', '.join((*BUNDLED, *TORCH_TASKS))})"
+        f"{guess}{'' if near else ';'} write one of these names, the path of a .csv or .parquet file, or file.py:name"
     )
 
 

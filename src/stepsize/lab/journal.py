@@ -26,7 +26,11 @@ class Strategy:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides the numbers of a comparison; equal settings give equal journals."""
+    """Everything that decides the numbers of a comparison; equal settings give equal journals.
+
+    `task`, `target`, `classes` and `columns` are those of a table, empty for other problems; rows are 0 where a
+    problem has none. Where nothing is `validated`, the training loss chooses the best rates.
+    """
 
     data: str
     task: str
@@ -34,14 +38,22 @@ class Settings:
     classes: int
     rows_train: int
     rows_validation: int
+    validated: bool
     columns: int
+    model: str
     fingerprint: str
     notes: tuple[str, ...]
     steps: int
+    measure_every: int
     batch_size: int | None
     seeds: tuple[int, ...]
     reference: int
     strategies: tuple[Strategy, ...]
+
+    @property
+    def chosen_by(self) -> str:
+        """Which loss chooses the best rate: validation, or training where there is no validation problem."""
+        return "validation" if self.validated else "training"
 
 
 @dataclass(frozen=True)

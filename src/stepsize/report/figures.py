@@ -117,7 +117,7 @@ def _basins(axes: Axes, summary: Summary) -> None:
     _log(axes, "x")
     _log(axes, "y")
     _crosses(axes, summary)
-    axes.set_title("Validation loss by base rate")
+    axes.set_title(f"{summary.settings.chosen_by.capitalize()} loss by base rate")
     _dress(axes, "base rate (thick: good, ×: a seed diverged)", "loss after the last update")
 
 
@@ -140,8 +140,8 @@ def _with_legend(figure: Figure, summary: Summary, path: Path, columns: int) -> 
     longest = max((len(name) for name in names), default=0)
     _legend(figure, names, columns if longest < 20 else max(1, columns // 4))
     settings = summary.settings
-    batch = settings.batch_size or "all"
-    title = f"{settings.data}: {settings.steps} updates, batch {batch}, n = {len(settings.seeds)} seeds"
+    batch = f", batch {settings.batch_size or 'all'}" if settings.rows_train else ""
+    title = f"{settings.data}: {settings.steps} updates{batch}, n = {len(settings.seeds)} seeds"
     figure.suptitle(title, fontsize="medium", color="#59616b", parse_math=False)
     save(figure, path)
     return path

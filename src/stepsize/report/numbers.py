@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._errors import StepsizeError
 from ..lab.journal import Journal, Record, Settings
@@ -96,9 +96,13 @@ class Summary:
 
 
 def summarise(journal: Journal) -> Summary:
-    """The numbers of a journal; strategies whose runs are not all finished are left out."""
+    """The numbers of a journal; strategies whose runs are not all finished are left out.
+
+    Where there is no validation problem, the training loss stands in for its loss (`Settings.chosen_by`).
+    """
     settings = journal.settings
-    records = [[one for one in journal.records if one.strategy == i] for i in range(len(settings.strategies))]
+    found = journal.records if settings.validated else [replace(one, validation=one.train) for one in journal.records]
+    records = [[one for one in found if one.strategy == i] for i in range(len(settings.strategies))]
     whole = [
         i
         for i, strategy in enumerate(settings.strategies)

@@ -37,6 +37,8 @@ def page(summary: Summary) -> str:
     return template.render(
         summary=summary,
         settings=summary.settings,
+        chosen_by=summary.settings.chosen_by,
+        best_columns=4 if summary.settings.validated else 3,
         csp=CSP,
         headline=headline(summary),
         lowest=_lowest(summary),
@@ -59,7 +61,9 @@ def headline(summary: Summary) -> list[str]:
         return ["Every strategy diverged with some seed at every base rate: try lower ones with --rates LOW:HIGH:N."]
     row, loss = settled[0]
     edge = ", at the edge of the rates that were tried (widen --rates)" if row.at_edge else ""
-    said = [f"{row.name} ended lowest: validation loss {loss} at base rate {short(row.best_base)}{edge}."]
+    said = [
+        f"{row.name} ended lowest: {summary.settings.chosen_by} loss {loss} at base rate {short(row.best_base)}{edge}."
+    ]
     said += _against_fixed(summary, settled)
     near = [one.name for one, other in settled[1:] if other.value - loss.value <= _spread(other, loss)]
     if near:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..lab.compare import MEASUREMENTS
+from ..lab.journal import Settings
 from .numbers import Row, Summary
 
 LONGEST_NAME = 28
@@ -34,31 +34,46 @@ def print_table(summary: Summary) -> None:
     """Print the comparison: what was compared, one line for each strategy, and what the columns mean."""
     settings = summary.settings
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-    console.print(
-        f"[bold]{escape(settings.data)}[/]: {settings.task}, {settings.rows_train} rows to train and "
-        f"{settings.rows_validation} to validate, {settings.columns} columns; {settings.steps} steps, "
-        f"batch {settings.batch_size or 'all'}, n = {len(settings.seeds)} seeds"
-    )
+    console.print(f"[bold]{escape(settings.data)}[/]: {escape(_compared(settings))}", soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
     left_out = _too_wide(console.width)
+    repeated = [] if settings.validated else ["training loss"]  # the other column says it already
     table.add_column("strategy", no_wrap=True)
     for header in HEADERS:
-        if header not in left_out:
-            table.add_column(header.rstrip(), justify="right", no_wrap=True)
+        if header not in (*left_out, *repeated):
+            table.add_column(_named(header, settings), justify="right", no_wrap=True)
     labels = labelled([row.name for row in summary.rows])
     for label, row in zip(labels, summary.rows, strict=True):
-        shown = [cell for header, cell in zip(HEADERS, _cells(row), strict=True) if header not in left_out]
+        shown = [
+            cell for header, cell in zip(HEADERS, _cells(row), strict=True) if header not in (*left_out, *repeated)
+        ]
         table.add_row(label, *shown)
     console.print(table)
     if left_out:
         console.print(
-            f"Left out for want of width: {', '.join(one.rstrip() for one in left_out)}; --json has all.", style="dim"
+            f"Left out for want of width: {', '.join(_named(one, settings) for one in left_out)}; --json has all.",
+            style="dim",
         )
     for label, row in zip(labels, summary.rows, strict=True):
         if label != row.name:
             console.print(f"{label}  {row.text}", markup=False, soft_wrap=True)
     for line in caption(summary):
         console.print(line, style="dim", markup=False)
+
+
+def _compared(settings: Settings) -> str:
+    """What was compared: the table and its task, or the model, then how much of it and for how long."""
+    rows = f"{settings.rows_train} rows to train" if settings.rows_train else ""
+    rows += f" and {settings.rows_validation} to validate" if rows and settings.rows_validation else ""
+    table = [settings.task, rows, f"{settings.columns} columns"]
+    parts = [", ".join(table) if settings.task else rows, f"{settings.steps} steps"]
+    batch = f", batch {settings.batch_size or 'all'}" if settings.rows_train else ""
+    told = "; ".join(one for one in parts if one) + f"{batch}, n = {len(settings.seeds)} seeds"
+    return told if settings.task else f"{settings.model}\n{told}"
+
+
+def _named(header: str, settings: Settings) -> str:
+    return header.rstrip().replace("validation", settings.chosen_by)
 
 
 def _too_wide(width: int) -> list[str]:
@@ -103,10 +118,10 @@ def caption(summary: Summary) -> list[str]:
     )
     lines = [
         f"Losses: mean ± standard deviation over n = {len(settings.seeds)} seeds. "
-        "Best rate: the lowest mean validation loss among rates where no seed diverged.",
+        f"Best rate: the lowest mean {settings.chosen_by} loss among rates where no seed diverged.",
         f"Target: {target}.",
         "Good rates: how far apart (highest ÷ lowest) the rates around the best lie that stay within 10 % of its loss.",
-        f"Steps to target are measured every {max(1, settings.steps // MEASUREMENTS)} updates. "
+        f"Steps to target are measured every {settings.measure_every} updates. "
         "Diverged: share of all runs, over all rates and seeds.",
     ]
     if any(row.at_edge for row in summary.rows):

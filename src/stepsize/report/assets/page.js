@@ -172,7 +172,7 @@
 
   if (!strategies.length) return;
   overSteps("train", true);
-  overSteps("validation", false);
+  if (document.querySelector("[data-chart=validation]")) overSteps("validation", false);
   overSteps("rates", false);
   overBases();
   const fit = (width) => plots.forEach(({ plot, box }) => {

@@ -1,0 +1,228 @@
+"""Tasks: what is compared besides tables, a bundled torch task or a function in a file of the user's."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import re
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from .._errors import StepsizeError
+from ..problems import Problem
+from .datasets import TORCH_TASKS, load
+from .workload import Workload, fingerprint, sized
+
+IN_FILE = re.compile(r"(?P<file>.+\.py)(:(?P<function>.*))?")
+NEEDED = ("size", "start", "loss", "loss_and_grad", "unpack")
+RECORDED = {"torch": "torch", "jax": "jax", "sklearn": "scikit-learn"}  # packages whose versions decide numbers
+
+
+def workload(data: str, *, target: str | None = None, task: str | None = None) -> Workload:
+    """What `data` names: a bundled set, a table in a file, a bundled torch task, or `path/to/file.py:function`.
+
+    `target` and `task` are for tables. The function takes no arguments and returns a `Problem`, or a pair of one to
+    train and one to validate on. What cannot be used is a StepsizeError of one line.
+    """
+    found = IN_FILE.fullmatch(data)
+    if found is None and data not in TORCH_TASKS:
+        return load(data, target=target, task=task).workload()
+    if target is not None or task is not None:
+        raise StepsizeError(f"compare: {data} brings its own targets: leave --target and --task out")
+    return _bundled(data) if found is None else _of_file(found["file"], found["function"] or "")
+
+
+def _bundled(name: str) -> Workload:
+    try:
+        from ..adapters.torch.tasks import TASKS, description
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "torch":
+            raise
+        raise StepsizeError(f"compare: {name} needs torch: pip install torch") from None
+    problem, validation = TASKS[name]()
+    told = description(name)
+    return Workload(
+        name=name,
+        problem=problem,
+        validation=validation,
+        model=sized(told, problem),
+        fingerprint=fingerprint([told.encode()], problem),
+        packages=("torch", "scikit-learn"),
+    )
+
+
+def _of_file(file: str, function: str) -> Workload:
+    """The problem that a function in a file builds, tried once so that a mistake is said before training."""
+    path = _found(file)
+    text = path.read_bytes()
+    if not function:
+        raise StepsizeError(f"compare: {file} needs the name of a function: {_written_as(file, text)}")
+    where = f"{path.name}:{function}"
+    with _blaming(where, path), _beside(path), redirect_stdout(sys.stderr):  # stdout is for the table
+        make = _function(_imported(path, text), function, path)
+        problem, validation = _pair(where, make())
+        _try(where, problem, validation)
+        told = (inspect.getdoc(make) or "").strip().splitlines() if inspect.isfunction(make) else []
+        model = told[0] if told else f"The problem that {function} in {path.name} builds."
+        return Workload(
+            name=where,
+            problem=problem,
+            validation=validation,
+            model=sized(model, problem),
+            fingerprint=fingerprint([text, function.encode()], problem),
+            packages=tuple(package for module, package in RECORDED.items() if module in sys.modules),
+        )
+
+
+def _found(file: str) -> Path:
+    path = Path(file)
+    if path.is_file():
+        return path.resolve()
+    folder = path.parent
+    names = [one.name for one in folder.glob("*.py")] if folder.is_dir() else []
+    near = get_close_matches(path.name, names, n=1)
+    guess = f": did you mean {folder / near[0]}?" if near else ": write path/to/file.py:function"
+    raise StepsizeError(f"compare: there is no file {file}{guess}")
+
+
+def _written_as(file: str, text: bytes) -> str:
+    """How to write it, with the functions that the file has; the file is not run for that."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return f"write {file}:FUNCTION"
+    names = [one.name for one in tree.body if isinstance(one, ast.FunctionDef) and not one.name.startswith("_")]
+    return "write " + (" or ".join(f"{file}:{name}" for name in names[:4]) if names else f"{file}:FUNCTION")
+
+
+def _imported(path: Path, text: bytes) -> ModuleType:
+    """The file as a module of its own name, from the text that the fingerprint is made of."""
+    name = f"stepsize_file_{path.stem}_{zlib.crc32(str(path).encode()):08x}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None:
+        raise StepsizeError(f"compare: {path.name} cannot be imported: rename it to a .py file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        exec(compile(text, str(path), "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _function(module: ModuleType, function: str, path: Path) -> Any:
+    own = {name: one for name, one in vars(module).items() if callable(one) and _defined_in(one, module)}
+    make = getattr(module, function, None)
+    if make is None:
+        near = get_close_matches(function, own, n=1)
+        guess = f"did you mean {near[0]}?" if near else f"it has {', '.join(list(own)[:8]) or 'none'}"
+        raise StepsizeError(f"compare: {path.name} has no function {function}: {guess}")
+    if not callable(make):
+        raise StepsizeError(
+            f"compare: {path.name}:{function} must be a function, not {_kind(make)}: write def {function}(): return …"
+        )
+    try:
+        inspect.signature(make).bind()
+    except TypeError:
+        raise StepsizeError(
+            f"compare: {path.name}:{function} must take no arguments, not {inspect.signature(make)}: give them defaults"
+        ) from None
+    except ValueError:  # a callable without a signature is called to find out
+        pass
+    return make
+
+
+def _defined_in(one: Any, module: ModuleType) -> bool:
+    return getattr(one, "__module__", None) == module.__name__
+
+
+def _pair(where: str, made: Any) -> tuple[Problem, Problem | None]:
+    parts = made if isinstance(made, tuple) else (made, None)
+    wanted = len(parts) == 2 and _is_problem(parts[0]) and (parts[1] is None or _is_problem(parts[1]))
+    if wanted:
+        return parts[0], parts[1]
+    told = f"({', '.join(map(_kind, made))})" if isinstance(made, tuple) else _kind(made)
+    raise StepsizeError(
+        f"compare: {where} must return a problem or (problem, validation problem), not {told}: write return "
+        "stepsize.adapters.torch.problem(module, loss_fn, data), or one of stepsize.problems"
+    )
+
+
+def _is_problem(one: Any) -> bool:
+    return all(hasattr(one, name) for name in NEEDED) and not isinstance(one, type)
+
+
+def _try(where: str, problem: Problem, validation: Problem | None) -> None:
+    """What training will ask: a gradient on two rows, losses on all data of both, for the parameters of seed 0."""
+    params = {name: np.asarray(one, dtype=float)[None] for name, one in problem.start(0).items()}
+    losses, grads = problem.loss_and_grad(
+        params, None if problem.size is None else np.arange(min(2, problem.size))[None]
+    )
+    answers = [np.shape(losses), *(np.shape(one.loss(params)) for one in (problem, validation) if one is not None)]
+    if any(one != (1,) for one in answers) or {n: np.shape(g) for n, g in grads.items()} != {
+        name: one.shape for name, one in params.items()
+    }:
+        raise StepsizeError(
+            f"compare: {where} returned a problem that must answer one loss a run and gradients of the shapes of the "
+            "parameters: see stepsize.problems.Problem"
+        )
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[None]:
+    """The file's folder where Python looks first for what the file imports, as if it were run."""
+    folder = str(path.parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        if folder in sys.path:
+            sys.path.remove(folder)
+
+
+@contextmanager
+def _blaming(where: str, path: Path) -> Iterator[None]:
+    """What the user's code raises, as one line that says where."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = error.name or "a module"
+        if missing.partition(".")[0] == "torch":
+            raise StepsizeError(f"compare: {where} needs torch: pip install torch") from error
+        raise StepsizeError(
+            f"compare: {where} imports {missing}, which was not found: install it, or put it beside {path.name}"
+        ) from error
+    except StepsizeError as error:
+        if str(error).startswith("compare: "):
+            raise
+        raise StepsizeError(f"{error} ({_line_of(error, path)})") from error
+    except (Exception, SystemExit) as error:
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        told = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        raise StepsizeError(f"compare: {where} raised {told[:300]} ({_line_of(error, path)})") from error
+
+
+def _line_of(error: BaseException, path: Path) -> str:
+    """The last line of the user's file that was on the way, else the last line at all."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{Path(error.filename).name} line {error.lineno}"
+    places, trace = [], error.__traceback__
+    while trace is not None:
+        places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    own = [one for one in places if one[0] == str(path)] or places[-1:]
+    return f"{Path(own[-1][0]).name} line {own[-1][1]}" if own else path.name
+
+
+def _kind(one: Any) -> str:
+    return "None" if one is None else type(one).__name__
