@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import stepsize as s
@@ -16,7 +16,8 @@ from strategies import schedules
 from subjects import SCHEDULES, UNITS, assert_close, close
 
 WAS = 300
-RULES = ("keep_share", "keep_step", "cooldown_now")
+RULES = ("keep_share", "keep_step", "stretch_rest", "cooldown_now")
+FROM_NOW = ("stretch_rest", "cooldown_now")
 
 totals = st.integers(1, 2000)
 
@@ -34,7 +35,7 @@ def values(f, steps):
 
 
 def by_rule(f, total, rule, at=100, was=WAS, **more):
-    return extend(f, total, was=was, rule=rule, **({"at": at} if rule == "cooldown_now" else {}), **more)
+    return extend(f, total, was=was, rule=rule, **({"at": at} if rule in FROM_NOW else {}), **more)
 
 
 @given(f=schedules(3), times=st.integers(1, 9))
@@ -103,6 +104,58 @@ def test_cooldown_now_follows_and_then_falls_to_the_new_end(f, at, length, final
     assert ended(at + length + 999) == fall[-1]
 
 
+@given(f=schedules(3), at=st.integers(0, 500), length=st.integers(1, 500))
+def test_stretch_rest_changes_nothing_before_now_and_ends_with_the_run(f, at, length):
+    f = started(f)
+    bent = extend(f, at + length, was=WAS, rule="stretch_rest", at=at)
+    assert values(bent, range(at)) == values(f, range(at))
+    if at < WAS:
+        assert close(bent(at), f(at))
+        at_the_end = any(t == WAS for t, _ in boundaries(f, WAS + 1))
+        assert "noise" in str(f) or at_the_end or close(bent(at + length), f(WAS), 1e-9)
+    else:
+        held = values(bent, range(at, at + length + 100))
+        assert all(close(one, f(at - 1), 1e-9) or close(one, f(at), 1e-9) for one in held)
+
+
+@given(f=schedules(3), at=st.integers(0, WAS - 1), times=st.integers(1, 9))
+def test_stretch_rest_gives_every_update_that_was_left_so_many_times_later(f, at, times):
+    f = started(f)
+    slower = extend(f, at + (WAS - at) * times, was=WAS, rule="stretch_rest", at=at)
+    assert_close([slower(at + (t - at) * times) for t in range(at, WAS)], values(f, range(at, WAS)))
+
+
+@given(parts=st.lists(st.integers(1, 100), min_size=1, max_size=6), at=st.integers(1, WAS - 1), more=totals)
+@example(parts=[24], at=1, more=351)  # 351 / 299, rounded to the nearest, would bring step 24 at update 29
+@example(parts=[64], at=5, more=715)
+def test_stretch_rest_moves_a_boundary_to_the_first_step_not_before_it(parts, at, more):
+    f = s.then(*(s.constant(i % 2, n) for i, n in enumerate(parts)), s.linear(length=1000))
+    left = [one for one in (sum(parts[: i + 1]) for i in range(len(parts))) if at < one < WAS]
+    wanted = {at - (-(one - at) * more // (WAS - at)) for one in left}
+    bent = extend(f, at + more, was=WAS, rule="stretch_rest", at=at)
+    found = {t for t, _ in boundaries(bent, at + more) if t > at}
+    assert found == {t for t in wanted if t < at + more}
+
+
+@given(f=schedules(2), total=totals)
+def test_stretch_rest_from_the_beginning_is_keep_share(f, total):
+    f = started(f)
+    assert extend(f, total, was=WAS, rule="stretch_rest", at=0) == extend(f, total, was=WAS)
+
+
+@given(f=schedules(2), rules=st.lists(st.tuples(st.sampled_from(RULES), st.integers(1, 99)), min_size=2, max_size=4))
+def test_extended_again_and_again_it_is_in_steps_and_can_be_written(f, rules):
+    f, was, at = started(f), WAS, 0
+    for rule, more in rules:
+        at, total = at + more // 2, at + more
+        f, before = by_rule(f, total, rule, at=at, was=was), f
+        assert f.over(total) == f
+        assert parse(str(f)) == f
+        if rule in FROM_NOW:
+            assert values(f, range(at)) == values(before, range(at))
+        was = total
+
+
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("f", SCHEDULES, ids=str)
 def test_a_rate_and_a_descent_are_extended_like_their_factor(f, rule):
@@ -114,11 +167,11 @@ def test_a_rate_and_a_descent_are_extended_like_their_factor(f, rule):
     assert parse(str(plain)) == plain
 
 
-@pytest.mark.parametrize("rule", ["keep_share", "keep_step"])
+@pytest.mark.parametrize("rule", ["keep_share", "keep_step", "stretch_rest"])
 @given(f=schedules(2))
 def test_the_same_horizon_changes_nothing(rule, f):
     f = started(f)
-    assert extend(f, WAS, was=WAS, rule=rule) == f
+    assert by_rule(f, WAS, rule) == f
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -138,7 +191,11 @@ def test_controllers_stay_and_what_stands_beside_them_is_extended(text, rule):
     assert longer.controllers == f.controllers
     old, new = (getattr(one, "factor", one) if hasattr(one, "base") else one for one in (f.over(WAS), longer))
     for answer in (0.5, 1.0, 2.0):
-        pairs = {"keep_share": [(0, 0), (50, 100), (299, 598)], "keep_step": [(0, 0), (299, 299)]}.get(rule)
+        pairs = {
+            "keep_share": [(0, 0), (50, 100), (299, 598)],
+            "keep_step": [(0, 0), (299, 299)],
+            "stretch_rest": [(0, 0), (99, 99), (100, 100), (140, 200), (300, 600)],
+        }.get(rule)
         for before, after in pairs or [(0, 0), (99, 99)]:
             assert close(new.with_control(after, (answer,)), old.with_control(before, (answer,)))
     if rule == "cooldown_now":
@@ -161,8 +218,10 @@ def test_lengths_in_other_units_are_resolved_for_the_old_run():
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"rule": "keep"}, "rule must be one of keep_share, keep_step, cooldown_now"),
+        ({"rule": "keep"}, "rule must be one of keep_share, keep_step, stretch_rest, cooldown_now"),
         ({"rule": "cooldown_now"}, "write at="),
+        ({"rule": "stretch_rest"}, "write at="),
+        ({"rule": "stretch_rest", "at": 100}, "< 100, not 100"),
         ({"rule": "cooldown_now", "at": 100}, "< 100, not 100"),
         ({"rule": "cooldown_now", "at": 1000}, "before the end"),
         ({"rule": "cooldown_now", "at": -1}, "≥ 0"),

@@ -37,12 +37,13 @@ def extend(
 
     Formula, f for `was` steps: "keep_share" f(t·was/total_steps), every part keeps its share of the run; "keep_step"
     f(t) up to the old end and then its last value, a shorter run just stops; "stretch_rest" f(t) for t < at, then
-    f(at + (t − at)·(was − at)/(total_steps − at)), the rest of the curve over the rest of the run; "cooldown_now" f(t)
-    for t < at, then f(at)·c((t − at)/(total_steps − at)) with the shapes c of `anneal`, so that it ends with the run.
+    f(at + (t − at)·(was − at)/(total_steps − at)), the rest of the curve over the rest of the run (past the old end
+    nothing is left: it holds); "cooldown_now" f(t) for t < at, then f(at)·c((t − at)/(total_steps − at)) with the
+    shapes c of `anneal`, so that it ends with the run.
     Use the first for a fresh run, the second and third for a run that must not change its past, the fourth to end a
     run early and well. `f` is a factor, a rate, a plan or a whole descent; `total_steps` and `was` are updates ≥ 1,
     `at` the update where the change begins, 0 ≤ at < total_steps, `final` a factor of f(at); further units as in
-    `.over`. After the end it holds.
+    `.over`. After the end "keep_step" and "cooldown_now" hold; the others go on as `f` does after its own end.
     Controllers stay as they are, what multiplies them is extended. An unknown rule, or `at` missing, is an error.
 
     >>> from stepsize import cosine, warmup
@@ -148,10 +149,11 @@ def _rest(f: Factor, total: int, was: int, at: int) -> Factor:
     """What is left after `at` slowed down or hurried, so that it ends with the run; what has ended holds."""
     if at == 0 or total == was:
         return _stretched(f, total, was)
-    if at >= was or f._steps() == 1:
-        return _kept(f, total, was)
+    rest = settled(f)
+    if at >= was or (rest is not None and rest <= at):
+        return _kept(f, total, max(was, at))
     past = f if f._steps() == at else cooldown(f, 1, at=at - 1, final=1.0)
-    return then(past, stretch(shift(f, at), (total - at) / (was - at)))
+    return then(past, _stretched(shift(f, at), total - at, was - at))
 
 
 def _kept(f: Factor, total: int, was: int) -> Factor:

@@ -7,6 +7,7 @@ import numpy as np
 from ...schedules.base import Factor
 
 BLOCK = 1024  # at most a tenth of a millisecond of work, twenty nanoseconds a step
+NOWHERE = 1 << 62
 
 
 class Ahead:
@@ -16,11 +17,11 @@ class Ahead:
     continued are those of a run straight through, bit for bit.
     """
 
-    __slots__ = ("factor", "start", "values")
+    __slots__ = ("factor", "start", "values", "without")
 
     def __init__(self, factor: Factor) -> None:
         self.factor = factor
-        self.start = -BLOCK  # nothing yet
+        self.start = self.without = NOWHERE
         self.values: list[float] = []
 
     def at(self, t: int) -> float:
@@ -29,9 +30,18 @@ class Ahead:
         if 0 <= i < BLOCK:
             return self.values[i]
         start = t - t % BLOCK
+        if start != self.without:
+            values = self._block(start)
+            if values:
+                self.start, self.values = start, values
+                return values[t - start]
+            self.without = start
+        return float(self.factor(t))
+
+    def _block(self, start: int) -> list[float]:
+        """The values of a block; empty where one is not defined, which must not stop the run before its step."""
         try:
-            self.values = self.factor(np.arange(start, start + BLOCK)).tolist()
-        except Exception:  # a Python function inside may not be defined so far ahead: then step by step
-            return float(self.factor(t))
-        self.start = start
-        return self.values[t - start]
+            values = np.asarray(self.factor(np.arange(start, start + BLOCK)))
+        except Exception:  # a Python function inside may raise anything
+            return []
+        return values.tolist() if np.isfinite(values).all() else []

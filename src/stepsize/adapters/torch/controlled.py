@@ -29,7 +29,8 @@ class Controlled:
         self.target, self.ahead = target, Ahead(target.factor)
 
     def at(self, t: int) -> float:
-        """The factor of update `t`, with what the controllers said last."""
+        """The factor of update `t`, with what the controllers said last; before a part has begun, its first."""
+        t = max(t, 0)
         if not self.controllers:
             return self.ahead.at(t)
         return self.target.factor.with_control(t, tuple(self.answers))
@@ -39,11 +40,12 @@ class Controlled:
         """The quantities that its controllers look at."""
         return {name for one in self.controllers for name in one.needs}
 
-    def decide(self, now: seen) -> list[str]:
-        """Ask every controller whose quantities are there; returns what they said."""
+    def decide(self, now: seen, fresh: set[str]) -> list[str]:
+        """Ask every controller for which a `fresh` quantity completes what it looks at; returns what they said."""
         said = []
         for i, one in enumerate(self.controllers):
-            if all(getattr(now, name) is not None for name in one.needs):
+            awaited = set(one.needs).difference(COMES_BETWEEN) or set(one.needs)
+            if awaited & fresh and all(getattr(now, name) is not None for name in awaited):
                 self.answers[i], self.control[i], why = one.step(self.control[i], now)
                 said += [f"{one.word()}: {why}"] if why else []
         return said
@@ -54,9 +56,10 @@ class Controlled:
 
     def restore(self, saved: dict[str, Any]) -> None:
         """The opposite of `saved`."""
-        if len(saved["factors"]) == len(self.controllers):
-            self.control = [_tuples(one) for one in saved["states"]]
-            self.answers = list(saved["factors"])
+        states, factors = [_tuples(one) for one in saved["states"]], [float(one) for one in saved["factors"]]
+        if not len(states) == len(factors) == len(self.controllers):
+            raise ValueError(f"{len(states)} states and {len(factors)} factors of {len(self.controllers)} controllers")
+        self.control, self.answers = states, factors
 
 
 def check_given(missing: set[str], update: int) -> None:

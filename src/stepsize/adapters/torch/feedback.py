@@ -30,6 +30,13 @@ class PlateauScheduler(Scheduler, ReduceLROnPlateau):  # type: ignore[misc]  # i
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._count_steps()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._count_steps()  # torch copies an optimizer without its hooks
+
+    def _count_steps(self) -> None:
         me = weakref.ref(self)
 
         def count(*_: Any) -> None:

@@ -50,11 +50,14 @@ def put(group: Group, field: str, value: float) -> None:
 
 
 def initial(group: Group, field: str) -> float:
-    """The group's own value, from before any schedule; kept beside it as torch keeps `initial_lr`."""
+    """The group's own value, from before any schedule."""
     key = f"initial_{field}"
-    if key not in group:
-        group[key] = get(group, field)
-    return float(group[key])
+    return float(group[key]) if key in group else get(group, field)
+
+
+def keep_initial(group: Group, field: str) -> float:
+    """The group's own value, kept beside it from now on, as torch keeps `initial_lr`."""
+    return float(group.setdefault(f"initial_{field}", initial(group, field)))
 
 
 def part_tensors(optimizer: Optimizer, field: str) -> None:
@@ -96,4 +99,4 @@ def _tensors(held: object) -> list[Tensor]:
 
 
 def _own(held: Any) -> Any:
-    return held.clone() if isinstance(held, Tensor) else held
+    return held.detach().clone() if isinstance(held, Tensor) else held

@@ -7,13 +7,15 @@ from typing import Any
 import torch
 from torch import distributed
 
+from ..._errors import StepsizeError
+
 
 def averaged(values: dict[str, Any], process_group: Any = None) -> dict[str, float]:
     """The values as numbers, averaged over the ranks when `torch.distributed` is running.
 
     Every rank must pass the same names. A NaN on one rank is a NaN on all.
     """
-    plain = {name: _number(one) for name, one in values.items()}
+    plain = {name: _number(name, one) for name, one in values.items()}
     if not (distributed.is_available() and distributed.is_initialized()) or not plain:
         return plain
     device = "cuda" if distributed.get_backend(process_group) == "nccl" else "cpu"
@@ -23,7 +25,13 @@ def averaged(values: dict[str, Any], process_group: Any = None) -> dict[str, flo
     return dict(zip(plain, mean, strict=True))
 
 
-def _number(one: Any) -> float:
+def _number(name: str, one: Any) -> float:
     if hasattr(one, "full_tensor"):
         one = one.full_tensor()
-    return float(one.detach()) if isinstance(one, torch.Tensor) else float(one)
+    if isinstance(one, torch.Tensor) and one.numel() == 1:
+        return float(one.detach())
+    try:
+        return float(one)
+    except (TypeError, ValueError, RuntimeError):
+        said = f"a tensor of shape {tuple(one.shape)}" if isinstance(one, torch.Tensor) else repr(one)
+        raise StepsizeError(f"Scheduler: {name} must be a number or a tensor of one element, not {said}") from None

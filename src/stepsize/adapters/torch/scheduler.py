@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from ..._errors import StepsizeError, whole
+from ..._errors import StepsizeError, number, whole
 from ..._seen import seen
+from ...lengths import Horizon
 from ...schedules.base import Factor
-from ...schedules.extend import extend
 from ...schedules.plan import plan
 from ...schedules.rate import rate
 from . import groups
-from .ahead import BLOCK
-from .controlled import Controlled, check_finite, check_given
+from .ahead import BLOCK, Ahead
+from .controlled import COMES_BETWEEN, Controlled, check_finite, check_given
 from .ranks import averaged
 from .saved import adopt, written
 from .skipping import was_skipped
-from .targets import Target, check_targets, governing, read_targets, resolved
+from .targets import Target, check_targets, extended, governing, read_targets, resolved
 
 Expression = str | float | Factor | rate | plan | Mapping[Any, Any]
 
@@ -78,12 +79,14 @@ class Scheduler(LRScheduler):
         if not optimizer.param_groups:
             raise StepsizeError("Scheduler: the optimizer has no parameter groups: build it with the parameters first")
         self.optimizer = optimizer
-        self.units = {
-            "total_steps": None if total_steps is None else whole("Scheduler", "total_steps", total_steps, low=1),
-            "steps_per_epoch": steps_per_epoch,
-            "batch_size": batch_size,
-            "tokens_per_step": tokens_per_step,
-            "tokens_per_sample": tokens_per_sample,
+        total = None if total_steps is None else whole("Scheduler", "total_steps", total_steps, low=1)
+        known = Horizon(total or 1, steps_per_epoch, batch_size, tokens_per_step, tokens_per_sample)
+        self.units: dict[str, Any] = {
+            "total_steps": total,
+            "steps_per_epoch": known.steps_per_epoch,
+            "batch_size": None if known.ramp is None else [list(one) for one in known.ramp],
+            "tokens_per_step": known.tokens_per_step,
+            "tokens_per_sample": known.tokens_per_sample,
         }
         self.on_change = _one_of("on_change", on_change, ("error", "keep", "replace"))
         self.on_nonfinite = _one_of("on_nonfinite", on_nonfinite, ("raise", "hold"))
@@ -93,8 +96,10 @@ class Scheduler(LRScheduler):
         self.why = ""
         self.changes: list[dict[str, Any]] = []
         self._bases: dict[tuple[int, str], float] = {}
-        self._seen_since: set[str] = set()
+        self._now: dict[str, float] = {}  # seen since the last update
+        self._metric_came, self._waited = False, 0
         self._scale: float | None = None
+        self._in_sequence = False
         targets = tuple(resolved(one, self.units) for one in read_targets(expression, optimizer))
         check_targets(targets, optimizer)
         self._govern(targets)
@@ -116,13 +121,13 @@ class Scheduler(LRScheduler):
         hosts hand something over, is whatever the controllers still need; `epoch` is ignored, as torch has long asked
         for. `skipped` is True, or the GradScaler, where mixed precision left this update out: then nothing moves.
         """
-        ahead, live = self._ahead, self.optimizer.param_groups
-        if skipped is not None or ahead is None or live is not self._bound or len(live) != self._count:
+        ahead, live, t = self._ahead, self.optimizer.param_groups, self.last_epoch + 1
+        i = t - ahead.start
+        if not 0 <= i < BLOCK or skipped is not None or live is not self._bound or len(live) != self._count:
             self._step_with_care({"loss": loss, "metric": metric, "grad_norm": grad_norm}, skipped)
             return
-        self.last_epoch = t = self.last_epoch + 1  # one schedule for the rate of every group: nothing else to ask
-        i = t - ahead.start
-        value = ahead.values[i] if 0 <= i < BLOCK else ahead.at(t)
+        self.last_epoch = t  # one schedule for the rate of every group: nothing else to ask
+        value = ahead.values[i]
         for group, base in zip(live, self._rates):  # noqa: B905  (of one length; saying so takes a tenth of the time)
             if type(group["lr"]) is float:
                 group["lr"] = base * value
@@ -132,6 +137,7 @@ class Scheduler(LRScheduler):
     def _step_with_care(self, given: dict[str, Any], skipped: Any) -> None:
         """A step where there is more to do than to write one number into each group."""
         if skipped is not None and self._skips(skipped):
+            self._now = {name: one for name, one in self._now.items() if name in COMES_BETWEEN}
             return
         if self._needs:
             self._take(given)
@@ -142,7 +148,7 @@ class Scheduler(LRScheduler):
 
         Before `optimizer.step()`, `see(loss=loss)` lets the loss of an update decide the rate of that same update, as
         `descend` does; after an evaluation, `see(metric=…)` hands over the metric. What was seen need not be passed to
-        the next `step()`.
+        the next `step()`, which does not take it twice.
         """
         self._decide({"loss": loss, "metric": metric, "grad_norm": grad_norm})
         self.write()
@@ -184,11 +190,15 @@ class Scheduler(LRScheduler):
         return self.get_last_lr()
 
     def get_last_lr(self) -> list[float]:  # type: ignore[override]
-        """The rate of every group for the coming update, as plain numbers; no tensor is read back."""
+        """The rate of every group for the coming update, as plain numbers; no scheduled tensor is read back."""
         values = [part.at(self.last_epoch) for part in self._parts]
-        found = [[base * values[i] for field, base, i in uses if field == "lr"] for uses in self._uses]
         live = self.optimizer.param_groups
-        return [one[0] if one else groups.get(live[i], "lr") for i, one in enumerate(found)]
+        rates: list[float] = []
+        for i, group in enumerate(live):
+            uses = self._uses[i] if i < len(self._uses) else ()
+            own = [base * values[place] for field, base, place in uses if field == "lr"]
+            rates.append(own[0] if own else groups.get(group, "lr"))
+        return rates
 
     def get_lr(self) -> list[float]:  # type: ignore[override]
         """The same as `get_last_lr`, at any time."""
@@ -199,20 +209,23 @@ class Scheduler(LRScheduler):
         return {
             "last_epoch": self.last_epoch,
             "step_count": self._step_count,
-            "expression": self._written,
+            "expression": [list(one) for one in self._written],
             "units": {key: one for key, one in self.units.items() if one is not None},
             "bases": [[index, field, base] for (index, field), base in self._bases.items()],
             "control": [part.saved() for part in self._parts],
             "changes": [dict(one) for one in self.changes],
-            "seen": sorted(self._seen_since),
-            "scale": self._scale,
+            "seen": dict(self._now),
+            "metric_came": self._metric_came,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any], on_change: str | None = None) -> None:
         """Continue where a state was taken, bit for bit; `on_change` as in the constructor, for this load."""
         choice = self.on_change if on_change is None else _one_of("on_change", on_change, ("error", "keep", "replace"))
+        # a part of torch's SequentialLR may be waiting or over: the part that is running keeps its rates
+        waiting = self._in_sequence or self.last_epoch < 0
         adopt(self, state_dict, choice)
-        self.write()
+        if not waiting:
+            self.write()
 
     def extend(
         self, total_steps: int, rule: str = "stretch_rest", *, shape: str = "linear", final: float = 0.0
@@ -222,7 +235,8 @@ class Scheduler(LRScheduler):
         "stretch_rest" changes nothing before now and lets the rest of the curve take the rest of the new length;
         "keep_step" follows the old curve to its end and then holds; "keep_share" moves to where the longer curve would
         be by now, which may jump; "cooldown_now" ends with a cool-down of `shape` from now to `total_steps` down to
-        `final` times the present factor. `total_steps` counts from the beginning of the run. The state remembers it.
+        `final` times the present factor: of the rates, while other hyper-parameters follow "keep_step".
+        `total_steps` counts from the beginning of the run. The state remembers it.
         """
         total = whole("extend", "total_steps", total_steps, low=1)
         if total <= self.last_epoch:
@@ -233,27 +247,21 @@ class Scheduler(LRScheduler):
             "total_steps": total,
             "rule": rule,
             "shape": shape,
-            "final": final,
+            "final": number("extend", "final", final, low=0, high=1),
         }
         self._apply(change)
         self.write()
 
     def cooldown(self, steps: int, shape: str = "linear", *, final: float = 0.0) -> None:
-        """End the run in so many steps: from now on the present value, times a fall of `shape` down to `final`."""
+        """End the run in so many steps: from now on the present rates, times a fall of `shape` down to `final`."""
         more = whole("cooldown", "steps", steps, low=1)
         self.extend(self.last_epoch + more, "cooldown_now", shape=shape, final=final)
 
     def _apply(self, change: dict[str, Any]) -> None:
         """One change of the horizon, to every expression; recorded so that a loaded state can repeat it."""
-        was, rule = change["was"], change["rule"]
-        if was is None and rule != "cooldown_now":
+        if change["was"] is None and change["rule"] != "cooldown_now":
             raise StepsizeError("extend: the run has no length yet: build Scheduler(…, total_steps=…)")
-        how: dict[str, Any] = {"was": was or change["total_steps"], "rule": rule}
-        if rule in ("cooldown_now", "stretch_rest"):
-            how["at"] = change["at"]
-        if rule == "cooldown_now":
-            how |= {"shape": change["shape"], "final": change["final"]}
-        new = [part.target.with_value(extend(part.target.value, change["total_steps"], **how)) for part in self._parts]
+        new = [extended(part.target, change) for part in self._parts]
         for part, target in zip(self._parts, new, strict=True):
             part.change(target)
         self._bind()
@@ -266,26 +274,28 @@ class Scheduler(LRScheduler):
         self._parts = [Controlled(one) for one in targets]
         self._needs = set().union(*(part.needs for part in self._parts))
         self._written = written(targets)
-        for field in {one.field for one in targets}:
-            groups.part_tensors(self.optimizer, field)
         self._bind()
 
     def _bind(self) -> None:
         """Which base and which expression every group uses: again whenever the groups change."""
         self._bound = self.optimizer.param_groups
+        for field in {part.target.field for part in self._parts}:
+            groups.part_tensors(self.optimizer, field)
         self._uses: list[list[tuple[str, float, int]]] = []
         for index, rows in enumerate(governing(tuple(part.target for part in self._parts), self.optimizer)):
             for _, target in rows:
                 groups.check_fields(self.optimizer, index, target.field)
             self._uses.append([(one.field, self._base(index, one), i) for i, one in rows])
-        one = len(self._parts) == 1 and not self._needs and all(len(uses) == 1 for uses in self._uses)
-        self._ahead = self._parts[0].ahead if one and self._parts[0].target.field == "lr" else None
+        first = self._parts[0]
+        one = len(self._parts) == 1 and not first.controllers and all(len(uses) == 1 for uses in self._uses)
+        # an empty one has no value for any step, which sends `step` the careful way
+        self._ahead = first.ahead if one and first.target.field == "lr" else Ahead(first.target.factor)
         self._rates, self._count = [uses[0][1] for uses in self._uses if uses], len(self._uses)
 
     def _base(self, index: int, target: Target) -> float:
         key = (index, target.field)
         if key not in self._bases:
-            own = groups.initial(self.optimizer.param_groups[index], target.field)
+            own = groups.keep_initial(self.optimizer.param_groups[index], target.field)
             self._bases[key] = target.value.base if isinstance(target.value, rate) else own
         return self._bases[key]
 
@@ -295,23 +305,25 @@ class Scheduler(LRScheduler):
 
     def _take(self, given: dict[str, Any]) -> None:
         """What came with a step: the number that a host hands over goes to what is needed, nothing may be missing."""
-        if given["loss"] is None and "loss" in self._needs and "metric" not in self._needs:
-            given["loss"], given["metric"] = given["metric"], None
-        there = self._seen_since | {name for name, one in given.items() if one is not None}
-        check_given(self._needs - there, self.last_epoch)
-        self._check_metric_comes(given)
-        self._decide(given)
-        self._seen_since &= {"metric"}
+        there = set(self._now) | {name for name, one in given.items() if one is not None}
+        missing = sorted(self._needs - there, reverse=True)  # the loss before the grad_norm
+        if missing and given["metric"] is not None and "metric" not in self._needs:
+            given[missing.pop(0)] = given["metric"]
+        check_given(set(missing), self.last_epoch)
+        self._decide({name: one for name, one in given.items() if name in COMES_BETWEEN or name not in self._now})
+        self._await_metric()
 
-    def _check_metric_comes(self, given: dict[str, Any]) -> None:
-        """A metric comes between the updates; a whole epoch without one means that nobody passes it."""
-        epoch = self.units["steps_per_epoch"] or self.units["total_steps"]
-        if given["metric"] is not None or "metric" not in self._needs - self._seen_since or epoch is None:
+    def _await_metric(self) -> None:
+        """A metric comes between the updates; a whole epoch without one probably means that nobody passes it."""
+        epoch = self.units["steps_per_epoch"]
+        if epoch is None or self._metric_came or "metric" not in self._needs:
             return
-        if self.last_epoch + 1 > epoch:
-            raise StepsizeError(
-                f"Scheduler: a controller waits for a metric and {self.last_epoch + 1} updates brought none: write "
-                "scheduler.see(metric=…) after each evaluation, or let it watch the loss"
+        self._waited += 1
+        if self._waited == int(epoch) + 1:
+            warnings.warn(
+                f"Scheduler: a controller waits for a metric and {self._waited - 1} updates brought none: write "
+                "scheduler.see(metric=…) after each evaluation, or let it watch the loss",
+                stacklevel=5,
             )
 
     def _decide(self, given: dict[str, Any]) -> None:
@@ -321,16 +333,21 @@ class Scheduler(LRScheduler):
         values = averaged(wanted, self.process_group)
         if self.on_nonfinite == "raise":
             check_finite(values, self.last_epoch)
-        now = seen(**values)
-        self.why = "; ".join(said for part in self._parts for said in part.decide(now))
-        self._seen_since |= set(values)
+        self._now = {**self._now, **values}
+        now = seen(**self._now)
+        self.why = "; ".join(said for part in self._parts for said in part.decide(now, set(values)))
+        self._metric_came = self._metric_came or "metric" in values
 
     def _initial_step(self) -> None:
-        """What torch's SequentialLR calls to begin a part."""
-        self._update_lr(0)
+        """What torch's SequentialLR calls, once it has taken a step back, where its first part is to begin."""
+        self._in_sequence = True
+        self._update_lr()
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
+        """Count an update, or go to `epoch`, which is how SequentialLR begins a later part; and write."""
+        self._in_sequence = self._in_sequence or epoch is not None
+        self.last_epoch = max(self.last_epoch + 1, 0) if epoch is None else epoch
+        self._now = {}
         self.write()
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from ..._errors import LengthError, StepsizeError, number
 from ...descents import Stage, descent
 from ...schedules.base import Factor
+from ...schedules.extend import extend
 from ...schedules.plan import plan
 from ...schedules.rate import rate
 from ...text import parse
@@ -46,7 +47,7 @@ class Target:
 
 def read_targets(expression: object, optimizer: Optimizer) -> tuple[Target, ...]:
     """The targets that a user's expression names: one text or value, or a mapping by group and hyper-parameter."""
-    expression = dict(expression.parts) if isinstance(expression, plan) else expression
+    expression = _opened(expression)
     if not isinstance(expression, Mapping):
         return (Target(None, "lr", _value(expression)),)
     if not expression:
@@ -54,10 +55,16 @@ def read_targets(expression: object, optimizer: Optimizer) -> tuple[Target, ...]
     found: list[Target] = []
     for key, one in expression.items():
         if _is_field(key, optimizer):
-            found.append(Target(None, key, _value(one)))
+            found.append(Target(None, key, _value(one, key)))
         else:
-            found += _of_group(_group(key, optimizer), one)
+            found += _of_group(known_group(key, optimizer), one)
     return tuple(found)
+
+
+def _opened(expression: object) -> object:
+    """A text read, a plan as the mapping that it is."""
+    expression = parse(expression) if isinstance(expression, str) else expression
+    return dict(expression.parts) if isinstance(expression, plan) else expression
 
 
 def resolved(target: Target, units: dict[str, Any]) -> Target:
@@ -75,6 +82,19 @@ def resolved(target: Target, units: dict[str, Any]) -> Target:
     return target
 
 
+def extended(target: Target, change: dict[str, Any]) -> Target:
+    """The target for a run of another length; a cool-down is one of the rate, not of a momentum or an eps."""
+    total, rule = change["total_steps"], change["rule"]
+    how: dict[str, Any] = {"was": change["was"] or total}
+    if rule == "cooldown_now" and target.field != "lr":
+        rule = "keep_step"
+    if rule in ("cooldown_now", "stretch_rest"):
+        how["at"] = change["at"]
+    if rule == "cooldown_now":
+        how |= {"shape": change["shape"], "final": change["final"]}
+    return target.with_value(extend(target.value, total, rule=rule, **how))
+
+
 def governing(targets: tuple[Target, ...], optimizer: Optimizer) -> list[list[tuple[int, Target]]]:
     """For every group the targets that govern it, with their places in the list: its own ones before the others'."""
     table: list[list[tuple[int, Target]]] = []
@@ -87,11 +107,18 @@ def governing(targets: tuple[Target, ...], optimizer: Optimizer) -> list[list[tu
 
 
 def check_targets(targets: tuple[Target, ...], optimizer: Optimizer) -> None:
-    """Refuse what the optimizer does not have, and one base number for groups that begin at different ones."""
+    """Refuse what the optimizer does not have, two expressions for one number, one base for different groups."""
     table = governing(targets, optimizer)
     for index, rows in enumerate(table):
+        by_field: dict[str, Target] = {}
         for _, target in rows:
             groups.check_fields(optimizer, index, target.field)
+            if target.field in by_field:
+                raise StepsizeError(
+                    f"Scheduler: the {target.field} of group {groups.called(optimizer, index)} is given twice, "
+                    f"{by_field[target.field].value} and {target.value}: leave one out"
+                )
+            by_field[target.field] = target
     for i, target in enumerate(targets):
         if target.group is None and isinstance(target.value, rate):
             here = [index for index, rows in enumerate(table) if any(place == i for place, _ in rows)]
@@ -118,7 +145,7 @@ def _is_field(key: object, optimizer: Optimizer) -> bool:
     return held
 
 
-def _group(key: object, optimizer: Optimizer) -> int | str | None:
+def known_group(key: object, optimizer: Optimizer) -> int | str | None:
     """A key that is no hyper-parameter: the index or the name of a group, or all others."""
     if key == OTHERS:
         return None
@@ -136,16 +163,20 @@ def _group(key: object, optimizer: Optimizer) -> int | str | None:
 
 
 def _of_group(group: int | str | None, one: object) -> list[Target]:
-    one = dict(one.parts) if isinstance(one, plan) else one
+    one = _opened(one)
     if not isinstance(one, Mapping):
         return [Target(group, "lr", _value(one))]
-    return [Target(group, str(field), _value(value)) for field, value in one.items()]
+    return [Target(group, str(field), _value(value, str(field))) for field, value in one.items()]
 
 
-def _value(one: object) -> Factor | rate:
+def _value(one: object, field: str = "lr") -> Factor | rate:
     """An expression for one hyper-parameter, from text, a number or a value."""
-    if isinstance(one, str):
-        one = parse(one)
+    one = _opened(one)
+    if isinstance(one, Mapping):
+        raise StepsizeError(
+            f"Scheduler: {field!r} takes one expression, not a mapping: name the group first, "
+            f"{{'head': {{{field!r}: …}}, '*': …}}"
+        )
     if isinstance(one, (Factor, rate)):
         return one
     if isinstance(one, (descent, Stage)):
