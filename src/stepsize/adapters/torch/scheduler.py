@@ -128,6 +128,9 @@ class Scheduler(LRScheduler):
             return
         self.last_epoch = t  # one schedule for the rate of every group: nothing else to ask
         value = ahead.values[i]
+        if len(live) == 1 and type(live[0]["lr"]) is float:  # a tenth faster than a loop of one
+            live[0]["lr"] = self._rates[0] * value
+            return
         for group, base in zip(live, self._rates):  # noqa: B905  (of one length; saying so takes a tenth of the time)
             if type(group["lr"]) is float:
                 group["lr"] = base * value
