@@ -5,17 +5,19 @@ from __future__ import annotations
 from ._errors import StepsizeError
 from ._space import namespace
 from ._value import Value
+from .measures import Array as Array
+from .measures import Arrays as Arrays
+from .noticing import Memory, at_start, check_there, measure, needs_of, remember
 from .schedules.base import Factor
 from .schedules.rate import rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, TypeAlias
 
     from ._seen import seen
 
-Array: TypeAlias = "Any"
-Arrays: TypeAlias = "dict[str, Array]"
 RuleState: TypeAlias = "dict[str, Any]"
 Rate: TypeAlias = rate  # the property descent.rate would hide the class
 
@@ -33,16 +35,35 @@ class Stage(Value):
 
 
 class Transform(Stage):
-    """A stage without state that changes what flows through it: a clip or a weight decay."""
+    """A stage that changes what flows through it: a clip or a weight decay.
+
+    One without a memory writes `apply`; one with a memory writes `init` and `step`.
+    """
 
     __slots__ = ()
+
+    def init(self, params: Arrays) -> RuleState:
+        """The state before the first update: named numbers and arrays; {} for a stage that remembers nothing."""
+        return {}
 
     def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
         """The changed arrays and the share of elements that were limited.
 
         `many` says that the first axis of every array counts runs; then the share has one entry for each run.
         """
-        raise NotImplementedError
+        raise StepsizeError(f"{self} remembers what it saw: it works in a descent, sgd() | 0.1 | {self}, not alone")
+
+    def step(
+        self, flowing: Arrays, params: Arrays, state: RuleState, about: dict[str, Any], many: bool = False
+    ) -> tuple[Arrays, Array, RuleState]:
+        """The changed arrays, the share limited, and the next state; nothing is changed in place.
+
+        `about` is what it may look at besides: "grads", the raw gradient by array, and "rules", the rule's state by
+        array (before the rule that of the last update, after it the new one). With `many` a number of the state
+        becomes an array with one entry for each run; other arrays of a state have runs as their first axis.
+        """
+        flowing, share = self.apply(flowing, params, many)
+        return flowing, share, state
 
 
 class Clip(Transform):
@@ -69,15 +90,33 @@ class Rule(Stage):
 
 
 class State(Value):
-    """What a descent remembers between updates: the rule's state by array, the controllers', updates done."""
+    """What a descent remembers between updates; with the parameters it is all that continuing needs.
 
-    __slots__ = ("control", "done", "rules")
+    The rule's state by array, the controllers', the updates done, the state of each transform in the order of the
+    text, and the arrays of the last update (and the start) that a controller's quantities look back at.
+    """
+
+    __slots__ = ("control", "done", "memory", "rules", "transforms")
     rules: dict[str, RuleState]
     control: tuple[Any, ...]
     done: int
+    transforms: tuple[RuleState, ...]
+    memory: Memory
 
-    def __init__(self, rules: dict[str, RuleState], control: tuple[Any, ...] = (), done: int = 0) -> None:
-        self._store(rules=rules, control=control, done=done)
+    def __init__(
+        self,
+        rules: dict[str, RuleState],
+        control: tuple[Any, ...],
+        done: int,
+        transforms: tuple[RuleState, ...],
+        memory: Memory,
+    ) -> None:
+        put = object.__setattr__  # made at every stage of every update: written out, it is twice as fast
+        put(self, "rules", rules)
+        put(self, "control", control)
+        put(self, "done", done)
+        put(self, "transforms", transforms)
+        put(self, "memory", memory)
 
 
 class Step(Value):
@@ -104,8 +143,9 @@ class descent(Value):
     clip_norm(1) | adam() | 0.0003 * cosine() | clip(0.01)
     """
 
-    __slots__ = ("stages",)
+    __slots__ = ("_parts", "stages")
     stages: tuple[Stage | rate, ...]
+    _parts: tuple[tuple[Transform, ...], tuple[Transform, ...], tuple[Transform, ...]]
 
     def __init__(self, *stages: Stage | rate) -> None:
         _check_order(stages)
@@ -130,6 +170,13 @@ class descent(Value):
 
     def split(self) -> tuple[tuple[Transform, ...], tuple[Transform, ...], tuple[Transform, ...]]:
         """The transforms before the rule, between rule and rate, and after the rate."""
+        try:
+            return self._parts
+        except AttributeError:
+            object.__setattr__(self, "_parts", self._split())
+        return self._parts
+
+    def _split(self) -> tuple[tuple[Transform, ...], tuple[Transform, ...], tuple[Transform, ...]]:
         before, after = self.stages.index(self.rule), self.stages.index(self.rate)
         parts = (self.stages[:before], self.stages[before + 1 : after], self.stages[after + 1 :])
         first, middle, last = (tuple(one for one in part if isinstance(one, Transform)) for part in parts)
@@ -145,35 +192,102 @@ class descent(Value):
 
         return extend(self, total_steps, rule=rule, **how)
 
-    def init(self, params: Arrays) -> State:
-        """The state before the first update: the rule's for each array, the controllers', and the updates done."""
-        rules = {name: self.rule.init(param) for name, param in params.items()}
-        return State(rules, tuple(one.init() for one in self.rate.controllers), 0)
+    @property
+    def needs(self) -> frozenset[str]:
+        """The quantities of `seen` that its controllers look at."""
+        controllers = self.rate.controllers
+        return needs_of(controllers) if controllers else frozenset()
 
-    def step(self, params: Arrays, grads: Arrays, state: State, now: seen) -> tuple[Arrays, State, Step]:
-        """One pure update of one run: parameters, state and what happened. Lengths must be in steps (`.over`)."""
+    def init(self, params: Arrays) -> State:
+        """The state before the first update."""
+        rules = {name: self.rule.init(param) for name, param in params.items()}
+        control = tuple(one.init() for one in self.rate.controllers)
+        transforms = tuple(one.init(params) for part in self.split() for one in part)
+        return State(rules, control, 0, transforms, at_start(self.needs, params))
+
+    def step(
+        self, params: Arrays, grads: Arrays, state: State, now: seen, loss_of: Callable[[Arrays], Any] | None = None
+    ) -> tuple[Arrays, State, Step]:
+        """One pure update of one run: parameters, state and what happened. Lengths must be in steps (`.over`).
+
+        `now` brings what the caller knows (loss, metric, grad_variance, progress); what the arrays tell is measured
+        here where a controller needs it. `loss_of`, from parameters to the loss of the same batch, makes `loss_at`.
+        """
+        directions, after, limited_grad = self.direct(params, grads, state)
+        at = {"params": params, "grads": grads, "directions": directions}
+        needs = self.needs
+        if needs:
+            now = self._notice(needs, at, after, now, loss_of)
         factors, control, why = consult(self.rate.controllers, state.control, now)
         far = self.rate.base * self.rate.factor.with_control(state.done, factors)
-        direction, rules, limited_grad = self.direct(params, grads, state.rules)
-        update, limited_update = self.bound(params, {name: far * one for name, one in direction.items()})
-        moved = {name: one - update[name] for name, one in params.items()}
+        moved, after, limited_update = self._move(at, after, far)
         clipped = max(float(limited_grad), float(limited_update))
-        return moved, State(rules, control, state.done + 1), Step(far, clipped, why)
+        memory = remember(needs, at, state.memory)
+        return moved, State(after.rules, control, state.done + 1, after.transforms, memory), Step(far, clipped, why)
 
-    def direct(
-        self, params: Arrays, grads: Arrays, states: dict[str, RuleState], many: bool = False
-    ) -> tuple[Arrays, dict[str, RuleState], Array]:
-        """From gradients to directions: the stages before the rate, the rule's next states, the share clipped."""
-        before, between, _ = self.split()
-        rule = self.rule
-        grads, share = _through(before, grads, params, many)
-        outcome = {name: rule.update(grad, states[name], params[name]) for name, grad in grads.items()}
-        directions, later = _through(between, {name: one[0] for name, one in outcome.items()}, params, many)
-        return directions, {name: one[1] for name, one in outcome.items()}, _larger(share, later)
+    def direct(self, params: Arrays, grads: Arrays, state: State, many: bool = False) -> tuple[Arrays, State, Array]:
+        """From gradients to directions: the stages before the rate, their next states, the share clipped."""
+        before, between, after = self.split()
+        rule, old = self.rule, state.transforms
+        about = {"grads": grads, "rules": state.rules}
+        limited, first, share = _through(before, old[: len(before)], grads, params, about, many)
+        outcome = {name: rule.update(grad, state.rules[name], params[name]) for name, grad in limited.items()}
+        rules = {name: one[1] for name, one in outcome.items()}
+        about = {"grads": grads, "rules": rules}
+        rest = len(old) - len(after)
+        directions = {name: one[0] for name, one in outcome.items()}
+        directions, second, later = _through(between, old[len(before) : rest], directions, params, about, many)
+        transforms = (*first, *second, *old[rest:])
+        return directions, State(rules, state.control, state.done, transforms, state.memory), _larger(share, later)
 
-    def bound(self, params: Arrays, update: Arrays, many: bool = False) -> tuple[Arrays, Array]:
-        """The update within the clips after the rate, and the share clipped."""
-        return _through(self.split()[2], update, params, many)
+    def bound(
+        self, params: Arrays, update: Arrays, grads: Arrays, state: State, many: bool = False
+    ) -> tuple[Arrays, State, Array]:
+        """The update within the clips after the rate, their next states, and the share clipped."""
+        last = self.split()[2]
+        if not last:
+            return update, state, 0.0
+        kept = len(state.transforms) - len(last)
+        about = {"grads": grads, "rules": state.rules}
+        update, states, share = _through(last, state.transforms[kept:], update, params, about, many)
+        transforms = (*state.transforms[:kept], *states)
+        return update, State(state.rules, state.control, state.done, transforms, state.memory), share
+
+    def trial(
+        self, at: Memory, state: State, loss_of: Callable[[Arrays], Any], many: bool = False
+    ) -> Callable[[float], float]:
+        """From a rate to the loss where it leads from here, `state` being the one after `direct`; nothing is kept."""
+
+        def loss_at(rate: float) -> float:
+            return float(loss_of(self._move(at, state, rate, many)[0]))
+
+        return loss_at
+
+    def _move(self, at: Memory, state: State, far: float, many: bool = False) -> tuple[Arrays, State, Array]:
+        """The parameters that this rate leads to, the next states and the share clipped."""
+        update = {name: far * one for name, one in at["directions"].items()}
+        update, state, share = self.bound(at["params"], update, at["grads"], state, many)
+        return {name: one - update[name] for name, one in at["params"].items()}, state, share
+
+    def _notice(
+        self, needs: frozenset[str], at: Memory, state: State, now: seen, loss_of: Callable[[Arrays], Any] | None
+    ) -> seen:
+        """The record for the controllers: what the caller knows, and what has to be measured."""
+        wanted = {name for name in needs if getattr(now, name) is None}
+        more: dict[str, Any] = {name: float(one) for name, one in measure(wanted, at, state.memory).items()}
+        if "rate" in wanted:
+            more["rate"] = self.without_control(state.done)
+        if "loss_at" in wanted and loss_of is not None:
+            more["loss_at"] = self.trial(at, state, loss_of)
+        now = now.replace(**more) if more else now
+        there = {name for name in needs if getattr(now, name) is not None}
+        check_there(self.rate.controllers, there, first=state.done == 0)
+        return now
+
+    def without_control(self, t: float) -> float:
+        """The rate of update `t` where every controller answers 1."""
+        ones = tuple(1.0 for _ in self.rate.controllers)
+        return self.rate.base * self.rate.factor.with_control(t, ones)
 
     def with_rate(self, new: Rate) -> descent:
         """The same strategy with another rate."""
@@ -226,12 +340,21 @@ def consult(
     )
 
 
-def _through(stages: tuple[Transform, ...], flowing: Arrays, params: Arrays, many: bool) -> tuple[Arrays, Array]:
+def _through(
+    stages: tuple[Transform, ...],
+    states: tuple[RuleState, ...],
+    flowing: Arrays,
+    params: Arrays,
+    about: dict[str, Any],
+    many: bool,
+) -> tuple[Arrays, tuple[RuleState, ...], Array]:
     share: Array = 0.0
-    for stage in stages:
-        flowing, limited = stage.apply(flowing, params, many)
+    after: list[RuleState] = []
+    for stage, state in zip(stages, states, strict=True):
+        flowing, limited, state = stage.step(flowing, params, state, about, many)
         share = _larger(share, limited)
-    return flowing, share
+        after.append(state)
+    return flowing, tuple(after), share
 
 
 def _larger(a: Array, b: Array) -> Array:

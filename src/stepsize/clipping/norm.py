@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._errors import number
 from .._space import like, namespace
 from ..descents import Array, Arrays, Clip, broadcast
-from .measures import global_norm
+from ..measures import global_norm
 
 
 class clip_norm(Clip):

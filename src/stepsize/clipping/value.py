@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._errors import number
 from .._space import namespace
 from ..descents import Array, Arrays, Clip
-from .measures import share_of
+from ..measures import share_of
 
 
 class clip(Clip):

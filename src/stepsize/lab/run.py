@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._errors import StepsizeError, number
 from .._seen import seen
-from ..clipping.measures import global_norm
-from ..descents import broadcast, consult, descent
+from ..descents import State, broadcast, consult, descent
+from ..measures import global_norm
+from ..noticing import Memory, check_there, measure, remember
 from ..problems import Floats, Params, Problem, Rows
 from ..schedules.rate import rate
 from ..text import as_descent
+from .looks import check_needs, evaluate, trial_of_run
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +26,8 @@ class Run:
 
     Entry t of `losses`, `rates`, `grad_norms`, `clipped` and `why` belongs to update t: the loss (of its batch) at
     the parameters that the update starts from, the rate used, the norm of the gradient before any clip, the largest
-    share of elements that a clip limited, and what the controllers said ("" when they did nothing).
+    share of elements that a clip limited, and what the controllers said ("" when they did nothing). `extra_losses`
+    counts the further evaluations that controllers asked for at each update, each a loss of that batch.
     `measured_at`, `measured` and `validated` are the loss on all data, and on the validation problem if there is one,
     after that many updates. `diverged` means that a loss, a gradient or a parameter stopped being finite, where the
     run ends early, or that the run ended above the loss it began with.
@@ -42,6 +46,7 @@ class Run:
     measured_at: tuple[int, ...]
     measured: Floats
     validated: Floats | None
+    extra_losses: NDArray[np.int_]
 
     @property
     def steps(self) -> int:
@@ -74,6 +79,8 @@ def descend(
     rows, or an objective without rows); `seed` ≥ 0 decides the order and any random start: same seed, same numbers.
     The loss on all data is measured at the start, at the end and every `measure_every` updates. Shares and epochs in
     the strategy's lengths are resolved for this run. A diverged run is a result (`run.diverged`), not an error.
+    Controllers that need `loss_at` cost further evaluations (`run.extra_losses`); one that needs `grad_variance` has
+    each batch evaluated as two halves.
 
     >>> from stepsize import problems, sgd
     >>> run = descend(problems.least_squares([[1.0], [2.0]], [2.0, 4.0]), "sgd() | 0.1 | clip(0.5)", steps=3)
@@ -132,6 +139,7 @@ class _Records:
     norms: list[Floats] = field(default_factory=list)
     clipped: list[Floats] = field(default_factory=list)
     why: list[list[str]] = field(default_factory=list)
+    extra: list[NDArray[np.int_]] = field(default_factory=list)
     measured_at: list[int] = field(default_factory=list)
     measured: list[Floats] = field(default_factory=list)
     validated: list[Floats] = field(default_factory=list)
@@ -166,15 +174,21 @@ class _Lot:
         self.base = np.tile(np.array(self.bases, dtype=float), len(self.seeds))
         starts = [problem.start(seed) for seed in self.seeds for _ in self.bases]
         self.params: Params = {name: np.stack([one[name] for one in starts]) for name in starts[0]}
-        self.rules = self.descent.init(self.params).rules
-        controllers = self.descent.rate.controllers
-        self.control = [tuple(one.init() for one in controllers) for _ in self.base]
+        self.needs = self.descent.needs
+        check_needs(self.descent, self.batch_size)
+        self.state = self.descent.init(self.params)
+        self.control = [self.state.control for _ in self.base]
+        self.extra = np.zeros(len(self.base), dtype=int)
         self.batches = [_Batches(problem.size, self.batch_size, seed) for seed in self.seeds]
         self.alive = np.ones(len(self.base), dtype=bool)
         self.ended = np.full(len(self.base), self.steps)
-        self.done = 0
         self.records = _Records()
         self._measure()
+
+    @property
+    def done(self) -> int:
+        """The updates made."""
+        return self.state.done
 
     def goes_on(self) -> bool:
         """Whether an update is left and any run is still finite."""
@@ -182,24 +196,27 @@ class _Lot:
 
     def update(self) -> None:
         """One update of every run; a run that stops being finite is frozen where it was."""
-        losses, grads = self.problem.loss_and_grad(self.params, self._rows())
+        rows = self._rows()
+        losses, grads, variance = evaluate(self.problem, self.params, rows, self.needs)
         norms = np.asarray(global_norm(grads, many=True))
         self._stop_where(~(np.isfinite(losses) & np.isfinite(norms)))
-        rates, why = self._rates(losses, norms)
-        directions, rules, limited = self.descent.direct(self.params, grads, self.rules, many=True)
+        directions, after, limited = self.descent.direct(self.params, grads, self.state, many=True)
+        at = {"params": self.params, "grads": grads, "directions": directions}
+        known = {"loss": losses, "grad_norm": norms, "grad_variance": variance}
+        rates, why = self._rates(known, at, after, rows)
         update = {name: broadcast(rates, one) * one for name, one in directions.items()}
-        update, limited_update = self.descent.bound(self.params, update, many=True)
+        update, after, limited_update = self.descent.bound(self.params, update, grads, after, many=True)
         moved = {name: one - update[name] for name, one in self.params.items()}
         self._stop_where(
             ~np.all([np.isfinite(one).reshape(len(one), -1).all(axis=1) for one in moved.values()], axis=0)
         )
-        self.rules = rules
+        self._record(losses, rates, norms, np.maximum(limited, limited_update), why)
+        memory = remember(self.needs, at, self.state.memory)
+        self.state = State(after.rules, (), self.done + 1, after.transforms, memory)
         self.params = {
             name: one if self.alive.all() else np.where(broadcast(self.alive, one), one, self.params[name])
             for name, one in moved.items()
         }
-        self._record(losses, rates, norms, np.maximum(limited, limited_update), why)
-        self.done += 1
         if self.done % self.every == 0 or not self.goes_on():
             self._measure()
 
@@ -212,16 +229,41 @@ class _Lot:
             return None
         return np.stack([one.next() for one in self.batches])
 
-    def _rates(self, losses: Floats, norms: Floats) -> tuple[Floats, list[str]]:
+    def _rates(self, known: dict[str, Any], at: Memory, after: State, rows: Rows | None) -> tuple[Floats, list[str]]:
         factor, controllers = self.descent.rate.factor, self.descent.rate.controllers
         if not controllers:
             return self.base * factor(self.done), []
-        values, why = np.empty(len(self.base)), [""] * len(self.base)
-        for i, loss in enumerate(losses):
-            now = seen(loss=float(loss), grad_norm=float(norms[i]))
+        values, why = np.zeros(len(self.base)), [""] * len(self.base)
+        shared, lines = self._notice(known, at)
+        check_there(controllers, {*shared, *lines, *self.needs & {"loss_at"}}, first=self.done == 0)
+        self.extra = np.zeros(len(self.base), dtype=int)
+        columns = zip(*(one.tolist() for one in lines.values()), strict=True)
+        for i, (alive, row) in enumerate(zip(self.alive.tolist(), columns, strict=True)):
+            if not alive:
+                continue
+            own = self._own(i, at, after, rows) if "loss_at" in self.needs else {}
+            now = seen(**shared, **dict(zip(lines, row, strict=True)), **own)
             factors, self.control[i], why[i] = consult(controllers, self.control[i], now)
             values[i] = factor.with_control(self.done, factors)
         return self.base * values, why
+
+    def _notice(self, known: dict[str, Any], at: Memory) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The quantities that controllers need: those that all runs share, and those with one number for each."""
+        lines = {name: one for name, one in known.items() if one is not None}
+        lines |= measure(self.needs - set(lines), at, self.state.memory, many=True)
+        if "rate" in self.needs:
+            factors = tuple(1.0 for _ in self.descent.rate.controllers)
+            lines["rate"] = self.base * self.descent.rate.factor.with_control(self.done, factors)
+        return {"progress": self.done / self.steps} if "progress" in self.needs else {}, lines
+
+    def _own(self, i: int, at: Memory, after: State, rows: Rows | None) -> dict[str, Any]:
+        """What only this run can be asked."""
+
+        def count() -> None:
+            self.extra[i] += 1
+
+        places = (i, i // len(self.bases))
+        return {"loss_at": trial_of_run(self.problem, self.descent, at, after, rows, places, count)}
 
     def _stop_where(self, broken: Any) -> None:
         self.ended[self.alive & broken] = self.done
@@ -234,6 +276,7 @@ class _Lot:
         records.norms.append(norms)
         records.clipped.append(np.broadcast_to(np.asarray(clipped, dtype=float), losses.shape))
         records.why.append(why)
+        records.extra.append(self.extra)
 
     def _measure(self) -> None:
         if self.records.measured_at[-1:] == [self.done]:
@@ -270,6 +313,7 @@ class _Lot:
             measured_at=measured_at,
             measured=measured,
             validated=validated,
+            extra_losses=_series(records.extra, i, made).astype(int),
         )
 
 
@@ -296,7 +340,7 @@ def units(problem: Problem, batch_size: int | None) -> dict[str, float | None]:
     return {"steps_per_epoch": problem.size / batch, "batch_size": batch}
 
 
-def _series(lines: list[Floats], i: int, made: int) -> Floats:
+def _series(lines: Sequence[NDArray[Any]], i: int, made: int) -> Floats:
     return np.array([one[i] for one in lines[:made]], dtype=float)
 
 

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 from ..._errors import StepsizeError
 from ...clipping.norm import clip_norm
 from ...clipping.value import clip
-from ...descents import Clip, descent
-from ...text import parse
+from ...descents import Clip
+from .hooks import hookable, read_clips, with_closure
 from .norms import (
     Member,
     Snapshot,
@@ -91,10 +91,10 @@ class Clipping:
     """Clips at work on an optimizer, until `remove()`; `skipped` counts the steps left out for their gradients."""
 
     def __init__(self, call: str, optimizer: Optimizer, clips: Any, on_nonfinite: str) -> None:
-        self.clips = _read(call, clips)
+        self.clips = read_clips(call, clips)
         if on_nonfinite not in _ANSWERS:
             raise StepsizeError(f"{call}: on_nonfinite must be one of {', '.join(_ANSWERS)}, not {on_nonfinite!r}")
-        optimizer = _hookable(call, optimizer)
+        optimizer = hookable(call, optimizer)
         self.call, self.on_nonfinite, self.skipped = call, on_nonfinite, 0
         self._taken: dict[Tensor, Tensor] = {}
         self._calls = 0
@@ -114,7 +114,7 @@ class Clipping:
         self._taken, self._calls = {}, 0
         members = members_of(optimizer)
         _refuse_complex(self.call, members)
-        changed = _with_closure(args, kwargs, lambda closure: self._followed(optimizer, members, closure))
+        changed = with_closure(args, kwargs, lambda closure: self._followed(optimizer, members, closure))
         with torch.no_grad():
             if changed is None:
                 _refuse_own_scaler(self.call, kwargs)
@@ -366,34 +366,3 @@ def _refuse_complex(call: str, members: list[Member]) -> None:
                 f"{call}: {one.name()} is complex, clips bound real numbers: give the optimizer "
                 "torch.view_as_real(parameter)"
             )
-
-
-def _with_closure(args: Any, kwargs: Any, wrap: Callable[[Callable[[], Any]], Callable[[], Any]]) -> Any:
-    """The arguments of step with the closure wrapped; None where there is no closure."""
-    if callable(kwargs.get("closure")):
-        return args, {**kwargs, "closure": wrap(kwargs["closure"])}
-    if len(args) > 1 and callable(args[1]):
-        return (args[0], wrap(args[1]), *args[2:]), kwargs
-    return None
-
-
-def _hookable(call: str, optimizer: Any) -> Optimizer:
-    """The optimizer that makes the step: inside the wrappers that host frameworks put around it."""
-    for _ in range(8):
-        if isinstance(optimizer, Optimizer) and hasattr(optimizer, "_optimizer_step_pre_hooks"):
-            return optimizer
-        optimizer = getattr(optimizer, "optimizer", optimizer)
-    raise StepsizeError(f"{call} works on a torch.optim.Optimizer, not {type(optimizer).__name__}: pass the optimizer")
-
-
-def _read(call: str, clips: Any) -> tuple[Clip, ...]:
-    """The clips in order, from a text, a value, or several."""
-    several = clips if isinstance(clips, (tuple, list)) else (clips,)
-    found: list[Any] = []
-    for one in several:
-        value = parse(one) if isinstance(one, str) else one
-        found += value.stages if isinstance(value, descent) else [value]
-    for one in found:
-        if not isinstance(one, Clip):
-            raise StepsizeError(f'{call} takes clips, not {one!r}: write "clip(0.01)" or "clip_norm(1) | clip(0.01)"')
-    return tuple(found)

@@ -10,6 +10,7 @@ from ..._seen import seen
 from .ahead import Ahead
 from .targets import Target
 
+COMES = ("loss", "metric", "grad_norm")  # what a scheduler can be given
 COMES_BETWEEN = ("metric",)  # measured between updates, when somebody evaluates; everything else at every update
 
 
@@ -64,6 +65,11 @@ class Controlled:
 
 def check_given(missing: set[str], update: int) -> None:
     """Refuse an update at which a controller would look at something that nobody passed."""
+    for name in sorted(missing - set(COMES)):
+        raise StepsizeError(
+            f"Scheduler: a controller needs {name}, which a scheduler never sees (only {', '.join(COMES)}): "
+            "use another controller here, or descend"
+        )
     for name in sorted(missing - set(COMES_BETWEEN)):
         raise StepsizeError(
             f"Scheduler: a controller needs the {name} of update {update}: write scheduler.step({name}={name}), or "

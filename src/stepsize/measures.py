@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
-from .._space import as_float64, flat, largest, namespace
+from ._space import as_float64, flat, largest, namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..descents import Array, Arrays
+    from typing import Any, TypeAlias
+
+Array: TypeAlias = "Any"
+Arrays: TypeAlias = "dict[str, Array]"
 
 
 def share_of(flags: Arrays, many: bool) -> Array:
@@ -35,3 +38,17 @@ def global_norm(arrays: Arrays, many: bool) -> Array:
         small = row / (scale[:, None] if many else scale)
         squares = squares + xp.sum(small * small, axis=-1)
     return scale * xp.sqrt(squares)
+
+
+def dot(a: Arrays, b: Arrays, many: bool) -> Array:
+    """The inner product over all elements."""
+    total: Array = 0.0
+    for name, one in a.items():
+        xp = namespace(one)
+        total = total + xp.sum(flat(one, many, xp) * flat(b[name], many, xp), axis=-1)
+    return total
+
+
+def difference(a: Arrays, b: Arrays) -> Arrays:
+    """a − b, array by array."""
+    return {name: one - b[name] for name, one in a.items()}
