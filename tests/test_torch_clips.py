@@ -19,6 +19,7 @@ from stepsize.adapters.torch import clips as module
 from stepsize.adapters.torch import norms
 from stepsize.adapters.torch.clips import clip_gradients, clip_update
 from stepsize.adapters.torch.norms import grad_norm
+from stepsize.descents import Clip
 from subjects import CLIPS
 
 BOTH = [clip_update, clip_gradients]
@@ -42,6 +43,8 @@ OPTIMIZERS = {
 }
 FUSED = ["SGD", "SGD momentum", "Adam", "AdamW", "Adagrad"]
 NAMED = ["clip(0.01)", "clip_norm(0.05)", "clip_norm(0.2) | clip(0.01)", "clip(0.01) | clip_norm(0.02)"]
+
+FORGETFUL = [one for one in CLIPS if type(one).step is Clip.step]
 
 
 class twin_clip(clip):
@@ -87,7 +90,7 @@ def values(params):
 
 
 def as_read(clips):
-    return module._read("test", clips)
+    return module.read_clips("test", clips)
 
 
 def free_step(optimizer):
@@ -156,8 +159,15 @@ def test_the_update_is_what_the_clips_make_of_it(name, clips, way):
     assert beyond
 
 
+@pytest.mark.parametrize("attach", [clip_gradients, clip_update])
+@pytest.mark.parametrize("one", [one for one in CLIPS if one not in FORGETFUL], ids=repr)
+def test_a_clip_with_a_memory_is_refused_where_it_would_not_be_saved(one, attach):
+    with pytest.raises(StepsizeError, match="needs a memory that no optimizer saves"):
+        attach(torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=1.0), one)
+
+
 @pytest.mark.parametrize("attach", BOTH)
-@pytest.mark.parametrize("one", [*CLIPS, twin_clip(0.01), twin_clip_norm(0.05)], ids=repr)
+@pytest.mark.parametrize("one", [*FORGETFUL, twin_clip(0.01), twin_clip_norm(0.05)], ids=repr)
 def test_any_clip_of_the_core_works(one, attach, way):
     params = parameters()
     optimizer = torch.optim.SGD(params, lr=1.0)

@@ -1,0 +1,50 @@
+"""Shortening to a bound: what the clips by length share."""
+
+from __future__ import annotations
+
+import math
+
+from .._space import as_float64, flat, largest, like, namespace
+from ..descents import Array, Arrays, broadcast
+from ..measures import global_norm
+
+
+def norm_of(array: Array, many: bool) -> Array:
+    """The Euclidean norm of one array."""
+    return global_norm({"": array}, many)
+
+
+def rms_of(array: Array, many: bool) -> Array:
+    """The root of the mean square of the elements of one array."""
+    return norm_of(array, many) / math.sqrt(max(math.prod(array.shape[1 if many else 0 :]), 1))
+
+
+def to_bound(length: Array, bound: Array) -> tuple[Array, Array]:
+    """The factor that brings a length down to `bound`, and whether it is longer; a length that is no number stays."""
+    xp = namespace(length)
+    one = xp.ones_like(length)
+    longer = (length > bound) & xp.isfinite(length)
+    return xp.where(longer, bound / xp.where(longer, length, one), one), longer
+
+
+def scaled(array: Array, factor: Array, many: bool) -> Array:
+    """The array times a factor, or with `many` times one factor for each run; it keeps its dtype."""
+    return array * like(broadcast(factor, array) if many else factor, array, namespace(array))
+
+
+def share_by_array(longer: Arrays, flowing: Arrays, many: bool) -> Array:
+    """The share of elements that are in an array that was limited."""
+    sizes = {name: math.prod(one.shape[1 if many else 0 :]) for name, one in flowing.items()}
+    limited: Array = 0.0
+    for name, flag in longer.items():
+        limited = limited + sizes[name] * as_float64(flag, namespace(flag))
+    return limited / max(sum(sizes.values()), 1)
+
+
+def sound(flowing: Arrays, many: bool) -> Array:
+    """Whether every element is finite: what a memory may take in."""
+    whole: Array = True
+    for one in flowing.values():
+        xp = namespace(one)
+        whole = xp.isfinite(largest(xp.abs(flat(one, many, xp)), xp)) & whole
+    return whole

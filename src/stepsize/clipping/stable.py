@@ -1,0 +1,72 @@
+"""StableAdamW's clip: a shorter update where the rule's second moment is out of date."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from .._errors import StepsizeError, number
+from .._space import namespace
+from ..descents import Array, Arrays, Clip, RuleState
+from .shorten import rms_of, scaled, share_by_array, to_bound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_ROUNDING = 1e-6  # after the first update the ratio is 1 but for rounding: that is no limit
+
+
+class stable(Clip):
+    """Shortens each array by how far its gradient outgrew the second moment.
+
+    Formula: u → u / max(1, √mean(g²/max(v, eps²))) for each array; g is the raw gradient and v the rule's running mean
+    of its squares with this update in it, corrected for its start (v/(1 − beta2^k) at count k). Use it between the
+    rule and the rate, in place of gradient clipping, where Adam with a long memory meets sudden large gradients:
+    `adam() | weight_decay(0.1) | stable() | 1e-3` is StableAdamW, whose decay shrinks with the step; it needs a rule
+    with a running second moment (`adam`, `rmsprop`) and never acts where that memory is short. It looks at the
+    gradient before any clip. `beta2` in [0, 1) must be that of the rule, which does not tell it (`rmsprop` is not
+    corrected, and does not use it); `eps` > 0 is in units of the gradient. An array whose ratio is no number is left
+    as it is. It never ends.
+    Source: Wortsman, Dettmers, Zettlemoyer, Morcos, Farhadi and Schmidt, Stable and low-precision training for
+    large-scale vision-language models, 2023.
+
+    >>> from stepsize import adam
+    >>> adam() | stable() | 1e-3
+    adam() | stable() | 0.001
+    """
+
+    __slots__ = ("beta2", "eps")
+    beta2: float
+    eps: float
+
+    def __init__(self, *, beta2: float = 0.999, eps: float = 1e-8) -> None:
+        self._store(beta2=number("stable", "beta2", beta2, low=0, below=1), eps=number("stable", "eps", eps, above=0))
+
+    def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
+        self._misplaced()
+
+    def step(
+        self, flowing: Arrays, params: Arrays, state: RuleState, about: dict[str, Any], many: bool = False
+    ) -> tuple[Arrays, Array, RuleState]:
+        limited, beyond = {}, {}
+        for name, array in flowing.items():
+            ratio = abs(about["grads"][name]) / self._root(about["rules"].get(name, {}))
+            size = rms_of(ratio, many)
+            factor, longer = to_bound(size, 1.0)
+            beyond[name] = longer & (size > 1 + _ROUNDING)
+            limited[name] = scaled(array, factor, many)
+        return limited, share_by_array(beyond, flowing, many), state
+
+    def _root(self, rule: RuleState) -> Array:
+        squares, count = rule.get("squares"), rule.get("count")
+        if squares is None or (isinstance(count, int) and count == 0):
+            self._misplaced()
+        if count is not None:
+            squares = squares / (1 - self.beta2**count)
+        xp = namespace(squares)
+        return xp.clip(xp.sqrt(squares), float(self.eps), None)
+
+    def _misplaced(self) -> NoReturn:
+        raise StepsizeError(
+            f"{self} needs a rule with a running second moment before it (adam, rmsprop): write adam() | {self} | 0.001"
+        )
