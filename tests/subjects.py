@@ -142,6 +142,35 @@ SUBJECTS = {
         s.plateau(0.5, 1, average=3, by="optax", eps=1e-3),
         s.plateau(0, 2, mode="max", threshold=2, absolute=0.5),
     ),
+    "robust_infrared": (
+        s.robust_infrared(),
+        s.robust_infrared(0.9),
+        s.robust_infrared(0.5, -1.0),
+        s.robust_infrared(floor=None),
+    ),
+    "newbob": (
+        s.newbob(),
+        s.newbob(0.3, 0.01, patient=2, low=0.01),
+        s.newbob(0.7, every=3, mode="max", relative_to="new"),
+    ),
+    "greedy": (
+        s.greedy(),
+        s.greedy(0.5, 1, cooldown=2, warmup=1, window=3, restart=2, low=0.3, high=2),
+        s.greedy(0.8, 0, 0.01, threshold_mode="rel", restart=None, mode="max"),
+    ),
+    "bold_driver": (s.bold_driver(), s.bold_driver(1.1, 0.7, tolerance=0.04, low=0.1, high=2)),
+    "spike": (s.spike(), s.spike(0.3, 3, window=10, recovery=4, accept=2, tolerance=0, low=0.01)),
+    "polyak": (s.polyak(), s.polyak(-1, c=0.5, low=1e-6, high=10, doubling=20), s.polyak(doubling="1ep")),
+    "armijo": (s.armijo(), s.armijo(0.5, 0.9, tries=3, doubling="1ep", low=0.1, high=2), s.armijo(doubling=None)),
+    "barzilai_borwein": (s.barzilai_borwein(), s.barzilai_borwein("short", first=0.1, low=1e-3, high=2)),
+    "adgd": (s.adgd(), s.adgd(0.1, low=0.01, high=3)),
+    "hypergradient": (
+        s.hypergradient(),
+        s.hypergradient(0.1, low=0.5, high=2),
+        s.hypergradient(3, "additive", low=0.01, high=9),
+    ),
+    "distance": (s.distance(), s.distance("dowg", r_eps=1e-3), s.distance(eps=0)),
+    "gradient_noise": (s.gradient_noise(), s.gradient_noise("1ep", low=0), s.gradient_noise(1, low=0.1)),
     "sgd": (s.sgd(), s.sgd(momentum=0.9), s.sgd(momentum=0.9, nesterov=True), s.sgd(momentum=0.5, dampening=0.5)),
     "adagrad": (s.adagrad(), s.adagrad(initial=0.1, eps=1e-7, eps_in_root=True), s.adagrad(eps=0)),
     "rmsprop": (
@@ -154,6 +183,14 @@ SUBJECTS = {
     "adamw": (s.adamw(), s.adamw(weight_decay=0, beta1=0.8)),
     "clip": (s.clip(0.01), s.clip(1), s.clip(2.5)),
     "clip_norm": (s.clip_norm(1), s.clip_norm(0.3)),
+    "clip_rms": (s.clip_rms(), s.clip_rms(0.3)),
+    "unitwise": (s.unitwise(), s.unitwise(0.1, 0.01), s.unitwise(unit_axis=-1)),
+    "stable": (s.stable(), s.stable(beta2=0.9, eps=1e-6)),
+    "zclip": (s.zclip(), s.zclip(1, alpha=0.5, warm_up=2, max=None)),
+    "percentile": (s.percentile(), s.percentile(90, history=3), s.percentile(50, history=7)),
+    "adagc": (s.adagc(), s.adagc(1, max=0.3, beta=0.5, warm_up=2)),
+    "spam": (s.spam(), s.spam(2, beta2=0.5, warm_up=2)),
+    "trust": (s.trust(), s.trust(0.001), s.trust(low=0.1, high=10)),
     "weight_decay": (s.weight_decay(0.01), s.weight_decay(0)),
     "descent": (
         s.sgd() | 0.1,
@@ -167,7 +204,7 @@ SUBJECTS = {
 EVERYTHING = [one for row in SUBJECTS.values() for one in row]
 FACTORS = [one for one in EVERYTHING if isinstance(one, Factor)]
 SCHEDULES = [one.over(TOTAL, **UNITS) for one in FACTORS if not one.controllers]
-CONTROLLERS = [one for one in EVERYTHING if isinstance(one, Controller)]
+CONTROLLERS = [one.over(TOTAL, **UNITS) for one in EVERYTHING if isinstance(one, Controller)]
 RULES = [one for one in EVERYTHING if isinstance(one, Rule)]
 CLIPS = [one for one in EVERYTHING if isinstance(one, Clip)]
 

@@ -15,11 +15,31 @@ if TYPE_CHECKING:
     from ._errors import ParseError as ParseError
     from ._errors import StepsizeError as StepsizeError
     from ._seen import seen as seen
+    from .clipping.adagc import adagc as adagc
     from .clipping.decay import weight_decay as weight_decay
     from .clipping.norm import clip_norm as clip_norm
+    from .clipping.percentile import percentile as percentile
+    from .clipping.rms import clip_rms as clip_rms
+    from .clipping.spam import spam as spam
+    from .clipping.stable import stable as stable
+    from .clipping.trust import trust as trust
+    from .clipping.unitwise import unitwise as unitwise
     from .clipping.value import clip as clip
+    from .clipping.zclip import zclip as zclip
+    from .controllers.adgd import adgd as adgd
+    from .controllers.armijo import armijo as armijo
+    from .controllers.barzilai_borwein import barzilai_borwein as barzilai_borwein
+    from .controllers.bold_driver import bold_driver as bold_driver
+    from .controllers.distance import distance as distance
+    from .controllers.gradient_noise import gradient_noise as gradient_noise
+    from .controllers.greedy import greedy as greedy
+    from .controllers.hypergradient import hypergradient as hypergradient
     from .controllers.infrared import infrared as infrared
+    from .controllers.newbob import newbob as newbob
     from .controllers.plateau import plateau as plateau
+    from .controllers.polyak import polyak as polyak
+    from .controllers.robust_infrared import robust_infrared as robust_infrared
+    from .controllers.spike import spike as spike
     from .data import from_json as from_json
     from .data import to_json as to_json
     from .descents import descent as descent

@@ -21,7 +21,7 @@ class Controller(Factor):
     """
 
     __slots__ = ()
-    _lengths = ()
+    _lengths: tuple[str, ...] = ()
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from ..schedules.rate import rate
 from ..schedules.shapes import constant
 from ..text import parse
 from ..vocabulary import summary
-from .phrases import CONTROLLERS, COOLING, JOINED, STAGES, pieces
+from .phrases import CONTROLLERS, COOLING, JOINED, STAGES, WATCHED, pieces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -174,9 +174,10 @@ class Scene:
 
     def watch(self, controller: Any) -> None:
         """What a controller watches and answers."""
-        needs = " and ".join(controller.needs).replace("_", " ") or "run"
+        told = [WATCHED.get(name, name.replace("_", " ")) for name in controller.needs if name != "rate"]
+        needs = " and ".join([one for one in (", ".join(told[:-1]), *told[-1:]) if one]) or "the run"
         answer = CONTROLLERS.get(controller.word(), lambda one: _lower(summary(one.word())).rstrip("."))(controller)
-        self.lines.append(f"Times {controller}, which watches the {needs}: {answer}.")
+        self.lines.append(f"Times {controller}, which watches {needs}: {answer}.")
 
 
 def _multiplied(f: Any, scene: Scene) -> None:

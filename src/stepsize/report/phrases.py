@@ -82,6 +82,23 @@ CONTROLLERS: dict[str, Callable[[Any], str]] = {
     "plateau": lambda f: _plateau(f),
 }
 
+WATCHED = {
+    "loss_at": "the loss at other rates",
+    "grad_norm": "the gradient's norm",
+    "grad_variance": "the gradient's variance",
+    "direction_norm": "the direction's norm",
+    "step_norm": "the last step",
+    "grad_change_norm": "the gradient's change",
+    "step_dot_grad_change": "how they agree",
+    "grad_dot_last_direction": "how the gradient agrees with the last direction",
+    "start_norm": "the starting point",
+    "distance": "the distance from the start",
+    "loss": "the loss",
+    "metric": "the metric",
+    "slope": "the slope",
+    "progress": "the progress",
+}
+
 JOINED = {"plus": ("Plus", "the sum"), "minimum": ("Or", "the smallest"), "maximum": ("Or", "the largest")}
 
 

@@ -1,0 +1,118 @@
+"""The newbob rule of speech recognition: reduce when this epoch is not clearly better than the last one."""
+
+from __future__ import annotations
+
+import math
+
+from .._errors import number, whole
+from ..lengths import Length, check_length
+from ..schedules.shapes import in_steps
+from .base import Controller, State
+from .watching import MODES, WATCHED, choice, held, watched
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._seen import seen
+
+SCALES = ("last", "new")
+
+
+class newbob(Controller):
+    """Down by a factor whenever the newest value is not clearly better than the last.
+
+    Formula: with m_k the k-th value looked at, improvement = (m_{k−1} − m_k)/|m_{k−1}| (the sign turned for
+    `mode="max"`); where it is below `threshold`, for the `patient` + 1st time since the last reduction, the factor is
+    multiplied by `factor`. Unlike plateau rules it compares with the value before, not with the best one, and a good
+    value in between does not restart the count of bad ones.
+
+    When to use: few, nearly noise-free looks: a validation metric once an epoch (`watch="metric"`), or the training
+    loss averaged over an epoch (`every="1ep"`). When not: the loss of single mini-batches (`every=1`): about half of
+    all looks are then worse by chance and the factor falls to `low` at once.
+
+    `factor` in (0, 1), `threshold` a share, `patient` ≥ 0 looks, `every` a length: the mean of so many values is one
+    look; `watch` "loss" or "metric", `mode` "min" or "max", `relative_to` "last" (|m_{k−1}|, as in SpeechBrain) or
+    "new" (|m_k|, as in RETURNN), `low` in [0, 1] the smallest factor. The answer is 1 until two looks are there; a
+    zero to divide by counts as no improvement; updates without a metric change nothing; a NaN or infinite value is
+    not taken in and the factor stays what it was. It never ends. Source: a schedule of speech recognition
+    that is older than its papers; form and defaults as in SpeechBrain's NewBobScheduler (2020).
+
+    >>> from stepsize import seen
+    >>> rule = newbob(watch="metric")
+    >>> state = rule.init()
+    >>> for metric in (10.0, 2.0, 2.5):
+    ...     factor, state, why = rule.step(state, seen(metric=metric))
+    >>> factor, why
+    (0.5, 'metric 2 → 2.5, better by -0.25 < 0.0025: factor 0.5')
+    """
+
+    __slots__ = ("every", "factor", "low", "mode", "patient", "relative_to", "threshold", "watch")
+    _lengths = ("every",)
+    factor: float
+    threshold: float
+    patient: int
+    every: Length
+    watch: str
+    mode: str
+    relative_to: str
+    low: float
+
+    def __init__(
+        self,
+        factor: float = 0.5,
+        threshold: float = 0.0025,
+        *,
+        patient: int = 0,
+        every: Length = 1,
+        watch: str = "loss",
+        mode: str = "min",
+        relative_to: str = "last",
+        low: float = 0.0,
+    ) -> None:
+        self._store(
+            factor=number("newbob", "factor", factor, above=0, below=1),
+            threshold=number("newbob", "threshold", threshold),
+            patient=whole("newbob", "patient", patient, low=0),
+            every=check_length("newbob", "every", every),
+            watch=choice("newbob", "watch", watch, WATCHED),
+            mode=choice("newbob", "mode", mode, MODES),
+            relative_to=choice("newbob", "relative_to", relative_to, SCALES),
+            low=number("newbob", "low", low, low=0, high=1),
+        )
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.watch,)
+
+    def init(self) -> State:
+        """(last look, mean so far, values in it, bad looks still forgiven, factor now)."""
+        return (None, 0.0, 0, self.patient, 1.0)
+
+    def step(self, state: State, now: seen) -> tuple[float, State, str]:
+        last, mean, count, left, factor = state
+        value = watched(self, now, self.watch)
+        if value is None:
+            return factor, state, ""
+        if not math.isfinite(value):
+            return factor, state, held(self.watch, value, factor)
+        count += 1
+        mean = mean * ((count - 1) / count) + value / count  # no sum that could overflow
+        if count < in_steps(self, "every", self.every):
+            return factor, (last, mean, count, left, factor), ""
+        better = self._improvement(last, mean)
+        if not better < self.threshold:
+            return factor, (mean, 0.0, 0, left, factor), ""
+        if left > 0:
+            return factor, (mean, 0.0, 0, left - 1, factor), ""
+        factor = max(self.low, factor * self.factor)
+        told = f"{self.watch} {last:.4g} → {mean:.4g}, better by {better:.4g} < {self.threshold:.4g}"
+        return factor, (mean, 0.0, 0, self.patient, factor), f"{told}: factor {factor:.4g}"
+
+    def _improvement(self, last: float | None, new: float) -> float:
+        """The relative improvement of a look; without a bound for the first."""
+        if last is None:
+            return math.inf
+        scale = abs(last if self.relative_to == "last" else new)
+        if scale == 0:
+            return 0.0
+        change = (last - new) / scale
+        return change if self.mode == "min" else -change

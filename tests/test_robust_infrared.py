@@ -1,0 +1,271 @@
+"""The robust infrared rate: its numbers, what its starting rate and a schedule do to it, and what cannot break it."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+
+from stepsize import StepsizeError, adam, clip, constant, descend, descend_many, linear, parse, problems, seen, sgd
+from stepsize import robust_infrared as robust
+from subjects import assert_close, assert_same
+
+NAN, INF = math.nan, math.inf
+WHERE = [0, 1, 2, 5, 10, 19, 20, 30, 40, 60, 80, 99]
+# rates at these updates by the first, independent writing of the rule, on `valley`: (beta, floor, start)
+RECORDED = {
+    (0.0, 0.0, 1e-4): [
+        0.00735125606358605, 0.00808638166994466, 0.00889501983693912, 0.011839271402966,
+        0.0190672649871907, 0.0449596134502316, 0.0476077701095841, 0.0664518692718852,
+        0.0876500248674156, 0.034599855599824, 0.0333675260437758, 0.137142273790641,
+    ],
+    (0.9, 0.0, 1.0): [
+        0.00139673865208135, 0.00103080583952331, 0.000859422216164211, 0.00068129676214005,
+        0.000719844370327841, 0.00106227743413651, 0.00109016659234119, 0.00177242053791208,
+        0.00236312969375529, 0.00334178264446248, 0.0039690118976083, 0.00448984366132109,
+    ],
+    (0.5, None, 1e-4): [
+        0.0103215968795778, 0.0108055747376582, 0.00912793542095403, 0.00809347974531487,
+        0.00966839505148166, 0.0128159304474234, 0.013189835740905, 0.0167393770951229,
+        0.0203713968222313, 0.024206954365811, 0.0243891201531567, 0.024393348842267,
+    ],
+}  # fmt: skip
+
+X, Y = load_digits(return_X_y=True)
+DIGITS = problems.softmax(np.hstack([X / 16, np.ones((len(X), 1))]), Y)
+CLOSED = constant(length="60%") >> linear()
+BEST = 8.0  # about the best constant rate on DIGITS at these lengths
+anything = st.floats() | st.sampled_from([NAN, INF, -INF, 0.0, 1e200, -1e200, 1e308, 5e-324]) | st.floats(-9, 9)
+
+
+class valley:
+    """A crooked valley whose slope changes from update to update: loss, gradient, by hand."""
+
+    def __init__(self, t):
+        self.tilt = 0.3 * math.sin(7 * t)
+
+    def loss(self, x, y):
+        return 0.5 * x**2 + 15 * y**2 + math.log(math.cosh(x * y)) + self.tilt * y + 0.1
+
+    def grad(self, x, y):
+        bend = math.tanh(x * y)
+        return np.array([x + bend * y, 30 * y + bend * x + self.tilt])
+
+
+def on_valley(rule, beta, start, steps=100, schedule=lambda t: 1.0, save=lambda state: state):
+    """Rates used, the rates at which the loss was asked, and the last state."""
+    at, total, state = np.array([3.0, -2.0]), 0.0, rule.init()
+    rates, asked = [], []
+    for t in range(steps):
+        here, tried = valley(t), []
+        grad = here.grad(*at)
+        total = beta * total + grad
+        now = seen(
+            loss=here.loss(*at),
+            slope=float(grad @ total),
+            direction_norm=float(np.hypot(*total)),
+            rate=start * schedule(t),
+            loss_at=lambda rate, at=at, u=total, tried=tried, here=here: (
+                tried.append(rate) or here.loss(*(at - rate * u))
+            ),
+        )
+        factor, state, _ = rule.step(save(state), now)
+        rates.append(factor * now.rate)
+        at = at - rates[-1] * total
+        asked.append(tried)
+    return rates, asked, state
+
+
+@pytest.mark.parametrize(("case", "recorded"), RECORDED.items(), ids=str)
+def test_it_is_the_rule_that_was_measured_number_for_number(case, recorded):
+    beta, floor, start = case
+    rates, _, _ = on_valley(robust(beta, floor), beta, start)
+    assert_close([rates[t] for t in WHERE], recorded, rel=1e-9)
+
+
+def test_any_start_within_twelve_decades_ends_alike_and_close_to_the_best_constant():
+    starts = [BEST * one for one in (1e-8, 1e-5, 1e-3, 0.1, 1.0, 10.0, 1e4)]
+    how = {"steps": 300, "batch_size": 32, "seeds": range(10)}
+    runs = descend_many(DIGITS, sgd() | 1 * (robust() * CLOSED), rates=starts, **how)
+    assert not any(one.diverged for one in runs)
+    ends = np.array([one.loss for one in runs]).reshape(10, -1)
+    assert (ends.max(1) < 1.25 * ends.min(1)).all()
+    how["steps"] = round(300 * (1 + max(one.extra_losses.sum() for one in runs) / 3 / 300))  # as many evaluations
+    constants = descend_many(DIGITS, sgd() | 1.0, rates=BEST * 2.0 ** np.arange(-2, 2.5, 0.5), **how)
+    best = np.array([one.loss for one in constants]).reshape(10, -1).mean(0).min()
+    assert (ends.mean(0) < 1.25 * best).all()
+
+
+@pytest.mark.parametrize(
+    "strategy", [sgd(momentum=0.9) | 1 * (robust(0.9) * CLOSED), adam() | 1 * (robust(0.9) * CLOSED)]
+)
+def test_momentum_and_adam_end_alike_from_any_start(strategy):
+    runs = descend_many(DIGITS, strategy, rates=[1e-7, 1e-3, 10, 1e4], steps=200, batch_size=32)
+    ends = [one.loss for one in runs]
+    assert not any(one.diverged for one in runs)
+    assert max(ends) < 1.25 * min(ends) < 0.3
+
+
+def test_a_check_costs_a_sixth_of_a_gradient_an_update():
+    run = descend(DIGITS, sgd() | 1 * robust(), steps=400, batch_size=32)
+    assert 1.16 < 1 + run.extra_losses.sum() / 3 / 400 < 1.2
+    assert set(run.extra_losses[20::2]) == {1}
+    assert set(run.extra_losses[21::2]) == {0}
+
+
+def test_a_loss_in_other_units_changes_the_rate_by_the_units():
+    def four_times(x):
+        return 4 * float(x @ x) ** 2, 16 * float(x @ x) * x
+
+    def once(x):
+        return float(x @ x) ** 2, 4 * float(x @ x) * x
+
+    big, small = (
+        descend(problems.objective(one, params=[1.0, 2.0]), sgd() | start * robust(), steps=60).rates
+        for one, start in ((four_times, 0.25), (once, 1.0))
+    )
+    assert_close(4 * big, small, rel=1e-9)
+
+
+def test_what_a_schedule_takes_off_multiplies_and_the_check_is_made_at_the_step_that_is_used():
+    def falling(t):
+        return 1.0 if t < 60 else 0.25
+
+    plain, _, _ = on_valley(robust(), 0, 1e-2)
+    rates, asked, _ = on_valley(robust(), 0, 1e-2, schedule=falling)
+    assert rates[:60] == plain[:60]
+    assert rates[61] == pytest.approx(plain[61] / 4, rel=0.2)  # no check, two other steps behind it
+    checked = [(rate, tried[-1]) for rate, tried in zip(rates[61:], asked[61:], strict=True) if tried]
+    assert len(checked) > 15
+    assert all(rate <= tried for rate, tried in checked)
+    assert sum(rate == tried for rate, tried in checked) > 10
+
+
+def test_a_rising_schedule_moves_the_starting_rate_only():
+    text = "sgd() | 1 * (robust_infrared() * (warmup(10) >> constant()))"
+    with_warmup = descend(DIGITS, text, steps=60, batch_size=32)
+    assert_close(with_warmup.rates, descend(DIGITS, sgd() | 0.1 * robust(), steps=60, batch_size=32).rates, rel=1e-9)
+
+
+def test_a_rate_of_zero_is_waited_for_and_survived():
+    rule, now = (
+        robust(),
+        seen(loss=1.0, slope=1.0, direction_norm=1.0, rate=0.0, loss_at=lambda rate: 1 - rate + rate**2),
+    )
+    assert rule.step(rule.init(), now) == (1.0, rule.init(), "")
+    _, state, _ = rule.step(rule.init(), now.replace(rate=0.1))
+    factor, after, _ = rule.step(state, now)
+    assert (factor, after) == (state[2] / 0.1, state)
+
+
+def test_clips_after_the_rate_are_in_what_it_asks():
+    runs = descend_many(DIGITS, sgd() | 1 * robust() | clip(0.05), rates=[1e-4, 100.0], steps=100, batch_size=32)
+    assert not any(one.diverged for one in runs)
+    assert runs[0].loss == pytest.approx(runs[1].loss, rel=0.25)
+    assert max(one.clipped.max() for one in runs) > 0
+
+
+def test_where_the_trial_is_not_finite_shorter_ones_are_tried_then_no_step_is_made():
+    rule, tried = robust(), []
+
+    def cliff(rate):
+        tried.append(rate)
+        return NAN if rate > 0.01 else 1 - rate + 0.1 * rate**2
+
+    now = seen(loss=1.0, slope=1.0, direction_norm=1.0, rate=0.1, loss_at=lambda rate: 1 - rate + rate**2)
+    factor, state, _ = rule.step(rule.init(), now)
+    assert factor * 0.1 > 0.1
+    short, after, why = rule.step(state, now.replace(loss_at=cliff))
+    assert short * 0.1 == pytest.approx(tried[-1])
+    assert (len(tried), tried[-1], "smaller" in why) == (4, tried[0] / 64, True)
+    assert after[2] < state[2] / 4
+    none, after, why = rule.step(state, now.replace(loss_at=lambda rate: INF))
+    assert (none, "smaller" in why) == (0.0, True)
+    assert all(one is None or math.isfinite(one) for one in after)
+
+
+@pytest.mark.parametrize(("beta", "expected"), [(0.0, 1 / (2 * 11)), (0.9, 0.5)])
+def test_a_step_that_would_raise_the_loss_is_shorter(beta, expected):
+    rule = robust(beta, None)
+    bowl = seen(loss=1.0, slope=1.0, direction_norm=1.0, rate=0.1, loss_at=lambda rate: 1 - rate + rate**2)
+    _, state, _ = rule.step(rule.init(), bowl)
+    tried = []
+
+    def wall(rate):
+        tried.append(rate)
+        return 9.0 if beta else 1 + 10 * rate
+
+    factor, _, why = rule.step(state, bowl.replace(loss_at=wall))
+    assert factor * 0.1 == pytest.approx(expected * tried[0])
+    assert why.startswith("loss would rise")
+
+
+@pytest.mark.parametrize("field", ["loss", "slope", "direction_norm"])
+@pytest.mark.parametrize("odd", [NAN, INF, -INF, 1e200])
+def test_what_is_not_finite_makes_no_step_and_leaves_the_memory(field, odd):
+    rule = robust()
+    now = seen(loss=1.0, slope=1.0, direction_norm=1.0, rate=0.1, loss_at=lambda rate: 1 - rate + rate**2)
+    _, state, _ = rule.step(rule.init(), now)
+    factor, after, why = rule.step(state, now.replace(**{field: odd}))
+    assert (factor, after) == (0.0, state)
+    assert str(odd) in why
+
+
+def test_one_absurd_check_is_forgotten():
+    rule, now = (
+        robust(floor=None),
+        seen(loss=1.0, slope=1.0, direction_norm=1.0, rate=0.1, loss_at=lambda rate: 1 - rate),
+    )
+    _, state, _ = rule.step(rule.init(), now)
+    factor, after, _ = rule.step(state, now.replace(loss=1e-200, rate=1e-90, loss_at=lambda rate: 1e99))
+    assert 0 <= factor < INF
+    assert after[5:7] == state[5:7]
+
+
+@given(
+    rule=st.sampled_from([robust(), robust(0.9), robust(0.5, -2.0), robust(floor=None)]),
+    looks=st.lists(
+        st.tuples(anything, anything, anything, anything, st.lists(anything, min_size=1, max_size=4)), max_size=30
+    ),
+)
+def test_whatever_is_seen_the_factor_and_the_memory_stay_finite(rule, looks):
+    state = saved = rule.init()
+    for loss, slope, norm, rate, trials in looks:
+        now = seen(
+            loss=loss, slope=slope, direction_norm=norm, rate=rate, loss_at=lambda r, of=trials: of[hash(r) % len(of)]
+        )
+        factor, state, why = rule.step(state, now)
+        assert 0 <= factor < INF, why
+        assert all(one is None or math.isfinite(one) for one in state), state
+        again, saved, _ = rule.step(tuple(json.loads(json.dumps(saved, allow_nan=False))), now)
+        assert (again, saved) == (factor, state)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.9])
+def test_stopped_saved_and_continued_is_straight_through(beta):
+    rule = robust(beta)
+    straight = on_valley(rule, beta, 1.0)
+    assert_same(on_valley(rule, beta, 1.0, save=lambda state: tuple(json.loads(json.dumps(state))))[0], straight[0])
+    halfway = {"at": 0}
+
+    def once(state):
+        halfway["at"] += 1
+        return tuple(json.loads(json.dumps(state, allow_nan=False))) if halfway["at"] == 37 else state
+
+    assert on_valley(rule, beta, 1.0, save=once)[2] == straight[2]
+
+
+def test_it_says_what_it_needs_and_what_it_cannot_be():
+    whole = seen(loss=1.0, slope=1.0, direction_norm=1.0, rate=1.0, loss_at=lambda rate: 1.0)
+    for name in robust.needs:
+        with pytest.raises(StepsizeError, match=f"robust_infrared needs the {name}"):
+            robust().step(robust().init(), whole.replace(**{name: None}))
+    for wrong in ({"beta": 1.0}, {"beta": -0.1}, {"floor": INF}, {"floor": "0"}, {"beta": None}):
+        with pytest.raises(StepsizeError, match=f"robust_infrared: {next(iter(wrong))} must be"):
+            robust(**wrong)
+    assert parse("sgd() | 0.1 * robust_infrared(0.9, floor=None)") == sgd() | 0.1 * robust(0.9, None)
