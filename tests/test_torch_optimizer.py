@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from stepsize import StepsizeError, descend, problems
-from stepsize.adapters.torch import optimizer
+from stepsize.adapters.torch import Scheduler, optimizer
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(40, 5))
@@ -173,6 +173,72 @@ def test_a_left_out_gradient_leaves_everything_as_it_was():
     weight.grad = torch.tensor([1.0, 1.0])
     made.step()
     assert made.scheduler.last_epoch == 1
+
+
+@pytest.mark.parametrize("strategy", ["sgd() | weight_decay(0.1) | 0.5", "rmsprop() | weight_decay(0.1) | 0.05"])
+def test_decay_waits_for_the_closures_gradient(strategy):
+    assert torch.equal(trained(strategy)[0], trained(strategy, closure=True)[0])
+
+
+@pytest.mark.parametrize("rule", ["sgd()", "adagrad()", "rmsprop()", "adam()"])
+def test_a_group_without_decay_keeps_out_of_the_strategys(rule):
+    decayed, free, late = (torch.nn.Parameter(torch.ones(1)) for _ in range(3))
+    made = optimizer(
+        [{"params": [decayed]}, {"params": [free], "weight_decay": 0.0}], f"{rule} | weight_decay(0.5) | 0.1"
+    )
+    made.add_param_group({"params": [late], "weight_decay": 0.0})
+    for one in (decayed, free, late):
+        one.grad = torch.zeros(1)
+    made.step()
+    assert [one.item() for one in (decayed, free, late)] == pytest.approx([0.95, 1.0, 1.0])
+
+
+def test_a_left_out_update_moves_neither_controllers_nor_decay():
+    weight = torch.nn.Parameter(torch.ones(2))
+    text = "sgd() | weight_decay(0.1) | 0.1 * plateau(0.5, 0)"
+    made = optimizer([weight], text, on_nonfinite="skip")
+    for loss in (1.0, 2.0):
+        weight.grad = torch.full((2,), float("nan"))
+        made.step(loss=torch.tensor(loss))
+    weight.grad = torch.full((2,), float("nan"))
+    made.step(loss=torch.tensor(float("nan")))
+    assert (made.scheduler.last_epoch, made.param_groups[0]["lr"], weight.tolist()) == (0, 0.1, [1.0, 1.0])
+
+
+def test_a_sparse_gradient_is_taken():
+    table = torch.nn.Embedding(4, 2, sparse=True)
+    made = optimizer(table.parameters(), "sgd() | 0.1")
+    before = table.weight.detach().clone()
+    table(torch.tensor([1])).sum().backward()
+    made.step()
+    assert torch.allclose(before - table.weight, torch.tensor([[0.0, 0.0], [0.1, 0.1], [0.0, 0.0], [0.0, 0.0]]))
+
+
+def test_a_second_schedule_of_the_rate_is_refused():
+    made = optimizer([torch.nn.Parameter(torch.ones(2))], "sgd(momentum=0.9) | 0.1 * linear()", total_steps=10)
+    with pytest.raises(StepsizeError, match="has the schedule linear"):
+        Scheduler(made, "constant()")
+    Scheduler(made, {"momentum": "linear(1, 0.5, 10)"})
+
+
+def test_the_step_of_a_checkpoint_that_lays_out_the_state_is_not_counted():
+    from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
+
+    module = torch.nn.Linear(2, 1)
+    made = optimizer(module.parameters(), "sgd() | 0.1 * linear()", total_steps=10)
+    get_optimizer_state_dict(module, made)
+    assert (made.scheduler.last_epoch, made.param_groups[0]["lr"]) == (0, 0.1)
+
+
+def test_a_refused_load_loads_nothing():
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([weight], "adam() | 0.1 * linear()", total_steps=10)
+    weight.grad = torch.ones(2)
+    made.step()
+    other = optimizer([torch.nn.Parameter(torch.ones(2))], "adam() | 0.1 * cosine()", total_steps=10)
+    with pytest.raises(StepsizeError, match="the state was saved under"):
+        other.load_state_dict(made.state_dict())
+    assert not other.state_dict()["state"]
 
 
 def test_what_the_gradients_norm_decides(monkeypatch):

@@ -63,13 +63,17 @@ class Controlled:
         self.control, self.answers = states, factors
 
 
-def check_given(missing: set[str], update: int) -> None:
-    """Refuse an update at which a controller would look at something that nobody passed."""
-    for name in sorted(missing - set(COMES)):
+def check_shown(needs: set[str]) -> None:
+    """Refuse a controller that looks at what a scheduler is never shown."""
+    for name in sorted(needs - set(COMES)):
         raise StepsizeError(
             f"Scheduler: a controller needs {name}, which a scheduler never sees (only {', '.join(COMES)}): "
             "use another controller here, or descend"
         )
+
+
+def check_given(missing: set[str], update: int) -> None:
+    """Refuse an update at which a controller would look at something that nobody passed."""
     for name in sorted(missing - set(COMES_BETWEEN)):
         raise StepsizeError(
             f"Scheduler: a controller needs the {name} of update {update}: write scheduler.step({name}={name}), or "

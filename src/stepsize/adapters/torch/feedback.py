@@ -7,6 +7,7 @@ from typing import Any
 
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from .hooks import hookable
 from .scheduler import Scheduler
 
 
@@ -44,7 +45,7 @@ class PlateauScheduler(Scheduler, ReduceLROnPlateau):  # type: ignore[misc]  # i
             if scheduler is not None:
                 scheduler._update_lr()
 
-        self.optimizer.register_step_post_hook(count)
+        hookable("PlateauScheduler", self.optimizer).register_step_post_hook(count)
 
     def step(  # type: ignore[override]
         self, metric: Any = None, epoch: Any = None, *, loss: Any = None, grad_norm: Any = None, skipped: Any = None

@@ -89,7 +89,7 @@ def check_fields(optimizer: Optimizer, index: int, field: str) -> None:
 
 def _is_number(held: object) -> bool:
     if isinstance(held, Tensor):
-        return held.numel() == 1
+        return held.numel() == 1 and held.is_floating_point()
     return isinstance(held, (int, float)) and not isinstance(held, bool)
 
 

@@ -17,7 +17,7 @@ from ...schedules.plan import plan
 from ...schedules.rate import rate
 from . import groups
 from .ahead import BLOCK, Ahead
-from .controlled import COMES_BETWEEN, Controlled, check_finite, check_given
+from .controlled import COMES_BETWEEN, Controlled, check_finite, check_given, check_shown
 from .ranks import averaged
 from .saved import adopt, written
 from .skipping import was_skipped
@@ -102,6 +102,7 @@ class Scheduler(LRScheduler):
         self._in_sequence = False
         targets = tuple(resolved(one, self.units) for one in read_targets(expression, optimizer))
         check_targets(targets, optimizer)
+        _check_alone(optimizer, targets)
         self._govern(targets)
         self.write()
 
@@ -276,11 +277,14 @@ class Scheduler(LRScheduler):
         self._original = targets
         self._parts = [Controlled(one) for one in targets]
         self._needs = set().union(*(part.needs for part in self._parts))
+        check_shown(self._needs)
         self._written = written(targets)
         self._bind()
 
     def _bind(self) -> None:
         """Which base and which expression every group uses: again whenever the groups change."""
+        if len(self.optimizer.param_groups) < len(getattr(self, "_uses", ())):
+            self._bases = {}  # a group is gone: bases are known by place
         self._bound = self.optimizer.param_groups
         for field in {part.target.field for part in self._parts}:
             groups.part_tensors(self.optimizer, field)
@@ -355,6 +359,16 @@ class Scheduler(LRScheduler):
 
     def __repr__(self) -> str:
         return f"<Scheduler {self.expression!r}, {self.last_epoch} updates done>"
+
+
+def _check_alone(optimizer: Optimizer, targets: tuple[Target, ...]) -> None:
+    """Refuse a second schedule for the rate of a strategy that has its own: the later writer would win in silence."""
+    own = getattr(optimizer, "scheduler", None)
+    if isinstance(own, Scheduler) and any(one.field == "lr" for one in targets):
+        raise StepsizeError(
+            f"Scheduler: this optimizer has the schedule {own.expression} already: write both into its strategy, or "
+            "schedule an optimizer of torch's"
+        )
 
 
 def _one_of(field: str, value: str, words: tuple[str, ...]) -> str:
