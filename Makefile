@@ -32,6 +32,7 @@ bench: $(VENV)/.has-test
 	$(BIN)/python bench/speed.py
 	$(BIN)/python bench/torch_scheduler.py
 	$(BIN)/python bench/torch_clips.py
+	$(BIN)/python bench/torch_strategy.py
 
 clean:
 	rm -rf $(VENV) out

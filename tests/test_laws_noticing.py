@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stepsize import StepsizeError, adam, clip, clip_norm, cosine, descend, descend_many, seen, sgd, weight_decay
-from stepsize.adapters.torch.controlled import check_given, check_shown
+from stepsize.adapters.torch.controlled import COMES, check_given, check_shown
 from stepsize.controllers.base import Controller
 from stepsize.descents import Clip, State, broadcast
 from stepsize.lab.looks import evaluate
@@ -366,7 +366,7 @@ def test_a_run_without_what_a_controller_needs_does_not_begin(needs, options, me
 
 def test_a_scheduler_says_what_it_never_sees():
     with pytest.raises(StepsizeError, match="needs slope, which a scheduler never sees"):
-        check_shown({"loss", "slope"})
+        check_shown({"loss", "slope"}, COMES)
     with pytest.raises(StepsizeError, match=r"write scheduler.step\(loss=loss\)"):
         check_given({"loss"}, 3)
 

@@ -11,6 +11,9 @@ import torch
 
 from stepsize import StepsizeError, descend, problems
 from stepsize.adapters.torch import Scheduler, optimizer
+from stepsize.adapters.torch.engine import StrategyEngine
+from stepsize.adapters.torch.native import beyond
+from stepsize.text import parse
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(40, 5))
@@ -260,12 +263,6 @@ def test_what_the_gradients_norm_decides(monkeypatch):
     [
         ("0.1 * cosine()", "write sgd()"),
         ("sgd()", "a rule and a rate"),
-        ("rmsprop(eps_in_root=True) | 0.1", "rmsprop has no eps_in_root"),
-        ("adam(eps_root=0.1) | 0.1", "no eps_root"),
-        ("adagrad(eps_in_root=True) | 0.1", "no eps_in_root"),
-        ("adam() | clip(1) | 0.1", "write it after the rate"),
-        ("weight_decay(0.1) | clip(1) | sgd() | 0.1", "before its weight_decay"),
-        ("weight_decay(0.1) | adam() | weight_decay(0.1) | 0.1", "leave one out"),
         ("sgd() | 0.1 * cosine()", "write Scheduler.*total_steps"),
     ],
 )
@@ -273,6 +270,24 @@ def test_what_cannot_be_built_is_said_in_one_line(strategy, said):
     with pytest.raises(StepsizeError, match=said) as caught:
         optimizer([torch.nn.Parameter(torch.ones(2))], strategy)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "reason"),
+    [
+        ("rmsprop(eps_in_root=True) | 0.1", "rmsprop has no eps_in_root"),
+        ("adam(eps_root=0.1) | 0.1", "no eps_root"),
+        ("adagrad(eps_in_root=True) | 0.1", "no eps_in_root"),
+        ("adam() | clip(1) | 0.1", "stands between rule and rate"),
+        ("weight_decay(0.1) | clip(1) | sgd() | 0.1", "weight_decay"),
+        ("weight_decay(0.1) | adam() | weight_decay(0.1) | 0.1", "no L2 term"),
+        ("sgd() | 0.1 * polyak()", "looks at the slope"),
+        ("trust() | sgd() | 0.1", "only clips"),
+    ],
+)
+def test_what_torch_cannot_compute_is_computed_by_the_engine(strategy, reason):
+    assert reason in beyond(parse(strategy))
+    assert type(optimizer([torch.nn.Parameter(torch.ones(2))], strategy)) is StrategyEngine
 
 
 def test_a_missing_loss_is_said_before_anything_moves():

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from stepsize import seen
+from stepsize.adapters.torch import optimizer
 from stepsize.controllers.infrared import infrared
 
 STEPS = 30
 LOSSES = [(3 + np.cumsum(np.random.default_rng(rank).normal(-0.02, 0.2, size=STEPS))).tolist() for rank in (0, 1)]
+
+WHOLE = ["sgd() | 0.01 * robust_infrared()", "zclip() | sgd() | clip_rms(1) | 1 * polyak() * cosine()"]
 
 SCRIPT = f"""
 import json, math, sys
@@ -22,7 +26,7 @@ from torch import distributed
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import Shard, distribute_tensor
 from stepsize import StepsizeError
-from stepsize.adapters.torch import Scheduler
+from stepsize.adapters.torch import Scheduler, optimizer
 
 rank, folder = int(sys.argv[1]), sys.argv[2]
 torch.set_num_threads(1)
@@ -84,6 +88,27 @@ again.load_state_dict(stopped.state_dict())
 for loss in LOSSES[10:]:
     again.step(loss=loss)
 found["resumed"] = again.get_last_lr()
+
+torch.manual_seed(0)
+x, y = torch.randn(12, 3, dtype=torch.float64), torch.randn(12, dtype=torch.float64)
+
+def whole(strategy, rows, averaging):
+    weight = torch.nn.Parameter(torch.zeros(3, dtype=torch.float64))
+    made = optimizer([weight], strategy, total_steps=20)
+    loss_of = lambda: ((x[rows] @ weight - y[rows]) ** 2).mean()
+    for _ in range(20):
+        made.zero_grad()
+        loss = loss_of()
+        loss.backward()
+        if averaging:
+            distributed.all_reduce(weight.grad)
+            weight.grad /= 2
+        made.step(loss=loss, loss_of=loss_of)
+    return weight.tolist()
+
+halves = [slice(0, 6), slice(6, 12)]
+for text in {WHOLE!r}:
+    found[text] = whole(text, halves[rank], True)
 distributed.destroy_process_group()
 open(f"{{folder}}/rank{{rank}}.json", "w").write(json.dumps(found))
 """
@@ -166,3 +191,19 @@ def test_a_sharded_tensor_is_read_whole(ranks):
 def test_a_resumed_run_goes_on_with_both(ranks):
     for one in ranks:
         assert one["resumed"] == [one["step"][-1]]
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_a_strategy_on_two_halves_of_the_data_is_that_on_all_of_it(ranks, text):
+    """Slopes are those of the averaged gradient, trial losses are averaged: both ranks go where one process goes."""
+    assert ranks[0][text] == ranks[1][text]
+    torch.manual_seed(0)
+    x, y = torch.randn(12, 3, dtype=torch.float64), torch.randn(12, dtype=torch.float64)
+    weight = torch.nn.Parameter(torch.zeros(3, dtype=torch.float64))
+    made = optimizer([weight], text, total_steps=20)
+    for _ in range(20):
+        made.zero_grad()
+        loss = ((x @ weight - y) ** 2).mean()
+        loss.backward()
+        made.step(loss=loss, loss_of=lambda: ((x @ weight - y) ** 2).mean())
+    np.testing.assert_allclose(ranks[0][text], weight.detach().numpy(), rtol=1e-9)

@@ -41,7 +41,7 @@ _PAST: dict[str, tuple[tuple[str, ...], Callable[[Memory, Memory, bool], Array]]
     ),
     "start_norm": (("start",), lambda at, was, many: global_norm(was["start"], many)),
 }
-_NOT_AT_FIRST = {name for name, (kept, _) in _PAST.items() if kept != ("start",)}
+NOT_AT_FIRST = {name for name, (kept, _) in _PAST.items() if kept != ("start",)}
 
 
 def needs_of(controllers: Iterable[Any]) -> frozenset[str]:
@@ -81,7 +81,7 @@ def check_there(controllers: Iterable[Any], there: Collection[str], first: bool)
     """Refuse an update at which a controller would look at something that is not there."""
     for one in controllers:
         for name in one.needs:
-            may_lack = name == "metric" or (first and name in _NOT_AT_FIRST)
+            may_lack = name == "metric" or (first and name in NOT_AT_FIRST)
             if name not in there and not may_lack:
                 how = "step(…, loss_of=…)" if name == "loss_at" else f"seen({name}=…)"
                 raise StepsizeError(f"{one.word()} needs the {name} at every update: pass {how}")

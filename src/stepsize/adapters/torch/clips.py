@@ -30,6 +30,7 @@ from .norms import (
     whole,
     wide,
 )
+from .remembering import Remembering
 
 Gradients = list[tuple[Member, Tensor]]
 _ANSWERS = ("raise", "skip", "zero", "ignore")
@@ -98,7 +99,9 @@ class Clipping:
         self.call, self.on_nonfinite, self.skipped = call, on_nonfinite, 0
         self._taken: dict[Tensor, Tensor] = {}
         self._calls = 0
+        self._remembering = Remembering(call, self.clips)
         _refuse_complex(call, members_of(optimizer))
+        self._optimizer = optimizer
         self._hooks = [optimizer.register_step_pre_hook(self._before), optimizer.register_step_post_hook(self._after)]
 
     def remove(self) -> None:
@@ -106,6 +109,23 @@ class Clipping:
         for hook in self._hooks:
             hook.remove()
         self._forget()
+
+    @property
+    def left_out(self) -> bool:
+        """Whether the step that is being made is left out for its gradients."""
+        return bool(self._taken)
+
+    def remembers(self) -> bool:
+        """Whether any of the clips has seen something that the next steps depend on."""
+        return any(self._remembering.states)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the clips remember, for `torch.save`; to be saved beside the optimizer's state."""
+        return self._remembering.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue where a state was taken; that of other clips is refused."""
+        self._remembering.load_state_dict(state_dict, next(one.param.device for one in members_of(self._optimizer)))
 
     def __repr__(self) -> str:
         return f"{self.call}({' | '.join(map(str, self.clips))}, on_nonfinite={self.on_nonfinite!r})"
@@ -200,7 +220,7 @@ class _GradientClipping(Clipping):
         total = self._checked(optimizer, found, spaces)
         if self._taken:
             return
-        for one in self.clips:
+        for i, one in enumerate(self.clips):
             if type(one) is clip:
                 for grads in spaces.values():
                     _limit(grads, one.max)
@@ -209,8 +229,17 @@ class _GradientClipping(Clipping):
                 for grads in spaces.values():
                     _multiply(grads, scale)
             else:
-                _apply_to_gradients(self.call, one, found)
+                self._apply(i, found)
             total = None
+
+    def _apply(self, which: int, found: Gradients) -> None:
+        """Any clip, by its own definition."""
+        found = [(member, grad) for member, grad in found if grad.numel()]
+        _refuse_parts(self.call, self.clips[which], found)
+        params = {member.name(): wide(member.param.detach()) for member, _ in found}
+        limited = self._remembering.through(which, {member.name(): wide(grad) for member, grad in found}, params)
+        for member, grad in found:
+            grad.copy_(limited[member.name()])
 
 
 class _UpdateClipping(Clipping):
@@ -232,7 +261,7 @@ class _UpdateClipping(Clipping):
         snapshot = self._snapshot
         if snapshot is None:
             return
-        for one in self.clips:
+        for i, one in enumerate(self.clips):
             if type(one) is clip:
                 for batch in snapshot.batches():
                     batch.write(torch.clamp(new := batch.new(), batch.old - one.max, batch.old + one.max, out=new))
@@ -241,33 +270,22 @@ class _UpdateClipping(Clipping):
                 for batch in snapshot.batches() if scale is not None else ():
                     batch.write(_towards(batch.old, batch.new(), scale))
             else:
-                _apply_to_update(one, snapshot)
+                self._apply(i, snapshot)
+
+    def _apply(self, which: int, snapshot: Snapshot) -> None:
+        """Any clip, by its own definition; elements that it leaves alone keep the bits that the step gave them."""
+        members = [member for member in snapshot.members if member.param.numel()]
+        olds = {member.name(): wide(snapshot.old(member.param)) for member in members}
+        news = {member.name(): wide(member.param.detach()) for member in members}
+        updates = {name: old - news[name] for name, old in olds.items()}
+        limited = self._remembering.through(which, updates, olds)
+        for member in members:
+            name = member.name()
+            kept = limited[name] == updates[name]
+            member.param.detach().copy_(torch.where(kept, news[name], olds[name] - limited[name]))
 
     def _forget(self) -> None:
         self._snapshot = None
-
-
-def _apply_to_gradients(call: str, one: Clip, found: Gradients) -> None:
-    """Any clip, by its own definition."""
-    found = [(member, grad) for member, grad in found if grad.numel()]
-    _refuse_parts(call, one, found)
-    params = {member.name(): wide(member.param.detach()) for member, _ in found}
-    limited, _ = one.apply({member.name(): wide(grad) for member, grad in found}, params)
-    for member, grad in found:
-        grad.copy_(limited[member.name()])
-
-
-def _apply_to_update(one: Clip, snapshot: Snapshot) -> None:
-    """Any clip, by its own definition; elements that it leaves alone keep the bits that the step gave them."""
-    members = [member for member in snapshot.members if member.param.numel()]
-    olds = {member.name(): wide(snapshot.old(member.param)) for member in members}
-    news = {member.name(): wide(member.param.detach()) for member in members}
-    updates = {name: old - news[name] for name, old in olds.items()}
-    limited, _ = one.apply(updates, olds)
-    for member in members:
-        name = member.name()
-        kept = limited[name] == updates[name]
-        member.param.detach().copy_(torch.where(kept, news[name], olds[name] - limited[name]))
 
 
 def _refuse_parts(call: str, one: Clip, found: Gradients) -> None:

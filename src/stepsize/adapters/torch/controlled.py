@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 from ..._errors import StepsizeError
 from ..._seen import seen
+from ...noticing import NOT_AT_FIRST
 from .ahead import Ahead
 from .targets import Target
 
@@ -36,17 +38,25 @@ class Controlled:
             return self.ahead.at(t)
         return self.target.factor.with_control(t, tuple(self.answers))
 
+    def without_control(self, t: int) -> float:
+        """The factor of update `t` where every controller answers 1."""
+        return self.target.factor.with_control(t, tuple(1.0 for _ in self.controllers))
+
     @property
     def needs(self) -> set[str]:
         """The quantities that its controllers look at."""
         return {name for one in self.controllers for name in one.needs}
 
-    def decide(self, now: seen, fresh: set[str]) -> list[str]:
-        """Ask every controller for which a `fresh` quantity completes what it looks at; returns what they said."""
+    def decide(self, now: seen, fresh: set[str], measured: bool = False) -> list[str]:
+        """Ask every controller for which a `fresh` quantity completes what it looks at; returns what they said.
+
+        `measured` says that an update was looked at whole: what is not there then cannot be there yet.
+        """
         said = []
+        may_lack = NOT_AT_FIRST if measured else set()
         for i, one in enumerate(self.controllers):
             awaited = set(one.needs).difference(COMES_BETWEEN) or set(one.needs)
-            if awaited & fresh and all(getattr(now, name) is not None for name in awaited):
+            if awaited & (fresh | may_lack) and all(getattr(now, name) is not None for name in awaited - may_lack):
                 self.answers[i], self.control[i], why = one.step(self.control[i], now)
                 said += [f"{one.word()}: {why}"] if why else []
         return said
@@ -63,18 +73,18 @@ class Controlled:
         self.control, self.answers = states, factors
 
 
-def check_shown(needs: set[str]) -> None:
+def check_shown(needs: set[str], shown: Collection[str]) -> None:
     """Refuse a controller that looks at what a scheduler is never shown."""
-    for name in sorted(needs - set(COMES)):
+    for name in sorted(needs.difference(shown)):
         raise StepsizeError(
-            f"Scheduler: a controller needs {name}, which a scheduler never sees (only {', '.join(COMES)}): "
-            "use another controller here, or descend"
+            f"Scheduler: a controller needs {name}, which a scheduler never sees (only {', '.join(COMES)}): write the "
+            "whole strategy with stepsize.adapters.torch.optimizer, which measures it"
         )
 
 
 def check_given(missing: set[str], update: int) -> None:
     """Refuse an update at which a controller would look at something that nobody passed."""
-    for name in sorted(missing - set(COMES_BETWEEN)):
+    for name in sorted(missing.difference(COMES_BETWEEN)):
         raise StepsizeError(
             f"Scheduler: a controller needs the {name} of update {update}: write scheduler.step({name}={name}), or "
             f"scheduler.see({name}={name}) before it"

@@ -8,6 +8,7 @@ from typing import Any
 from torch.optim import Optimizer
 
 from ..._errors import StepsizeError
+from ...clipping.stable import stable
 from ...descents import Clip, descent
 from ...text import parse
 
@@ -40,9 +41,9 @@ def read_clips(call: str, clips: Any) -> tuple[Clip, ...]:
     for one in found:
         if not isinstance(one, Clip):
             raise StepsizeError(f'{call} takes clips, not {one!r}: write "clip(0.01)" or "clip_norm(1) | clip(0.01)"')
-        if type(one).step is not Clip.step:
+        if isinstance(one, stable):
             raise StepsizeError(
-                f"{call}: {one} needs a memory that no optimizer saves: write clip or clip_norm, or train with "
-                "stepsize.descend"
+                f"{call}: {one} looks into the rule, which this optimizer keeps to itself: write "
+                f'stepsize.adapters.torch.optimizer(params, "adam() | {one} | 0.001")'
             )
     return tuple(found)

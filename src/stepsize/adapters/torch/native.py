@@ -1,59 +1,77 @@
-"""Our rules as torch's own optimizers: which class, with which arguments."""
+"""Strategies as torch's own optimizers: which class, with which arguments, or why torch cannot compute one."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..._errors import StepsizeError
 from ...clipping.decay import weight_decay
-from ...descents import Clip, Rule, Transform, descent
+from ...clipping.stable import stable
+from ...descents import Clip, descent
+from ...rules.adagrad import adagrad
+from ...rules.adam import adam
+from ...rules.rmsprop import rmsprop
+from ...rules.sgd import sgd
 
 FUSED_ON = {"SGD": ("cpu", "cuda", "xpu", "mps"), "Adam": ("cpu", "cuda", "xpu", "mps"), "Adagrad": ("cpu",)}
+_LACKS: dict[type, tuple[str, ...]] = {
+    sgd: (),
+    adagrad: ("eps_in_root",),
+    rmsprop: ("eps_in_root", "initial"),
+    adam: ("eps_root",),
+}
 
 
-def arguments(rule: Rule) -> tuple[str, dict[str, Any]]:
-    """The name of torch's optimizer for a rule, and its arguments; an error for what torch does not compute."""
-    has = rule.fields()
-    name = rule.word()
-    if name == "sgd":
-        return "SGD", {key: has[key] for key in ("momentum", "dampening", "nesterov")}
-    if name == "adagrad":
-        _refuse(rule, "eps_in_root")
-        return "Adagrad", {"initial_accumulator_value": has["initial"], "eps": has["eps"]}
-    if name == "rmsprop":
-        _refuse(rule, "eps_in_root", "initial")
-        return "RMSprop", {key: has[key] for key in ("alpha", "eps", "momentum", "centered")}
-    if name == "adam":
-        _refuse(rule, "eps_root")
-        return "Adam", {"betas": (has["beta1"], has["beta2"]), "eps": has["eps"]}
-    raise StepsizeError(
-        f"optimizer: torch has no optimizer for {rule}: write sgd, adagrad, rmsprop, adam or adamw, or put a Scheduler "
-        "on an optimizer of your own"
-    )
+class Native(NamedTuple):
+    """A strategy around torch's own step."""
+
+    name: str  # of torch's class
+    arguments: dict[str, Any]
+    grads: tuple[Clip, ...]
+    decoupled: float  # weight decay after the rule, where torch's class has none
+    updates: tuple[Clip, ...]
 
 
-def split(strategy: descent) -> tuple[tuple[Clip, ...], float, float, tuple[Clip, ...]]:
-    """Clips of the gradient, decay before the rule (L2), decay after it (decoupled), clips of the update.
+def beyond(strategy: descent) -> str:
+    """Why torch's own optimizers cannot compute a strategy; "" where they can.
 
-    torch's optimizers add the L2 term after whatever was done to the gradient, and know nothing between the rule and
-    the rate but a decay; another order is an error.
+    They add the L2 term after whatever was done to the gradient, know nothing between the rule and the rate but a
+    decay, and tell nobody the direction before they have moved.
     """
-    before, between, after = strategy.split()
+    rule, (before, between, after) = strategy.rule, strategy.split()
+    if type(rule) not in _LACKS:
+        return f"torch has no optimizer for {rule}"
+    for field in _LACKS[type(rule)]:
+        if getattr(rule, field):
+            return f"torch's {rule.word()} has no {field}"
     coupled = [one for one in before if isinstance(one, weight_decay)]
-    _last(before, len(coupled), strategy)
-    decoupled = [one for one in between if isinstance(one, weight_decay)]
+    clips = before[: len(before) - len(coupled)]
+    for one in (*clips, *after):
+        if not isinstance(one, Clip) or isinstance(one, stable):
+            return f"{one} stands where torch's optimizers have only clips of the gradient or of the update"
     for one in between:
         if not isinstance(one, weight_decay):
-            raise StepsizeError(
-                f"optimizer: {one} between rule and rate is not within reach of torch's optimizers: write it after the "
-                f"rate, where it bounds the update itself ({strategy.rule} | {strategy.rate} | {one})"
-            )
-    grads = tuple(one for one in before if isinstance(one, Clip))
-    updates = tuple(one for one in after if isinstance(one, Clip))
-    return grads, _sum(coupled), _sum(decoupled), updates
+            return f"{one} stands between rule and rate"
+    if coupled and between and isinstance(rule, adam):
+        return "torch's AdamW has no L2 term besides its decay"
+    unseen = strategy.needs - {"loss", "metric"} - (set() if clips else {"grad_norm"})
+    return f"a controller looks at the {min(unseen)}" if unseen else ""
+
+
+def native(strategy: descent) -> Native:
+    """torch's class and its arguments, and what hangs around its step, of a strategy within its reach."""
+    before, between, after = strategy.split()
+    name, arguments = _arguments(strategy.rule)
+    coupled, decoupled = _decay(before), _decay(between)
+    if name == "Adam" and decoupled:
+        name, arguments["weight_decay"], decoupled = "AdamW", decoupled, 0.0
+    elif coupled:
+        arguments["weight_decay"] = coupled
+    grads, updates = (tuple(one for one in part if isinstance(one, Clip)) for part in (before, after))
+    return Native(name, arguments, grads, decoupled, updates)
 
 
 def kernel(name: str, params: list[Tensor], fused: bool | None, foreach: bool | None) -> dict[str, bool]:
@@ -70,23 +88,16 @@ def kernel(name: str, params: list[Tensor], fused: bool | None, foreach: bool | 
     return {} if devices == {"cpu"} else {"foreach": True}
 
 
-def _refuse(rule: Rule, *fields: str) -> None:
-    for field in fields:
-        if getattr(rule, field):
-            raise StepsizeError(
-                f"optimizer: torch's {rule.word()} has no {field}, which {rule} sets: leave it out, or train with "
-                "stepsize.descend"
-            )
+def _arguments(rule: Any) -> tuple[str, dict[str, Any]]:
+    has = rule.fields()
+    if isinstance(rule, sgd):
+        return "SGD", {key: has[key] for key in ("momentum", "dampening", "nesterov")}
+    if isinstance(rule, adagrad):
+        return "Adagrad", {"initial_accumulator_value": has["initial"], "eps": has["eps"]}
+    if isinstance(rule, rmsprop):
+        return "RMSprop", {key: has[key] for key in ("alpha", "eps", "momentum", "centered")}
+    return "Adam", {"betas": (has["beta1"], has["beta2"]), "eps": has["eps"]}
 
 
-def _last(before: tuple[Transform, ...], decays: int, strategy: descent) -> None:
-    """Refuse a clip behind the L2 term."""
-    if any(not isinstance(one, weight_decay) for one in before[len(before) - decays :]):
-        raise StepsizeError(
-            f"optimizer: torch adds weight decay to the clipped gradient: write the clips of {strategy} before its "
-            "weight_decay"
-        )
-
-
-def _sum(decays: list[weight_decay]) -> float:
-    return float(sum(one.amount for one in decays))
+def _decay(stages: tuple[Any, ...]) -> float:
+    return float(sum(one.amount for one in stages if isinstance(one, weight_decay)))

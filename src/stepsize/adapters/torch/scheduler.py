@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from torch.optim import Optimizer
@@ -17,7 +17,7 @@ from ...schedules.plan import plan
 from ...schedules.rate import rate
 from . import groups
 from .ahead import BLOCK, Ahead
-from .controlled import COMES_BETWEEN, Controlled, check_finite, check_given, check_shown
+from .controlled import COMES, COMES_BETWEEN, Controlled, check_finite, check_given, check_shown
 from .ranks import averaged
 from .saved import adopt, written
 from .skipping import was_skipped
@@ -57,6 +57,8 @@ class Scheduler(LRScheduler):
     0.1
     0.1
     """
+
+    _shown: Collection[str] = COMES
 
     def __init__(
         self,
@@ -277,7 +279,7 @@ class Scheduler(LRScheduler):
         self._original = targets
         self._parts = [Controlled(one) for one in targets]
         self._needs = set().union(*(part.needs for part in self._parts))
-        check_shown(self._needs)
+        check_shown(self._needs, self._shown)
         self._written = written(targets)
         self._bind()
 
@@ -313,7 +315,7 @@ class Scheduler(LRScheduler):
     def _take(self, given: dict[str, Any]) -> None:
         """What came with a step: the number that a host hands over goes to what is needed, nothing may be missing."""
         there = set(self._now) | {name for name, one in given.items() if one is not None}
-        missing = sorted(self._needs - there, reverse=True)  # the loss before the grad_norm
+        missing = sorted(self._needs.intersection(COMES) - there, reverse=True)  # the loss before the grad_norm
         if missing and given["metric"] is not None and "metric" not in self._needs:
             given[missing.pop(0)] = given["metric"]
         check_given(set(missing), self.last_epoch)
@@ -341,9 +343,11 @@ class Scheduler(LRScheduler):
         if self.on_nonfinite == "raise":
             check_finite(values, self.last_epoch)
         self._now = {**self._now, **values}
-        now = seen(**self._now)
-        self.why = "; ".join(said for part in self._parts for said in part.decide(now, set(values)))
-        self._metric_came = self._metric_came or "metric" in values
+        self._ask(seen(**self._now), set(values))
+
+    def _ask(self, now: seen, fresh: set[str], measured: bool = False) -> None:
+        self.why = "; ".join(said for part in self._parts for said in part.decide(now, fresh, measured))
+        self._metric_came = self._metric_came or "metric" in fresh
 
     def _initial_step(self) -> None:
         """What torch's SequentialLR calls, once it has taken a step back, where its first part is to begin."""

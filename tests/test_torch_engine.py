@@ -1,0 +1,372 @@
+"""Everything that `descend` runs, in a torch loop: the same numbers, through stops, groups, closures and faults."""
+
+import copy
+import io
+import math
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from stepsize import StepsizeError, descend, problems
+from stepsize.adapters.torch import Scheduler, Strategy, backward_halves, clip_gradients, clip_update, optimizer
+from stepsize.adapters.torch.engine import StrategyEngine
+from stepsize.clipping.stable import stable
+from stepsize.clipping.trust import trust
+from stepsize.lab.run import _Batches
+from subjects import CLIPS, CONTROLLERS, EVERYTHING
+
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(48, 5)) * [1.0, 0.7, 1.5, 0.3, 1.0]
+Y = X @ RNG.normal(size=5) + 0.3 * RNG.normal(size=48)
+TX, TY = torch.from_numpy(X), torch.from_numpy(Y)
+STEPS, BATCH = 30, 8
+
+CONTROLLED = [
+    f"{rule} | {base} * {one}"
+    for one in CONTROLLERS
+    if "metric" not in one.needs and getattr(one, "guard", True)  # without its guard it blows up here
+    for rule, base in (("sgd(momentum=0.5)", 0.02), ("adam()", 1.0))
+]
+TRANSFORMS = [*CLIPS, *(one for one in EVERYTHING if isinstance(one, trust))]
+CLIPPED = [
+    text
+    for one in TRANSFORMS
+    for text in (
+        f"{one} | adam() | 0.05",
+        f"adam() | {one} | 0.05",
+        f"adam() | 0.05 | {one}",
+        f"clip_norm(2) | sgd(momentum=0.9) | {one} | weight_decay(0.01) | 0.02 * cosine() | clip_norm(0.1)",
+    )
+    if not (isinstance(one, stable) and not text.startswith(f"adam() | {one}"))
+    and not (isinstance(one, trust) and text.endswith(str(one)))
+]
+OTHERS = [
+    "rmsprop(eps_in_root=True, initial=1) | 0.01",
+    "weight_decay(0.1) | clip(0.5) | sgd() | 0.05",
+    "weight_decay(0.1) | adam() | weight_decay(0.1) | 0.05 * (warmup(5) >> cosine())",
+    "clip_norm(1) | sgd() | 0.05 * distance() * cosine()",
+    "zclip(warm_up=3) | adam() | stable() | 0.05 * spike() | clip(0.02)",
+]
+
+
+def squares(theta, rows):
+    return ((TX[rows] @ theta - TY[rows]) ** 2).mean()
+
+
+def trained(strategy, steps=STEPS, begin=0, made=None, theta=None, way="loss", **options):
+    """The parameters after a torch loop over the batches that `descend` draws."""
+    theta = torch.zeros(5, dtype=torch.float64, requires_grad=True) if theta is None else theta
+    made = optimizer([theta], strategy, total_steps=STEPS, **options) if made is None else made
+    batches = _Batches(len(X), BATCH, 0)
+    for t in range(steps):
+        rows = torch.from_numpy(batches.next())
+        if t < begin:
+            continue
+        made.zero_grad()
+
+        def closure(rows=rows):
+            made.zero_grad(set_to_none=False)
+            loss = squares(theta, rows)
+            loss.backward()
+            return loss
+
+        if "grad_variance" in made.strategy.needs:
+            half = BATCH // 2
+            loss, variance = backward_halves(squares(theta, rows[:half]), squares(theta, rows[half:]), theta)
+            made.step(loss=loss, grad_variance=variance)
+        elif way == "closure":
+            made.step(closure)
+        else:
+            made.step(loss=closure(), loss_of=lambda rows=rows: squares(theta, rows))
+    return theta, made
+
+
+@pytest.mark.parametrize("strategy", [*CONTROLLED, *CLIPPED, *OTHERS])
+def test_a_torch_loop_gives_the_numbers_of_descend(strategy):
+    run = descend(problems.least_squares(X, Y), strategy, steps=STEPS, batch_size=BATCH)
+    assert run.steps == STEPS
+    theta, made = trained(strategy)
+    np.testing.assert_allclose(theta.detach().numpy(), run.params, rtol=1e-7, atol=1e-10)
+    assert made.scheduler.last_epoch == STEPS
+
+
+@pytest.mark.parametrize("strategy", [*CONTROLLED, *CLIPPED[:8], *OTHERS])
+def test_a_closure_gives_the_same_numbers(strategy):
+    assert torch.equal(trained(strategy)[0], trained(strategy, way="closure")[0])
+
+
+@pytest.mark.parametrize("strategy", [*CONTROLLED, *CLIPPED, *OTHERS])
+def test_stop_save_load_continue_is_exact(strategy):
+    straight, _ = trained(strategy)
+    theta, made = trained(strategy, steps=13)
+    buffer = io.BytesIO()
+    torch.save({"optimizer": made.state_dict(), "theta": theta.detach()}, buffer)
+    buffer.seek(0)
+    saved = torch.load(buffer, weights_only=True)
+    again = saved["theta"].clone().requires_grad_()
+    fresh = optimizer([again], strategy, total_steps=STEPS)
+    fresh.load_state_dict(saved["optimizer"])
+    theta, _ = trained(strategy, begin=13, made=fresh, theta=again)
+    assert torch.equal(theta, straight)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+@pytest.mark.parametrize("strategy", [CONTROLLED[-1], CLIPPED[-1], *OTHERS])
+def test_a_copy_goes_on_alone(copied, strategy):
+    straight, _ = trained(strategy)
+    theta, made = trained(strategy, steps=13)
+    other, twin = copied((theta, made))
+    theta, _ = trained(strategy, begin=13, made=made, theta=theta)
+    other, _ = trained(strategy, begin=13, made=twin, theta=other)
+    assert torch.equal(theta, straight)
+    assert torch.equal(other, straight)
+
+
+@pytest.mark.parametrize("one", [one for one in CLIPS if type(one).init is not type(one).__mro__[1].init], ids=str)
+@pytest.mark.parametrize(("call", "text"), [(clip_gradients, "{} | sgd() | 0.05"), (clip_update, "sgd() | 0.05 | {}")])
+def test_a_clip_with_a_memory_on_an_optimizer_of_torchs_goes_on_where_it_was_saved(one, call, text):
+    run = descend(problems.least_squares(X, Y), text.format(one), steps=STEPS, batch_size=BATCH)
+    theta = torch.zeros(5, dtype=torch.float64, requires_grad=True)
+    clipping = call(sgd := torch.optim.SGD([theta], lr=0.05), one)
+    batches = _Batches(len(X), BATCH, 0)
+    for t in range(STEPS):
+        if t == 13:
+            buffer = io.BytesIO()
+            torch.save(clipping.state_dict(), buffer)
+            buffer.seek(0)
+            theta = theta.detach().clone().requires_grad_()
+            clipping = call(sgd := torch.optim.SGD([theta], lr=0.05), one)
+            clipping.load_state_dict(torch.load(buffer, weights_only=True))
+        sgd.zero_grad()
+        squares(theta, torch.from_numpy(batches.next())).backward()
+        sgd.step()
+    np.testing.assert_allclose(theta.detach().numpy(), run.params, rtol=1e-9, atol=1e-12)
+
+
+def test_the_memory_of_other_clips_is_refused():
+    weight = torch.nn.Parameter(torch.ones(2))
+    one, other = (clip_gradients(torch.optim.SGD([weight], lr=0.1), text) for text in ("zclip()", "percentile()"))
+    with pytest.raises(StepsizeError, match=r"the state is that of zclip\(\), not of percentile\(\)"):
+        other.load_state_dict(one.state_dict())
+
+
+def test_groups_keep_their_own_rates_and_decays():
+    first, second, third = (torch.nn.Parameter(torch.ones(2, dtype=torch.float64)) for _ in range(3))
+    made = optimizer(
+        [{"params": [first]}, {"params": [second], "lr": 0.01, "weight_decay": 0.0}],
+        "sgd() | clip_rms(10) | weight_decay(0.5) | 0.1 * linear()",
+        total_steps=10,
+    )
+    assert isinstance(made, StrategyEngine)
+    for _ in range(2):
+        for one in (first, second):
+            one.grad = torch.ones_like(one)
+        made.step()
+    kept = (1 - 0.1 * 0.5) * 1 - 0.1
+    assert first.tolist() == pytest.approx([kept - 0.09 * (1 + 0.5 * kept)] * 2)
+    assert second.tolist() == pytest.approx([1 - 0.01 - 0.009] * 2)
+    made.add_param_group({"params": [third], "weight_decay": 0.0})
+    made.scheduler.write()
+    third.grad = torch.ones_like(third)
+    made.step()
+    assert third.tolist() == pytest.approx([1 - 0.1 * 0.8] * 2)
+
+
+def test_slopes_and_trial_steps_are_those_of_all_groups_together(monkeypatch):
+    """With rates 0.1 and 0.2 the slope weighs the second group's part twice, and loss_at moves both."""
+    from stepsize.controllers.armijo import armijo
+
+    shown = []
+    step = armijo.step
+    monkeypatch.setattr(armijo, "step", lambda self, state, now: (shown.append(now), step(self, state, now))[1])
+    first, second = (torch.nn.Parameter(torch.tensor([one], dtype=torch.float64)) for one in (3.0, 4.0))
+    made = optimizer([{"params": [first]}, {"params": [second], "lr": 0.2}], "sgd() | 0.1 * armijo()")
+
+    def loss():
+        return (first**2 + second**2).sum() / 2
+
+    found = loss()
+    found.backward()
+    tried = []
+    made.step(loss=found, loss_of=lambda: tried.append((first.item(), second.item())) or loss())
+    assert shown[0].slope == pytest.approx(9 + 2 * 16)
+    far = made.scheduler._parts[0].answers[0] * 0.1
+    assert (first.item(), second.item()) == pytest.approx((3 - far * 3, 4 - 2 * far * 4))
+    assert tried[-1] == pytest.approx((first.item(), second.item()))
+
+
+def test_parameters_without_a_gradient_stay_with_their_memory():
+    """The second parameter takes part in every second update only; for the first nothing changes."""
+    text = "spam(2, warm_up=1) | sgd(momentum=0.9) | clip_rms(10) | 0.1 * barzilai_borwein(high=1)"
+    results = []
+    for both in (False, True):
+        first, second = (torch.nn.Parameter(torch.tensor([1.0, 2.0], dtype=torch.float64)) for _ in range(2))
+        made = optimizer([first, second], text)
+        for t in range(6):
+            made.zero_grad()
+            loss = (first**2).sum() + (0 * (second**2).sum() if both and t % 2 else 0)
+            loss.backward()
+            made.step(loss=loss)
+        results.append(first.tolist())
+        assert second.tolist() == [1.0, 2.0]
+    assert results[0] == pytest.approx(results[1])
+
+
+def test_a_left_out_update_moves_nothing():
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([weight], "zclip() | adam() | clip_rms(1) | 0.1 * spike()", on_nonfinite="skip")
+    weight.grad = torch.tensor([1.0, float("nan")])
+    made.step(loss=1.0)
+    assert (made.scheduler.last_epoch, weight.tolist()) == (0, [1.0, 1.0])
+    weight.grad = torch.tensor([1.0, 1.0])
+    made.step(loss=1.0)
+    assert made.scheduler.last_epoch == 1
+    assert weight.tolist() != [1.0, 1.0]
+    assert all(math.isfinite(float(one)) for state in made.state_dict()["clips"]["states"] for one in state.values())
+
+
+def test_a_nonfinite_gradient_is_an_error_that_names_the_parameter():
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([("the.weight", weight)], "sgd() | clip_rms(1) | 0.1")
+    weight.grad = torch.tensor([1.0, float("nan")])
+    with pytest.raises(StepsizeError, match=r"1 of 2 elements of the gradient of the\.weight"):
+        made.step()
+    assert weight.tolist() == [1.0, 1.0]
+
+
+def test_mixed_precision_leaves_an_update_out():
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([weight], "sgd() | clip_rms(0.5) | 0.1 * linear()", total_steps=10)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    for gradient in (float("inf"), 100.0):
+        made.zero_grad()
+        scaler.scale((weight * gradient).sum()).backward()
+        scaler.step(made)
+        scaler.update()
+    assert made.scheduler.last_epoch == 1
+    assert weight.tolist() == pytest.approx([0.95] * 2)
+
+
+def test_a_metric_is_seen_between_the_updates():
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([weight], "sgd() | clip_rms(9) | 0.1 * plateau(0.5, 0, watch='metric')")
+    for metric in (1.0, 2.0):
+        made.scheduler.see(metric=metric)
+        weight.grad = torch.ones(2)
+        made.step()
+    assert made.param_groups[0]["lr"] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "said"),
+    [
+        ("sgd() | 0.1 * polyak()", {}, r"needs the loss of update 0: write step\(loss=loss\), or step\(closure\)"),
+        ("sgd() | 0.1 * armijo()", {"loss": 1.0}, r"needs the loss_at of update 0: write step\(loss=loss, loss_of="),
+        ("sgd() | 0.1 * gradient_noise()", {"loss": 1.0}, "with the variance that backward_halves returns"),
+    ],
+)
+def test_what_only_the_script_can_tell_is_asked_for_before_anything_moves(text, given, said):
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([weight], text)
+    weight.grad = torch.ones(2)
+    with pytest.raises(StepsizeError, match=said) as caught:
+        made.step(**given)
+    assert "\n" not in str(caught.value)
+    assert (weight.tolist(), made.scheduler.last_epoch) == ([1.0, 1.0], 0)
+
+
+def test_a_loss_that_is_not_finite_is_an_error_or_held():
+    weight = torch.nn.Parameter(torch.ones(2))
+    for on_nonfinite in ("raise", "skip"):
+        made = optimizer([weight], "sgd() | clip_rms(1) | 0.1 * spike()", on_nonfinite=on_nonfinite)
+        weight.grad = torch.zeros(2)
+        if on_nonfinite == "raise":
+            with pytest.raises(StepsizeError, match="the loss of update 0 is nan"):
+                made.step(loss=float("nan"))
+        else:
+            made.step(loss=float("nan"))
+            assert made.scheduler.last_epoch == 1
+
+
+def test_a_rule_of_ones_own_is_computed():
+    from stepsize.descents import Rule
+
+    class signs(Rule):
+        __slots__ = ()
+
+        def init(self, param):
+            return {}
+
+        def update(self, grad, state, param):
+            return grad.sign(), state
+
+    weight = torch.nn.Parameter(torch.tensor([1.0, -1.0]))
+    made = optimizer([weight], signs() | 0.5)
+    weight.grad = torch.tensor([7.0, -0.1])
+    made.step()
+    assert weight.tolist() == [0.5, -0.5]
+    assert isinstance(made, Strategy)
+
+
+def test_what_the_engine_cannot_do_is_said_in_one_line():
+    weight = torch.nn.Parameter(torch.ones(2))
+    with pytest.raises(StepsizeError, match=r"clip\(1\) stands between rule and rate, so torch's kernels cannot"):
+        optimizer([weight], "adam() | clip(1) | 0.1", fused=True)
+    with pytest.raises(StepsizeError, match=r"a group has a weight_decay and .* has none: write one"):
+        optimizer([{"params": [weight], "weight_decay": 0.1}], "adam() | clip(1) | 0.1")
+    table = torch.nn.Embedding(4, 2, sparse=True)
+    made = optimizer(table.parameters(), "adam() | clip(1) | 0.1")
+    table(torch.tensor([1])).sum().backward()
+    with pytest.raises(StepsizeError, match="is sparse, which this strategy cannot compute with"):
+        made.step()
+    with pytest.raises(StepsizeError, match="has the schedule"):
+        Scheduler(made, "constant()")
+
+
+def test_the_step_of_a_checkpoint_that_lays_out_the_state_is_not_counted():
+    from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
+
+    module = torch.nn.Linear(2, 1)
+    made = optimizer(module.parameters(), "adam() | clip_rms(1) | 0.1 * linear()", total_steps=10)
+    get_optimizer_state_dict(module, made)
+    assert (made.scheduler.last_epoch, made.param_groups[0]["lr"]) == (0, 0.1)
+
+
+def test_single_precision_keeps_its_type():
+    weight = torch.nn.Parameter(torch.ones(3, dtype=torch.bfloat16))
+    made = optimizer([weight], "zclip() | adam() | clip_rms(1) | 0.1 * distance()")
+    for _ in range(3):
+        weight.grad = torch.ones_like(weight)
+        made.step()
+    assert weight.dtype == torch.bfloat16
+    assert {one.dtype for one in made.state[weight].values() if torch.is_tensor(one)} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("share", [0.5, 0.25])
+def test_backward_halves_is_the_gradient_of_the_whole_batch(share):
+    rows, cut = torch.arange(8), int(8 * share)
+    theta = torch.ones(5, dtype=torch.float64, requires_grad=True)
+    loss, variance = backward_halves(squares(theta, rows[:cut]), squares(theta, rows[cut:]), [theta], share=share)
+    halves = theta.grad
+    theta.grad = None
+    whole = squares(theta, rows)
+    whole.backward()
+    assert torch.allclose(halves, theta.grad)
+    assert loss.item() == pytest.approx(whole.item())
+    parts = [torch.autograd.grad(squares(theta, part), theta)[0] for part in (rows[:cut], rows[cut:])]
+    assert variance.item() == pytest.approx(share * (1 - share) * ((parts[0] - parts[1]) ** 2).sum().item())
+
+
+@pytest.mark.parametrize(
+    ("first", "params", "said"),
+    [
+        (torch.ones(3), [torch.nn.Parameter(torch.ones(3))], "a tensor of one element"),
+        (torch.ones(()), [torch.nn.Parameter(torch.ones(3))], "with a graph"),
+        (torch.ones(()), [], "at least 1 tensor"),
+    ],
+)
+def test_halves_that_are_none_are_refused(first, params, said):
+    with pytest.raises(StepsizeError, match=said):
+        backward_halves(first, first, params)
