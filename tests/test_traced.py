@@ -1,12 +1,14 @@
-"""A schedule under `jax.jit` and `torch.compile`: traced once, for all steps, with the values of the host."""
+"""Schedules and clips under `jax.jit` and `torch.compile`: traced once, for all steps, with the values of the host."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 
 from stepsize import parse
+from subjects import CLIPS
 
 TEXTS = [
     "warmup(10) >> cosine(90)",
@@ -51,3 +53,30 @@ def test_torch_compile_makes_one_graph_and_gives_the_numbers_of_the_host(text):
     values = [float(compiled(torch.tensor(t))) for t in STEPS]
     np.testing.assert_allclose(values, [schedule(t) for t in STEPS], atol=1e-12)
     assert len(graphs) == 1
+
+
+@pytest.mark.parametrize("one", {type(one): one for one in reversed(CLIPS)}.values(), ids=str)
+def test_torch_compile_makes_one_graph_of_a_clip_and_its_memory(one):
+    """A bound in the middle of a compiled training step: no graph break, no new graph as the memory moves on."""
+    random = np.random.default_rng(0)
+    params = {"w": torch.ones(3, 2, dtype=torch.float64), "b": torch.ones(2, dtype=torch.float64)}
+    stream = [
+        {name: torch.from_numpy(size * random.normal(size=param.shape)) for name, param in params.items()}
+        for size in (1, 2, 50, 0.1, 1, 3)
+    ]
+
+    def about(flowing):
+        rules = {name: {"count": torch.tensor(3.0), "squares": grad * grad + 0.1} for name, grad in flowing.items()}
+        return {"grads": flowing, "rules": rules}
+
+    traced = state = one.step(stream[0], params, one.init(params), about(stream[0]))[2]
+    torch._dynamo.reset()
+    count = CompileCounter()
+    compiled = torch.compile(one.step, backend=count, fullgraph=True)
+    for flowing in stream[1:]:
+        limited, share, state = one.step(flowing, params, state, about(flowing))
+        found, told, traced = compiled(flowing, params, traced, about(flowing))
+        for name in limited:
+            assert torch.allclose(found[name], limited[name], rtol=1e-12)
+        assert float(told) == pytest.approx(float(share))
+    assert count.frame_count == 1
