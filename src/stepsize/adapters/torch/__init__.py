@@ -8,12 +8,14 @@ from .norms import grad_norm
 from .optimizer import optimizer
 from .preflight import Preflight, preflight
 from .problem import problem
+from .recorder import Recorder
 from .scheduler import Scheduler
 from .strategy import Strategy
 
 __all__ = [
     "PlateauScheduler",
     "Preflight",
+    "Recorder",
     "Scheduler",
     "Strategy",
     "backward_halves",

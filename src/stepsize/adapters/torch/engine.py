@@ -34,6 +34,7 @@ class StrategyEngine(Strategy):
 
     def _begin(self, wishes: Wishes) -> None:
         super()._begin(wishes)
+        self.register_step_post_hook(_count)
         self._guard = clip_gradients(self, (), on_nonfinite=wishes.on_nonfinite)
         self._states: tuple[Any, ...] = tuple({} for part in self.strategy.split() for _ in part)  # of the transforms
         self._lay_out()
@@ -79,14 +80,13 @@ class StrategyEngine(Strategy):
             with torch.enable_grad():
                 outcome = closure()
         moving = {name: one for name, one in self._members.items() if one.param.grad is not None}
-        if self._guard.left_out or self._is_probe():
+        self._left_out = self._guard.left_out or self._is_probe()
+        if self._left_out:
             self._state(moving)
-            return outcome
-        if moving:
+        elif moving:
             _refuse(moving)
             again = loss_of or (None if closure is None else _without_gradients(closure, moving))
             self._update(moving, {"loss": outcome if loss is None else loss, "grad_variance": grad_variance}, again)
-        self.scheduler.step()
         return outcome
 
     def _update(self, moving: Mapping[str, Member], given: dict[str, Any], again: Callable[[], Any] | None) -> None:
@@ -182,6 +182,12 @@ class StrategyEngine(Strategy):
         device = next(iter(self._members.values())).param.device
         if memory:
             self._states = tuple(on_device(one, device) for one in memory["states"])
+
+
+def _count(made: Any, args: Any, kwargs: Any) -> None:
+    """Last of all: the update is done, the schedule moves on."""
+    if not made._left_out:
+        made.scheduler.step()
 
 
 class _OwnDecay(Transform):

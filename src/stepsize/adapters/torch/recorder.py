@@ -1,0 +1,147 @@
+"""A record of a torch run, for `stepsize diagnose`: one JSON line for each update."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ..._errors import StepsizeError, flag, whole
+from . import groups
+from .hooks import hookable, with_closure
+from .norms import length_of, members_of, settled
+
+
+class Recorder:
+    """Writes down a run of any torch optimizer, update by update, for `stepsize diagnose`.
+
+    Each line of the file has the update's `step`, the `loss` of its batch, the rate `lr` that it was made with (of the
+    first group), the length `grad_norm` of the gradient as it came to `optimizer.step()` (before clips of ours, after
+    those that your loop calls), and with `layers=True` that of every parameter, as `grad_norm/NAME`. Use it beside the
+    loop: `recorder.step(loss)` after every `optimizer.step()`. When not: where you have a log with such columns
+    already, `stepsize diagnose` reads that.
+
+    `every` ≥ 1 writes only every so many updates, which is how often numbers are read back from an accelerator;
+    `total_steps` is the number of updates planned, so that a schedule that ends early or late can be seen. A new record
+    begins at `done=0` and refuses a file that is there; with `done` > 0 a stopped run goes on in the same file. Every
+    line is on disk when `step` returns, so a run that dies keeps its record. An update that mixed precision leaves out
+    has no line. `close()`, or the end of a `with`, takes it off.
+
+    >>> import tempfile
+    >>> weight = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.SGD([weight], lr=0.5)
+    >>> path = tempfile.mkdtemp() + "/run.jsonl"
+    >>> with Recorder(optimizer, path) as recorder:
+    ...     loss = (weight**2).sum()
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     recorder.step(loss)
+    >>> print(Path(path).read_text().strip())
+    {"step": 0, "loss": 1.0, "lr": 0.5, "grad_norm": 2.0}
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        path: str | Path,
+        *,
+        total_steps: int | None = None,
+        every: int = 1,
+        layers: bool = False,
+        done: int = 0,
+    ) -> None:
+        self.optimizer, self.path = hookable("Recorder", optimizer), Path(path)
+        self.every = whole("Recorder", "every", every, low=1)
+        self.layers = flag("Recorder", "layers", layers)
+        self.done = whole("Recorder", "done", done, low=0)
+        self._planned = None if total_steps is None else whole("Recorder", "total_steps", total_steps, low=1)
+        self._found: dict[str, Any] | None = None  # of an update that waits for its loss
+        self._file = self._opened()
+        before = self.optimizer.register_step_pre_hook(self._before)
+        after = self.optimizer.register_step_post_hook(self._after)
+        _first(self.optimizer._optimizer_step_pre_hooks, before.id)  # before any clip
+        _first(self.optimizer._optimizer_step_post_hooks, after.id)  # before the next rate is written
+        self._hooks = [before, after]
+        self._made = False
+
+    def step(self, loss: Any) -> None:
+        """Write the line of the update that was just made; `loss` is that of its batch, a number or a tensor of one."""
+        if not self._made:
+            return
+        self._made = False
+        if self._found is not None:
+            line = {"step": self.done, "loss": _plain(loss)} | {key: _plain(one) for key, one in self._found.items()}
+            if self._planned is not None:
+                line["planned_steps"], self._planned = self._planned, None
+            self._file.write(json.dumps(line, allow_nan=False) + "\n")
+            self._file.flush()
+        self.done += 1
+
+    def close(self) -> None:
+        """Take the recorder off the optimizer."""
+        for hook in self._hooks:
+            hook.remove()
+        self._file.close()
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _opened(self) -> Any:
+        if self.done == 0 and self.path.exists():
+            raise StepsizeError(f"Recorder: {self.path} is there already: name another file, or go on with done=…")
+        try:
+            return self.path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise StepsizeError(f"Recorder: {self.path} cannot be written: {error.strerror}") from None
+
+    def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
+        """Look at the gradients: now, or when the closure has made them."""
+        self._found = None
+        if self.done % self.every:
+            return None
+        self._found = {}
+
+        def wrap(closure: Callable[[], Any]) -> Callable[[], Any]:
+            def closure_then_look() -> Any:
+                loss = closure()
+                self._look(optimizer)
+                return loss
+
+            return closure_then_look
+
+        changed = with_closure(args, kwargs, wrap)
+        if changed is None:
+            self._look(optimizer)
+        return changed
+
+    def _look(self, optimizer: Optimizer) -> None:
+        grads = {one.name(): settled(one.param.grad) for one in members_of(optimizer) if one.param.grad is not None}
+        with torch.no_grad():
+            self._found = {"grad_norm": length_of(grads.values())} if grads else {}
+            if self.layers:
+                self._found |= {f"grad_norm/{name}": length_of([one]) for name, one in grads.items()}
+
+    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        self._made = True
+        if self._found is not None:
+            self._found = {"lr": groups.get(optimizer.param_groups[0], "lr")} | self._found
+
+
+def _first(hooks: Any, key: int) -> None:
+    hooks.move_to_end(key, last=False)
+
+
+def _plain(one: Any) -> float | str:
+    """A number as JSON has it: NaN and infinities by name, in quotes."""
+    number = float(one.detach() if isinstance(one, Tensor) else one)
+    return number if math.isfinite(number) else str(number)

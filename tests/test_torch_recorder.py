@@ -1,0 +1,131 @@
+"""The record of a torch run: what was written is what was done, whatever made the update."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from stepsize import StepsizeError, descend, problems
+from stepsize.adapters.torch import Recorder, Scheduler, clip_gradients, optimizer
+
+X = np.random.default_rng(1).normal(size=(30, 4))
+Y = X @ np.arange(4.0)
+TX, TY = torch.from_numpy(X), torch.from_numpy(Y)
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def squares(theta):
+    return ((TX @ theta - TY) ** 2).mean()
+
+
+@pytest.mark.parametrize("closure", [False, True])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "clip_norm(0.5) | sgd(momentum=0.9) | 0.05 * linear()",
+        "sgd() | clip_rms(0.1) | 0.05 * cosine()",
+        "sgd() | 0.1 * infrared(0.5, 0.9)",
+        "sgd() | 1 * polyak(high=0.2)",
+    ],
+)
+def test_the_record_of_a_strategy_is_that_of_descend(text, closure, tmp_path):
+    theta = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    made = optimizer([("theta", theta)], text, total_steps=12)
+    with Recorder(made, tmp_path / "run.jsonl", total_steps=12, layers=True) as recorder:
+        for _ in range(12):
+
+            def backward():
+                made.zero_grad()
+                loss = squares(theta)
+                loss.backward()
+                return loss
+
+            if closure:
+                loss = made.step(backward)
+            else:
+                loss = backward()
+                made.step(loss=loss)
+            recorder.step(loss)
+    rows = lines(tmp_path / "run.jsonl")
+    run = descend(problems.least_squares(X, Y), text, steps=12)
+    assert [row["step"] for row in rows] == list(range(12))
+    np.testing.assert_allclose([row["loss"] for row in rows], run.losses, rtol=1e-9)
+    np.testing.assert_allclose([row["lr"] for row in rows], run.rates, rtol=1e-9)
+    np.testing.assert_allclose([row["grad_norm"] for row in rows], run.grad_norms, rtol=1e-9)
+    assert [row["grad_norm/theta"] for row in rows] == [row["grad_norm"] for row in rows]
+    assert rows[0]["planned_steps"] == 12
+    assert "planned_steps" not in rows[1]
+
+
+def trained(made, scheduler, recorder, weight, steps, loss=None):
+    for _ in range(steps):
+        made.zero_grad()
+        found = (weight**2).sum()
+        found.backward()
+        made.step()
+        scheduler.step()
+        recorder.step(found if loss is None else loss)
+
+
+def test_a_stopped_run_goes_on_in_its_file_and_no_file_is_overwritten(tmp_path):
+    weight, path = torch.nn.Parameter(torch.ones(2)), tmp_path / "run.jsonl"
+    made = torch.optim.SGD([weight], lr=0.1)
+    scheduler = Scheduler(made, "linear()", total_steps=10)
+    with Recorder(made, path, every=2) as recorder:
+        trained(made, scheduler, recorder, weight, 5)
+    with pytest.raises(StepsizeError, match=r"is there already: name another file, or go on with done="):
+        Recorder(made, path)
+    with Recorder(made, path, every=2, done=5) as recorder:
+        trained(made, scheduler, recorder, weight, 5)
+    assert [row["step"] for row in lines(path)] == [0, 2, 4, 6, 8]
+    assert [row["lr"] for row in lines(path)] == pytest.approx([0.1, 0.08, 0.06, 0.04, 0.02])
+    made.step()  # closed: nothing more is written
+    assert len(lines(path)) == 5
+
+
+def test_numbers_that_are_none_have_names(tmp_path):
+    weight, path = torch.nn.Parameter(torch.ones(2)), tmp_path / "run.jsonl"
+    made = torch.optim.SGD([weight], lr=0.1)
+    with Recorder(made, path) as recorder:
+        for loss in (math.nan, math.inf):
+            weight.grad = torch.tensor([loss, 1.0])
+            made.step()
+            recorder.step(loss)
+    assert [(row["loss"], row["grad_norm"]) for row in lines(path)] == [("nan", "nan"), ("inf", "inf")]
+
+
+def test_an_update_left_out_by_mixed_precision_has_no_line(tmp_path):
+    weight, path = torch.nn.Parameter(torch.ones(2)), tmp_path / "run.jsonl"
+    made = torch.optim.SGD([weight], lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    with Recorder(made, path) as recorder:
+        for gradient in (math.inf, 3.0):
+            made.zero_grad()
+            scaler.scale((weight * gradient).sum()).backward()
+            scaler.step(made)
+            scaler.update()
+            recorder.step(gradient)
+    assert [(row["step"], row["loss"]) for row in lines(path)] == [(0, 3.0)]
+    assert lines(path)[0]["grad_norm"] == pytest.approx(3 * math.sqrt(2))
+
+
+def test_the_gradient_is_that_from_before_the_clip(tmp_path):
+    weight, path = torch.nn.Parameter(torch.zeros(2)), tmp_path / "run.jsonl"
+    made = torch.optim.SGD([weight], lr=0.1)
+    clip_gradients(made, "clip_norm(1)")
+    with Recorder(made, path) as recorder:
+        weight.grad = torch.tensor([30.0, 40.0])
+        made.step()
+        recorder.step(1.0)
+    assert lines(path)[0]["grad_norm"] == 50
+    assert weight.tolist() == pytest.approx([-0.06, -0.08])
+
+
+def test_a_folder_that_is_none_is_said_in_one_line(tmp_path):
+    with pytest.raises(StepsizeError, match="cannot be written: No such file"):
+        Recorder(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1), tmp_path / "none" / "run.jsonl")
