@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PEERS   := tests/test_presets_peers.py tests/test_plateau.py tests/test_reference_controllers_loss.py
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: demo test test-peers test-hosts bench lint clean
@@ -16,7 +17,7 @@ test: $(VENV)/.has-test lint
 test-peers: $(VENV)/.has-test
 	$(INSTALL) '.[peers]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt timm megatron-core
-	$(BIN)/python -m pytest tests/test_presets_peers.py
+	KERAS_BACKEND=numpy $(BIN)/python -m pytest -rs $(PEERS)
 
 test-hosts: $(VENV)/.has-test
 	$(INSTALL) '.[hosts]'

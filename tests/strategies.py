@@ -55,14 +55,86 @@ leaves = rare_leaves | st.one_of(
 )
 sized_leaves = leaves.filter(lambda one: one._sized)
 
-controllers = st.builds(
-    s.infrared,
-    st.floats(0, 2),
-    st.floats(0.01, 5),
-    cap=st.none() | st.floats(2, 10),
-    compounding=st.booleans(),
-    guard=st.booleans(),
-)
+low, high = st.floats(1e-6, 1), st.floats(1, 1e6)  # bounds around 1
+below_1, count, some = st.floats(0.01, 0.99), st.integers(0, 9), st.integers(1, 9)
+watch, mode = st.sampled_from(["loss", "metric"]), st.sampled_from(["min", "max"])
+by_word = {
+    "infrared": st.builds(
+        s.infrared,
+        st.floats(0, 2),
+        st.floats(0.01, 5),
+        cap=st.none() | st.floats(2, 10),
+        compounding=st.booleans(),
+        guard=st.booleans(),
+    ),
+    "plateau": st.builds(
+        s.plateau,
+        st.floats(0, 0.99),
+        some,
+        threshold=st.floats(0, 0.99),
+        absolute=bound,
+        mode=mode,
+        cooldown=count,
+        floor=st.floats(0, 1),
+        eps=bound,
+        average=some,
+        watch=watch,
+        by=st.sampled_from(["torch", "keras", "optax"]),
+        nonfinite=st.sampled_from(["hold", "bad"]),
+    ),
+    "robust_infrared": st.builds(s.robust_infrared, st.floats(0, 0.999), st.none() | st.floats(-1e3, 1e3)),
+    "newbob": st.builds(
+        s.newbob,
+        below_1,
+        st.floats(-1, 1),
+        patient=count,
+        every=length,
+        watch=watch,
+        mode=mode,
+        relative_to=st.sampled_from(["last", "new"]),
+        low=st.floats(0, 1),
+    ),
+    "greedy": st.builds(
+        s.greedy,
+        below_1,
+        count,
+        bound,
+        threshold_mode=st.sampled_from(["abs", "rel"]),
+        cooldown=count,
+        warmup=count,
+        window=some,
+        restart=st.none() | some,
+        watch=watch,
+        mode=mode,
+        low=low,
+        high=high,
+    ),
+    "bold_driver": st.builds(s.bold_driver, st.floats(1.001, 3), below_1, tolerance=bound, low=low, high=high),
+    "spike": st.builds(
+        lambda back_off, share, **fields: s.spike(back_off, low=share * back_off, **fields),
+        below_1,
+        below_1,
+        k=st.floats(0.1, 10),
+        window=st.integers(10, 30),
+        recovery=some,
+        accept=some,
+        tolerance=bound,
+    ),
+    "polyak": st.builds(
+        s.polyak, st.floats(-1e3, 1e3), c=st.floats(0.1, 10), low=st.floats(0, 1), high=high, doubling=maybe_length
+    ),
+    "armijo": st.builds(s.armijo, below_1, below_1, tries=some, doubling=maybe_length, low=low, high=high),
+    "barzilai_borwein": st.builds(
+        s.barzilai_borwein, st.sampled_from(["long", "short"]), first=st.just(1.0), low=low, high=high
+    ),
+    "adgd": st.builds(s.adgd, st.just(1.0), low=low, high=high),
+    "hypergradient": st.builds(
+        s.hypergradient, below_1, st.sampled_from(["multiplicative", "additive"]), low=low, high=high
+    ),
+    "distance": st.builds(s.distance, st.sampled_from(["dog", "dowg"]), r_eps=st.floats(1e-9, 1), eps=bound),
+    "gradient_noise": st.builds(s.gradient_noise, length, low=st.floats(0, 1)),
+}
+controllers = st.one_of(*by_word.values())
 
 
 def _clamped(inside):
@@ -121,9 +193,26 @@ factors = st.one_of(
 )
 rates = st.builds(s.rate, st.floats(0, 1e3), factors)
 
-clips = st.builds(s.clip, st.floats(1e-9, 1e3)) | st.builds(s.clip_norm, st.floats(1e-9, 1e3))
-transforms = clips | st.builds(s.weight_decay, st.floats(0, 1))
-beta = st.floats(0, 0.999)
+beta, positive = st.floats(0, 0.999), st.floats(1e-9, 1e3)
+clips_by_word = {
+    "clip": st.builds(s.clip, positive),
+    "clip_norm": st.builds(s.clip_norm, positive),
+    "clip_rms": st.builds(s.clip_rms, positive),
+    "unitwise": st.builds(s.unitwise, positive, positive, unit_axis=st.sampled_from([0, -1])),
+    "stable": st.builds(s.stable, beta2=beta, eps=positive),
+    "zclip": st.builds(
+        s.zclip, positive, alpha=beta, warm_up=st.integers(2, 9), max=st.none() | positive, eps=positive
+    ),
+    "percentile": st.builds(s.percentile, st.floats(0.1, 100), history=some),
+    "adagc": st.builds(s.adagc, st.floats(1, 10), max=positive, beta=beta, warm_up=some),
+    "spam": st.builds(s.spam, positive, beta2=beta, warm_up=some),
+}
+transforms_by_word = {
+    "trust": st.builds(s.trust, positive, low=bound, high=st.none() | st.floats(2, 1e3)),
+    "weight_decay": st.builds(s.weight_decay, st.floats(0, 1)),
+}
+clips = st.one_of(*clips_by_word.values())
+transforms = clips | st.one_of(*transforms_by_word.values())
 rules = st.one_of(
     st.builds(s.sgd, momentum=beta, dampening=beta),
     st.builds(s.adagrad, initial=bound, eps=bound, eps_in_root=st.booleans()),

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 import stepsize as s
 from stepsize import StepsizeError
 from stepsize.cli.explain import diff_command, explain_command
+from stepsize.controllers.base import Controller
+from stepsize.descents import Clip, Transform
 from stepsize.report.explain import _COMBINATIONS, explain
-from stepsize.report.phrases import _PIECES, CURVES
+from stepsize.report.phrases import _PIECES, CONTROLLERS, CURVES, SEARCHERS, SETTERS, STAGES
 from stepsize.schedules.base import Factor
-from stepsize.vocabulary import WORDS, kind_of
+from stepsize.vocabulary import WORDS, kind_of, look_up
 from strategies import descents, schedules, sized
 from subjects import EVERYTHING, SUBJECTS, TOTAL, UNITS
 from test_questions import flat_leaves, resolved, trees
@@ -39,6 +41,44 @@ def test_every_schedule_has_a_phrase_of_its_own():
     leaves = {word for word in WORDS if kind_of(word) in ("schedule", "combination")} - {"rate", "plan", "descent"}
     assert leaves <= told
     assert told - {"opaque"} <= set(WORDS) <= set(SUBJECTS)
+
+
+def test_every_stage_and_controller_has_a_phrase_of_its_own():
+    kinds = {kind: {word for word in WORDS if kind_of(word) == kind} for kind in ("controller", "clip", "transform")}
+    assert set(CONTROLLERS) == kinds["controller"]
+    assert kinds["clip"] | kinds["transform"] <= set(STAGES)
+
+
+def test_what_sets_the_rate_says_so_in_its_documentation():
+    documents = {word: " ".join((look_up(word).__doc__ or "").split()) for word in CONTROLLERS}
+    assert {word for word, told in documents.items() if "answers the absolute rate" in told} == set(SETTERS)
+    assert {word for word, told in documents.items() if "is the starting rate" in told} == set(SEARCHERS)
+
+
+@pytest.mark.parametrize("stage", [one for one in EVERYTHING if isinstance(one, Transform)], ids=repr)
+def test_a_stage_is_told_by_what_flows_where_it_stands(stage):
+    after = [stage] if isinstance(stage, Clip) else []
+    lines = explain(s.descent(stage, s.sgd(), stage, s.rate(0.1), *after), 100)
+    places = [lines[0], lines[2], *(lines[5:])]
+    flows = ("gradient", "direction", "update")
+    for flowing, line in zip(flows, places, strict=False):
+        assert re.search(rf"\bthe {flowing}\b", line, re.IGNORECASE), line
+        assert not [other for other in flows if other != flowing and re.search(rf"\b{other}\b", line)], line
+        assert line == explain(stage, 1)[0].replace("The gradient", f"The {flowing}").replace(
+            "the gradient", f"the {flowing}"
+        ).replace("whole gradient", f"whole {flowing}")
+    assert len(places) == (3 if after else 2)
+
+
+@pytest.mark.parametrize("controller", [one for one in EVERYTHING if isinstance(one, Controller)], ids=repr)
+def test_a_controller_that_sets_the_rate_is_never_said_to_answer_1(controller):
+    controller = controller.over(TOTAL, **UNITS)
+    sets = controller.word() in (*SETTERS, *SEARCHERS)
+    for value in (controller, 1 * controller, 1 * controller * s.cosine(final=0.5), s.clamp(controller, 0.1, 2)):
+        told = explain(value, TOTAL, **UNITS)
+        assert sets != any("while the controllers answer 1" in line for line in told)
+        assert sets == any("sets the rate itself" in line for line in told)
+        assert sets == any(f"is what {controller} sets" in line for line in told)
 
 
 def test_the_whole_strategy_of_the_readme():
@@ -68,6 +108,53 @@ EXAMPLES = [
         "Update 0: the rate is 0.1.",
         "Updates 1 to 9: it stays at 0.01.",
         "After the end it holds 0.01.",
+    ]),
+    ("sgd() | 1 * polyak(high=10)", 100, [
+        "SGD goes straight against the gradient.",
+        "Updates 0 to 99: the rate is what polyak(high=10) sets.",
+        "polyak(high=10) watches the loss and the slope, and sets the rate itself: what the loss has left above 0 over "
+        "the slope, at most 10.",
+        "After the end it is what polyak(high=10) sets.",
+    ]),
+    ("0.5 * adgd() * cosine(final=0.1) * plateau(0.5, 0)", 100, [
+        "Updates 0 to 99: the rate is 0.5 times what adgd() sets, times what follows.",
+        "Times, updates 0 to 99: a factor that falls along half a cosine from 1 to 0.1.",
+        "adgd() watches the last step and the gradient's change, and sets the rate itself: half the last step over the "
+        "gradient's change, growing no faster than is safe, at least 1e-10 and at most 1e+10; 0.0001 at first.",
+        "Times plateau(0.5, 0), which watches the loss: 1 at first, times 0.5 at every value without a new lowest one.",
+        "After the end it is 0.05 times what adgd() sets while the other controllers answer 1.",
+    ]),
+    ("3 * robust_infrared() * (warmup(10) >> linear())", 100, [
+        "Updates 0 to 99: the rate is what robust_infrared() sets, times what follows, over its highest value so far.",
+        "Times, updates 0 to 9: a factor that rises in a straight line from 0.1 to 1.",
+        "Times, updates 10 to 99: a factor that falls in a straight line from 1 to 0.",
+        "robust_infrared() watches the loss, the slope, the direction's norm and the loss at other rates, and sets the "
+        "rate itself, searching from 0.3: as far as the loss left above 0 allows, and no further than the loss still "
+        "falls nearly as promised.",
+        "After the end it holds 0.",
+    ]),
+    ("1 * clamp(distance(), 0, 0.5)", 10, [
+        "Updates 0 to 9: the rate is what distance() sets.",
+        "distance() watches the distance from the start, the starting point and the gradient's norm, and sets the rate "
+        "itself: the largest distance so far over the root of the sum of the squares of all gradient norms.",
+        "What is below 0 becomes 0.",
+        "What is above 0.5 becomes 0.5.",
+        "It never ends: distance() goes on setting it.",
+    ]),
+    ("1 * polyak() * cosine(500)", 100, [
+        "Updates 0 to 99: the rate is what polyak() sets, times what follows.",
+        "Times, updates 0 to 99: a factor that falls along half a cosine from 1 to 0.9063.",
+        "polyak() watches the loss and the slope, and sets the rate itself: what the loss has left above 0 over the "
+        "slope, at most 1.",
+        "It never ends: polyak() goes on setting it.",
+    ]),
+    ("0.1 * greedy(0.5, 0, restart=None) * newbob(patient=2)", 10, [
+        "Updates 0 to 9: the rate is 0.1, before what follows.",
+        "Times greedy(0.5, 0, restart=None), which watches the loss: 1 at first, divided by 0.5 after each new lowest "
+        "value, times 0.5 after each that is not, at least 0.01 and at most 10.",
+        "Times newbob(patient=2), which watches the loss: 1 at first, times 0.5 at every 3rd value not lower than the "
+        "one before by a share of 0.0025.",
+        "After the end it holds 0.1 while the controllers answer 1.",
     ]),
     ("cooldown(sgdr(100), 50, at=420)", 500, [
         "Updates 0 to 419: the factor repeats cosine(100) in 5 cycles.",

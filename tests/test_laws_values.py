@@ -11,8 +11,9 @@ from hypothesis import given
 
 import stepsize
 from stepsize import StepsizeError, from_json, parse, to_json
-from stepsize.vocabulary import WORDS
-from strategies import values
+from stepsize.descents import Clip, Stage, Transform
+from stepsize.vocabulary import WORDS, kind_of
+from strategies import by_word, clips_by_word, transforms_by_word, values
 from subjects import EVERYTHING, SUBJECTS
 
 NAMESPACE = {name: getattr(stepsize, name) for name in stepsize.__all__}
@@ -38,6 +39,19 @@ def assert_equal(back, value):
 def test_every_word_has_a_subject():
     assert set(SUBJECTS) == set(WORDS)
     assert all(SUBJECTS.values())
+
+
+def test_the_kind_of_a_stage_is_what_it_is():
+    stages = {word: one for word, (one, *_) in SUBJECTS.items() if isinstance(one, Stage)}
+    for word, one in stages.items():
+        kind = "clip" if isinstance(one, Clip) else "transform" if isinstance(one, Transform) else "rule"
+        assert kind_of(word) == kind, word
+    assert {word for word in stages if kind_of(word) == "transform"} == {"trust", "weight_decay"}
+
+
+def test_random_expressions_draw_every_controller_clip_and_transform():
+    for kind, drawn in (("controller", by_word), ("clip", clips_by_word), ("transform", transforms_by_word)):
+        assert set(drawn) == {word for word in WORDS if kind_of(word) == kind}
 
 
 @pytest.mark.parametrize("way", WAYS_BACK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import os
 import random
 import warnings
 from functools import cache
@@ -232,6 +233,7 @@ def by_keras_rule(rule, values, base=BASE):
 
 def by_keras(rule, values, base=BASE):
     """Keras itself, around the one thing that it asks of a model: an optimizer with a rate."""
+    os.environ.setdefault("KERAS_BACKEND", "numpy")  # its own default is TensorFlow; no array is made here
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import keras
@@ -272,7 +274,7 @@ def like_keras(draw):
         pytest.param(
             by_keras,
             marks=pytest.mark.skipif(
-                importlib.util.find_spec("keras") is None, reason="keras is a peer, not installed"
+                importlib.util.find_spec("keras") is None, reason="keras is not installed: make test-peers"
             ),
         ),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 
 TYPE_CHECKING = False
@@ -45,6 +46,18 @@ def like(value: Any, array: Any, xp: Any) -> Any:
     return value.to(array.dtype) if xp.__name__ == "torch" else xp.asarray(value, dtype=array.dtype)
 
 
+def held_by(array: Any, bound: float, xp: Any) -> float:
+    """The bound, or the largest number of the array's type where that is less: NumPy warns of 1e39 in single precision.
+
+    >>> import numpy as np
+    >>> held_by(np.ones(2, np.float32), 1e39, np), held_by(np.ones(2), 1e39, np)
+    (3.4028234663852886e+38, 1e+39)
+    """
+    if bound < 6e4:  # every type holds it
+        return bound
+    return min(bound, float(xp.finfo(array.dtype).max))
+
+
 def largest(array: Any, xp: Any) -> Any:
     """The largest entry along the last axis."""
     return xp.amax(array, dim=-1) if xp.__name__ == "torch" else xp.max(array, axis=-1)
@@ -52,4 +65,4 @@ def largest(array: Any, xp: Any) -> Any:
 
 def flat(array: Any, many: bool, xp: Any) -> Any:
     """The array as one row, or with `many` as one row for each entry of its first axis."""
-    return xp.reshape(array, (array.shape[0], -1) if many else (-1,))
+    return xp.reshape(array, (array.shape[0], math.prod(array.shape[1:])) if many else (-1,))

@@ -51,7 +51,7 @@ class Transform(Stage):
 
         `many` says that the first axis of every array counts runs; then the share has one entry for each run.
         """
-        raise StepsizeError(f"{self} remembers what it saw: it works in a descent, sgd() | 0.1 | {self}, not alone")
+        raise StepsizeError(f"{self} remembers what it saw: it works in a descent, {self} | sgd() | 0.1, not alone")
 
     def step(
         self, flowing: Arrays, params: Arrays, state: RuleState, about: dict[str, Any], many: bool = False
@@ -348,6 +348,8 @@ def _through(
     about: dict[str, Any],
     many: bool,
 ) -> tuple[Arrays, tuple[RuleState, ...], Array]:
+    if not flowing:  # no parameters: nothing to look at, nothing to remember
+        return flowing, states, 0.0
     share: Array = 0.0
     after: list[RuleState] = []
     for stage, state in zip(stages, states, strict=True):

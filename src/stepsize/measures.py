@@ -25,8 +25,11 @@ def share_of(flags: Arrays, many: bool) -> Array:
 
 
 def global_norm(arrays: Arrays, many: bool) -> Array:
-    """The Euclidean norm over all elements; scaled, so that squares neither overflow nor vanish."""
+    """The Euclidean norm over all elements, of none 0; scaled, so that squares neither overflow nor vanish."""
     rows = [(flat(one, many, namespace(one)), namespace(one)) for one in arrays.values()]
+    if all(0 in row.shape for row, _ in rows):
+        return rows[0][1].sum(rows[0][0], axis=-1) if rows else 0.0
+    rows = [(row, xp) for row, xp in rows if 0 not in row.shape]
     peak: Array = None
     for row, xp in rows:
         top = largest(xp.abs(row), xp)

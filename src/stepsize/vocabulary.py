@@ -101,6 +101,8 @@ KINDS: dict[str, str] = {
     "controllers": "controller",
     "rules": "rule",
     "clipping": "clip",
+    "clipping.trust": "transform",  # it lengthens as often as it shortens
+    "clipping.decay": "transform",
 }
 
 
@@ -119,7 +121,7 @@ def look_up(word: str) -> Callable[..., Any]:
 
 
 def kind_of(word: str) -> str:
-    """What a word is: schedule, recipe, combination, controller, rule or clip.
+    """What a word is: schedule, recipe, combination, controller, rule, clip or transform.
 
     >>> kind_of("adam")
     'rule'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._errors import number, whole
-from .._space import as_float64, namespace
+from .._space import as_float64, held_by, namespace
 from ..descents import Array, Arrays, Clip, RuleState
 from ..measures import global_norm
 from .shorten import norm_of, scaled, share_by_array, to_bound
@@ -56,11 +56,12 @@ class adagc(Clip):
         none = xp.zeros_like(whole_norm)
         count = none + state["count"]
         early = count < self.warm_up
-        together, too_long = to_bound(whole_norm, float(self.max))
+        most = held_by(whole_norm, float(self.max), xp)
+        together, too_long = to_bound(whole_norm, most)
         limited, beyond, norms = {}, {}, {}
         for name, array in flowing.items():
             usual, length = none + state["norms"][name], as_float64(norm_of(array, many), xp)
-            bound = xp.where(usual > 0, self.ratio * usual, none + float(self.max))
+            bound = xp.where(usual > 0, self.ratio * usual, none + most)
             alone, longer = to_bound(length, bound)
             factor = xp.where(early, together, alone)
             beyond[name] = xp.where(early, too_long, longer)

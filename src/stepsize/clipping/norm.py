@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from .._errors import number
-from .._space import like, namespace
-from ..descents import Array, Arrays, Clip, broadcast
+from .._space import namespace
+from ..descents import Array, Arrays, Clip
 from ..measures import global_norm
+from .shorten import scaled, to_bound
 
 
 class clip_norm(Clip):
@@ -31,12 +32,10 @@ class clip_norm(Clip):
         self._store(max=number("clip_norm", "max", max, above=0))
 
     def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
+        if not flowing:
+            return flowing, 0.0
         norm = global_norm(flowing, many)
         xp = namespace(norm)
-        too_long = (norm > float(self.max)) & xp.isfinite(norm)
-        one = xp.ones_like(norm)
-        scale = xp.where(too_long, float(self.max) / xp.where(too_long, norm, one), one)
-        limited = {
-            name: array * like(broadcast(scale, array) if many else scale, array, xp) for name, array in flowing.items()
-        }
-        return limited, xp.where(too_long, one, xp.zeros_like(norm))
+        factor, longer = to_bound(norm, float(self.max))
+        limited = {name: scaled(one, factor, many) for name, one in flowing.items()}
+        return limited, xp.where(longer, xp.ones_like(norm), xp.zeros_like(norm))

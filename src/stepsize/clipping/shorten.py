@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._space import as_float64, flat, largest, like, namespace
+from .._space import as_float64, flat, held_by, largest, like, namespace
 from ..descents import Array, Arrays, broadcast
 from ..measures import global_norm
 
@@ -23,6 +23,8 @@ def to_bound(length: Array, bound: Array) -> tuple[Array, Array]:
     """The factor that brings a length down to `bound`, and whether it is longer; a length that is no number stays."""
     xp = namespace(length)
     one = xp.ones_like(length)
+    if isinstance(bound, float):
+        bound = held_by(length, bound, xp)
     longer = (length > bound) & xp.isfinite(length)
     return xp.where(longer, bound / xp.where(longer, length, one), one), longer
 
@@ -46,5 +48,7 @@ def sound(flowing: Arrays, many: bool) -> Array:
     whole: Array = True
     for one in flowing.values():
         xp = namespace(one)
-        whole = xp.isfinite(largest(xp.abs(flat(one, many, xp)), xp)) & whole
+        row = flat(one, many, xp)
+        top = xp.sum(row, axis=-1) if 0 in row.shape else largest(xp.abs(row), xp)  # the sum of nothing is 0
+        whole = xp.isfinite(top) & whole
     return whole

@@ -69,7 +69,7 @@ class unitwise(Clip):
             return xp.reshape(array, (runs, -1))
         if self._moves(array, many):
             array = xp.moveaxis(array, -1, int(many))
-        return xp.reshape(array, (math.prod(array.shape[: 1 + many]), -1))
+        return xp.reshape(array, (math.prod(array.shape[: 1 + many]), math.prod(array.shape[1 + many :])))
 
     def _back(self, rows: Array, array: Array, many: bool) -> Array:
         """The rows in the shape of the array that they come from."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._errors import number
-from .._space import namespace
+from .._space import held_by, namespace
 from ..descents import Array, Arrays, Clip
 from ..measures import share_of
 
@@ -29,7 +29,10 @@ class clip(Clip):
         self._store(max=number("clip", "max", max, above=0))
 
     def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
-        bound = float(self.max)
-        limited = {name: namespace(one).clip(one, -bound, bound) for name, one in flowing.items()}
-        beyond = {name: namespace(one).abs(one) > bound for name, one in flowing.items()}
+        limited, beyond = {}, {}
+        for name, one in flowing.items():
+            xp = namespace(one)
+            bound = held_by(one, float(self.max), xp)
+            limited[name] = xp.clip(one, -bound, bound)
+            beyond[name] = xp.abs(one) > bound
         return limited, share_of(beyond, many)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._errors import number, whole
-from .._space import as_float64, namespace
+from .._space import as_float64, held_by, namespace
 from ..descents import Array, Arrays, Clip, RuleState
 from ..measures import global_norm
 from .shorten import scaled, to_bound
@@ -66,7 +66,7 @@ class zclip(Clip):
         none = xp.zeros_like(norm)
         now = {name: none + one for name, one in state.items()}
         taken = self._expected(xp.where(finite, norm, now["mean"]), now)
-        bound = taken if self.max is None else xp.clip(taken, None, float(self.max))
+        bound = taken if self.max is None else xp.clip(taken, None, held_by(taken, float(self.max), xp))
         factor, longer = to_bound(norm, bound)
         after = {name: xp.where(finite, one, now[name]) for name, one in self._learn(taken, now).items()}
         limited = {name: scaled(one, factor, many) for name, one in flowing.items()}

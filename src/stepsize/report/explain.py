@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .._errors import StepsizeError, number
 from ..controllers.base import Controller
 from ..descents import Stage, descent
@@ -13,7 +15,7 @@ from ..schedules.rate import rate
 from ..schedules.shapes import constant
 from ..text import parse
 from ..vocabulary import summary
-from .phrases import CONTROLLERS, COOLING, JOINED, STAGES, WATCHED, pieces
+from .phrases import CONTROLLERS, COOLING, JOINED, SEARCHERS, SETTERS, STAGES, WATCHED, pieces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,6 +97,8 @@ def _curve(value: Any, steps: int, units: dict[str, Any]) -> list[str]:
 
 def _after(factor: Any, base: float, steps: int) -> str:
     """What happens when the run goes on."""
+    if any(_sets(one) for one in factor.controllers):
+        return _after_set(factor, base, steps)
     quiet = _quiet(factor)
     rest, note = settled(quiet), " while the controllers answer 1" if factor.controllers else ""
     if rest is None:
@@ -102,6 +106,33 @@ def _after(factor: Any, base: float, steps: int) -> str:
     if rest > steps:
         return f"The run ends first: at update {rest} it would come to rest at {say(base * quiet(rest))}{note}."
     return f"After the end it holds {say(base * quiet(steps))}{note}."
+
+
+def _after_set(factor: Any, base: float, steps: int) -> str:
+    """The same where a controller sets the rate: what is left in front of it, where that is one number."""
+    parts = factor.parts if factor.word() == "product" else (factor,)
+    setters = [one for one in factor.controllers if _sets(one)]
+    schedules = [part for part in parts if part not in setters]
+    plain = all(one in parts for one in setters)
+    searched = schedules and any(one.word() in SEARCHERS for one in setters)
+    quiet = _quiet(factor)
+    rest, share = settled(quiet), base * quiet(steps)
+    others = " while the other controllers answer 1" * (setters != list(factor.controllers))
+    if plain and rest is not None and rest <= steps and (share == 0 or not searched):
+        return f"After the end it {'holds 0' if share == 0 else f'is {_times(share, setters)}'}{others}."
+    names = " and ".join(str(one) for one in setters)
+    return f"It never ends: {names} {'go' if len(setters) > 1 else 'goes'} on setting it."
+
+
+def _sets(f: Any) -> bool:
+    return f.word() in SETTERS or f.word() in SEARCHERS
+
+
+def _times(share: float, setters: list[Any]) -> str:
+    """A number in front of what the controllers set; none where it is 1, or only where a search begins."""
+    begins = any(one.word() in SEARCHERS for one in setters)
+    front = [] if share == 1 or begins else [say(share)]
+    return " times ".join([*front, *(f"what {one} sets" for one in setters)])
 
 
 def _quiet(f: Any) -> Any:
@@ -146,8 +177,9 @@ class Scene:
     def tell(self, f: Any) -> None:
         """All sentences about one factor."""
         if isinstance(f, Controller):
-            self.say(f"is {say(self.base)}, before what follows")
-            self.watch(f)
+            before = f"is {_times(self.base, [f])}" if _sets(f) else f"is {say(self.base)}, before what follows"
+            self.say(before)
+            self.watch(f, self.base)
         elif f.word() in _COMBINATIONS:
             _COMBINATIONS[f.word()](f, self)
         else:
@@ -172,27 +204,42 @@ class Scene:
         reached = bound is not None and last < bound <= last + step * (1 + 1e-9)
         return local(low), bound if reached and bound is not None and f.word() != "warmup" else last
 
-    def watch(self, controller: Any) -> None:
-        """What a controller watches and answers."""
+    def watch(self, controller: Any, start: float) -> None:
+        """What a controller watches and answers; `start` is the rate of the first update without it."""
         told = [WATCHED.get(name, name.replace("_", " ")) for name in controller.needs if name != "rate"]
         needs = " and ".join([one for one in (", ".join(told[:-1]), *told[-1:]) if one]) or "the run"
         answer = CONTROLLERS.get(controller.word(), lambda one: _lower(summary(one.word())).rstrip("."))(controller)
-        self.lines.append(f"Times {controller}, which watches {needs}: {answer}.")
+        if _sets(controller):
+            begins = f", searching from {say(start)}" if controller.word() in SEARCHERS else ""
+            self.lines.append(f"{controller} watches {needs}, and sets the rate itself{begins}: {answer}.")
+        else:
+            self.lines.append(f"Times {controller}, which watches {needs}: {answer}.")
 
 
 def _multiplied(f: Any, scene: Scene) -> None:
-    """A product: one schedule carries the number in front; of several, each is told by itself; then controllers."""
+    """A product: one schedule carries the number in front; of several, each is told by itself; then controllers.
+
+    Where a controller sets the rate, that comes first, and schedules scale it.
+    """
     others = [part for part in f.parts if not isinstance(part, Controller)]
-    if len(others) == 1:
+    setters = [part for part in f.parts if isinstance(part, Controller) and _sets(part)]
+    if setters:
+        highest = ", over its highest value so far" if any(one.word() in SEARCHERS for one in setters) else ""
+        follows = f", times what follows{highest}" if len(f.parts) > len(setters) else ""
+        scene.say(f"is {_times(scene.base, setters)}{follows}")
+        for part in others:
+            scene.beside("Times", 1.0).tell(part)
+    elif len(others) == 1:
         scene.tell(others[0])
     else:
         front = f"{say(scene.base)} times " if scene.base != 1 else ""
         scene.say(f"is {front}the product of what follows" if others else f"is {say(scene.base)}, before what follows")
         for part in others:
             scene.beside("Times", 1.0).tell(part)
+    start = math.prod([scene.base, *(part(scene.clock.local(scene.low)) for part in others if not part.controllers)])
     for part in f.parts:
         if isinstance(part, Controller):
-            scene.watch(part)
+            scene.watch(part, start)
 
 
 def _joined(f: Any, scene: Scene) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +34,35 @@ COOLING = {
 STAGES: dict[str, Phrase] = {
     "clip": "Every element of the {what} is limited to ±{max}.",
     "clip_norm": "The {what} is shortened to norm {max} where it is longer.",
+    "clip_rms": "Every array of the {what} is shortened to a root mean square of {max} where it has more.",
+    "unitwise": lambda f: (
+        f"Every unit of the {{what}}, counted along the {'last' if f.unit_axis else 'first'} axis, is shortened to "
+        "{max} times the norm of its parameters (taken as {floor} at least) where it is longer."
+    ),
+    "stable": (
+        "Every array of the {what} is shortened by as much as the newest squares outgrew the rule's running mean of "
+        "squares (memory {beta2})."
+    ),
+    "zclip": lambda f: (
+        "The {what} is shortened where its norm is more than {z} times its deviation above its running mean (memory "
+        "{alpha}), once {warm_up} norms were seen" + ("." if f.max is None else ", and always to norm {max} at most.")
+    ),
+    "percentile": "The {what} is shortened to percentile {p} of its last {history} norms where it is longer.",
+    "adagc": lambda f: (
+        f"Every array of the {{what}} is shortened to {'' if f.ratio == 1 else '{ratio} times '}the running mean of "
+        "its own norms (memory {beta}) where it is longer; in the first {warm_up} updates the whole {what} is "
+        "shortened to norm {max} instead."
+    ),
+    "spam": lambda f: (
+        f"Every element of the {{what}} is limited to {math.sqrt(f.threshold):.4g} times its own running size (memory "
+        "{beta2}), once {warm_up} updates were seen."
+    ),
+    "trust": lambda f: (
+        "Every array of the {what} is made as long as "
+        + ("its parameters" if f.coefficient == 1 else "{coefficient} times its parameters")
+        + _bounds(f.low or None, f.high, ", by a factor " + "of " * (f.high is not None))
+        + "."
+    ),
     "weight_decay": "{amount} times the parameters is added to the {what}.",
     "sgd": lambda f: _sgd(f),
     "adagrad": "AdaGrad divides every element of the {what} by the root of the sum of all its squares.",
@@ -80,7 +111,64 @@ CONTROLLERS: dict[str, Callable[[Any], str]] = {
         + (", multiplied up from update to update" if f.compounding else "")
     ),
     "plateau": lambda f: _plateau(f),
+    "newbob": lambda f: _newbob(f),
+    "greedy": lambda f: _greedy(f),
+    "bold_driver": lambda f: (
+        f"1 at first, times {f.grow:.4g} where it fell, times {f.shrink:.4g} where it rose"
+        + (f" by more than a share of {f.tolerance:.4g}" if f.tolerance else "")
+        + _bounds(f.low, f.high)
+    ),
+    "spike": lambda f: (
+        f"1, but {f.back_off:.4g} at a loss more than {f.k:.4g} times their deviation above the median of the "
+        f"last {f.window} or one that is no number, and back at 1 in {f.recovery} updates" + _bounds(f.low, None)
+    ),
+    "polyak": lambda f: (
+        f"what the loss has left above {f.f_star:.4g} over {'' if f.c == 1 else f'{f.c:.4g} times '}the slope"
+        + _bounds(f.low or None, f.high)
+        + (f", doubling in {_count(f.doubling, 'update')} at most" if f.doubling is not None else "")
+    ),
+    "armijo": lambda f: (
+        "1 at first, then the last one"
+        + (f" (doubling in {_count(f.doubling, 'update')})" if f.doubling is not None else "")
+        + f", times {f.shrink:.4g} until the loss of the same batch falls by at least {f.c:.4g} of what the slope "
+        + f"promises{_bounds(f.low, f.high)}; 0 where {_count(f.tries, 'try')} did not find one"
+    ),
+    "barzilai_borwein": lambda f: (
+        f"the inverse of the curvature that the last step met (its {f.form} form){_bounds(f.low, f.high)}; "
+        f"{f.first:.4g} at first"
+    ),
+    "adgd": lambda f: (
+        f"half the last step over the gradient's change, growing no faster than is safe{_bounds(f.low, f.high)}; "
+        f"{f.first:.4g} at first"
+    ),
+    "hypergradient": lambda f: (
+        "1 at first, then "
+        + (
+            f"up where they agree and down where not, by a share of {f.beta:.4g} at most each update"
+            if f.form == "multiplicative"
+            else f"{f.beta:.4g} times their product more at every update"
+        )
+        + _bounds(f.low, f.high)
+    ),
+    "distance": lambda f: (
+        "the largest distance so far over the root of the sum of the squares of all gradient norms"
+        if f.by == "dog"
+        else "the largest distance so far, squared, over the root of the sum of the squares of all gradient norms, "
+        "each times the distance it was met at"
+    ),
+    "gradient_noise": lambda f: (
+        f"the share of signal in the gradient over the last {_count(f.memory, 'update').removeprefix('1 ')}, 1 without "
+        "noise" + _bounds(f.low or None, None)
+    ),
+    "robust_infrared": lambda f: (
+        (f"as far as the loss left above {f.floor:.4g} allows, and " if f.floor is not None else "")
+        + "no further than the loss still falls nearly as promised"
+    ),
 }
+
+# these answer the rate itself, not a factor around 1: what stands before them scales it
+SETTERS = ("polyak", "barzilai_borwein", "adgd", "distance")
+SEARCHERS = ("robust_infrared",)  # these too, but begin their search at the rate that the text gives
 
 WATCHED = {
     "loss_at": "the loss at other rates",
@@ -90,7 +178,7 @@ WATCHED = {
     "step_norm": "the last step",
     "grad_change_norm": "the gradient's change",
     "step_dot_grad_change": "how they agree",
-    "grad_dot_last_direction": "how the gradient agrees with the last direction",
+    "grad_dot_last_direction": "how the last direction agrees with the gradient",
     "start_norm": "the starting point",
     "distance": "the distance from the start",
     "loss": "the loss",
@@ -140,6 +228,51 @@ def _plateau(f: Any) -> str:
         + (f", with a pause of {f.cooldown} after each" if f.cooldown else "")
         + (f", never below {f.floor:.4g}" if f.floor else "")
     )
+
+
+def _newbob(f: Any) -> str:
+    value = "value" if f.every == 1 else f"mean of {f.every} values"
+    better = "lower" if f.mode == "min" else "higher"
+    by = f" by a share of {f.threshold:.4g}" if f.threshold else ""
+    turn = f"{_ordinal(f.patient + 1)} " if f.patient else ""
+    return f"1 at first, times {f.factor:.4g} at every {turn}{value} not {better} than the one before{by}" + _bounds(
+        f.low or None, None
+    )
+
+
+def _greedy(f: Any) -> str:
+    n, means = f.patience + 1, "" if f.window == 1 else f" (means of {f.window})"
+    ups, downs = (
+        (f"{n} new {{}} values in a row", f"{n} others in a row")
+        if n > 1
+        else ("each new {} value", "each that is not")
+    )
+    best = "lowest" if f.mode == "min" else "highest"
+    pauses = [f"{k} after a {what}" for what, k in (("rise", f.warmup), ("fall", f.cooldown)) if k]
+    return (
+        f"1 at first, divided by {f.factor:.4g} after {ups.format(best)}{means}, times {f.factor:.4g} after {downs}"
+        + _bounds(f.low, f.high)
+        + (f", with a pause of {' and '.join(pauses)}" if pauses else "")
+        + (f"; from 1 again after {_count(f.restart, 'fall')} to {f.low:.4g}" if f.restart is not None else "")
+    )
+
+
+def _bounds(low: float | None, high: float | None, lead: str = ", ") -> str:
+    """The bounds that there are, as the end of a phrase."""
+    if high is None and low is not None:
+        return f"{lead}never below {low:.4g}"
+    told = [f"at {side} {one:.4g}" for side, one in (("least", low), ("most", high)) if one is not None]
+    return lead + " and ".join(told) if told else ""
+
+
+def _count(n: int, noun: str) -> str:
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{n} {noun if n == 1 else plural}"
+
+
+def _ordinal(n: int) -> str:
+    ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{ending}"
 
 
 def _staged(f: Any) -> tuple[list[float], list[str]]:
