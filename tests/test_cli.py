@@ -115,7 +115,7 @@ def test_list_names_every_word_with_a_sentence():
     assert all(word in table for word in WORDS)
 
 
-@pytest.mark.parametrize("command", [[], ["show"], ["compare"], ["explain"], ["diff"], ["list"]])
+@pytest.mark.parametrize("command", [[], ["show"], ["compare"], ["explain"], ["diff"], ["list"], ["diagnose"]])
 def test_help_shows_an_example_and_the_exit_codes(command):
     done = run(*command, "--help")
     assert done.returncode == 0

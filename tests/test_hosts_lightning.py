@@ -1,5 +1,7 @@
 """In the real trainer of Lightning: the rates that training used, resume, and what preflight said before."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
@@ -7,6 +9,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from hosted import BASE, Net, close, controlled, data, foretold, host, recipe, sgd, values, watched
 from stepsize import StepsizeError
 from stepsize.adapters.torch import PlateauScheduler, Scheduler, optimizer, preflight
+from stepsize.lab.diagnosis import diagnose
+from stepsize.lab.record import read
 
 lightning = host("pytorch_lightning")
 
@@ -176,3 +180,18 @@ def test_the_recipe_of_the_documents_for_controllers():
     expected = controlled(model.scheduler.expression, 30, shown)
     assert [one * BASE / model.bases[0] for one in model.used] == close(expected)
     assert expected != close(values("cosine()", 30))
+
+
+def test_the_metrics_that_it_saves_can_be_diagnosed(tmp_path):
+    logger = lightning.loggers.CSVLogger(str(tmp_path))
+    for step in range(25):
+        logger.log_metrics({"lr-SGD": 0.1}, step=step)
+        logger.log_metrics({"train_loss": 2.0 - step / 20, "epoch": 0}, step=step)
+    logger.log_metrics({"val_loss": 1.0, "epoch": 0}, step=24)
+    logger.save()
+    one = read(Path(logger.log_dir) / "metrics.csv")
+    assert one.steps.tolist() == list(range(25))
+    assert one.losses[:2].tolist() == [2.0, 1.95]
+    assert one.rates.tolist() == [0.1] * 25
+    assert one.validated.tolist() == [1.0]
+    assert "diverged" in diagnose(one).healthy

@@ -9,6 +9,8 @@ import torch
 from hosted import BASE, Net, close, data, foretold, host, recipe, sgd, values, watched
 from stepsize import parse, seen
 from stepsize.adapters.torch import PlateauScheduler, Scheduler, preflight
+from stepsize.lab.diagnosis import diagnose
+from stepsize.lab.record import read
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 transformers = host("transformers", "accelerate")
@@ -154,3 +156,15 @@ def test_a_model_made_from_a_config(tmp_path):
     assert trainer.train().training_loss < 3.5  # log 32 to begin with
     assert used == close(values(PLAN, 12))
     assert scheduler.base_lrs == [BASE, BASE / 2]
+
+
+def test_the_state_that_it_saves_can_be_diagnosed(tmp_path):
+    run = Run(tmp_path, total=24, epochs=6, batches=4)
+    file = tmp_path / "trainer_state.json"
+    run.trainer.state.save_to_json(str(file))
+    one = read(file)
+    assert one.steps.tolist() == list(range(1, 25))
+    assert one.losses.tolist() == run.logged("loss")
+    assert one.rates.tolist() == run.logged("learning_rate")
+    assert one.planned_steps == 24
+    assert "diverged" in diagnose(one).healthy

@@ -222,3 +222,22 @@ def compare(data: str, expressions: tuple[str, ...], out: Path | None, as_json: 
     from .compare import compare_command
 
     return compare_command(data, expressions, out=out, as_json=as_json, **options)
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: findings, healthy rules, rules not judged.")
+def diagnose(run: Path, as_json: bool) -> int:
+    """Say what went wrong in a training run, with the numbers that show it and what to try.
+
+    RUN is a file of `run.save(…)`, or a log of any training loop: a CSV or JSON lines with a column for the loss, and
+    the better with step, lr and grad_norm; the trainer_state.json of transformers; the metrics.csv of Lightning. The
+    exit code is 0 whatever is found.
+
+    Example:
+
+        stepsize diagnose lightning_logs/version_0/metrics.csv
+    """
+    from .diagnose import diagnose_command
+
+    return diagnose_command(run, as_json)

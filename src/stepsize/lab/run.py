@@ -17,50 +17,9 @@ from ..noticing import Memory, check_there, measure, remember
 from ..problems import Floats, Params, Problem, Rows
 from ..schedules.rate import rate
 from ..text import as_descent
+from .details import Details
 from .looks import check_needs, evaluate, trial_of_run
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """What one run did.
-
-    Entry t of `losses`, `rates`, `grad_norms`, `clipped` and `why` belongs to update t: the loss (of its batch) at
-    the parameters that the update starts from, the rate used, the norm of the gradient before any clip, the largest
-    share of elements that a clip limited, and what the controllers said ("" when they did nothing). `extra_losses`
-    counts the further evaluations that controllers asked for at each update, each a loss of that batch.
-    `measured_at`, `measured` and `validated` are the loss on all data, and on the validation problem if there is one,
-    after that many updates. `diverged` means that a loss, a gradient or a parameter stopped being finite, where the
-    run ends early, or that the run ended above the loss it began with.
-    """
-
-    text: str
-    base: float
-    seed: int
-    params: Any
-    losses: Floats
-    rates: Floats
-    grad_norms: Floats
-    clipped: Floats
-    why: tuple[str, ...]
-    diverged: bool
-    measured_at: tuple[int, ...]
-    measured: Floats
-    validated: Floats | None
-    extra_losses: NDArray[np.int_]
-
-    @property
-    def steps(self) -> int:
-        """The updates made: fewer than asked for where the run stopped being finite."""
-        return len(self.rates)
-
-    @property
-    def loss(self) -> float:
-        """The loss on all data at the end."""
-        return float(self.measured[-1])
-
-    def __repr__(self) -> str:
-        ended = "diverged" if self.diverged else f"loss {self.loss:.6g}"
-        return f"<Run {self.text!r}, {self.steps} steps, {ended}>"
+from .runs import Run as Run
 
 
 def descend(
@@ -72,6 +31,7 @@ def descend(
     seed: int = 0,
     measure_every: int | None = None,
     validation: Problem | None = None,
+    details: bool = False,
 ) -> Run:
     """Run a strategy on a problem.
 
@@ -80,7 +40,9 @@ def descend(
     The loss on all data is measured at the start, at the end and every `measure_every` updates. Shares and epochs in
     the strategy's lengths are resolved for this run. A diverged run is a result (`run.diverged`), not an error.
     Controllers that need `loss_at` cost further evaluations (`run.extra_losses`); one that needs `grad_variance` has
-    each batch evaluated as two halves.
+    each batch evaluated as two halves. `details=True` also writes down the slopes at both ends of each update and
+    gradient norms by array, which `run.diagnose()` reads; it costs one more gradient an update and changes no number
+    (except where the problem itself draws random numbers).
 
     >>> from stepsize import problems, sgd
     >>> run = descend(problems.least_squares([[1.0], [2.0]], [2.0, 4.0]), "sgd() | 0.1 | clip(0.5)", steps=3)
@@ -95,6 +57,7 @@ def descend(
         seeds=(seed,),
         measure_every=measure_every,
         validation=validation,
+        details=details,
     )[0]
 
 
@@ -109,6 +72,7 @@ def descend_many(
     measure_every: int | None = None,
     validation: Problem | None = None,
     on_step: Callable[[int], None] | None = None,
+    details: bool = False,
 ) -> list[Run]:
     """Run a strategy at many base rates and seeds at once: the same numbers as a loop over `descend`.
 
@@ -121,7 +85,7 @@ def descend_many(
     >>> [run.loss < 1e-6 for run in descend_many(line, "sgd() | 0.1", rates=[1e-3, 0.1, 10.0], steps=50)]
     [False, True, False]
     """
-    lot = _Lot(problem, strategy, steps, rates, seeds, batch_size, measure_every, validation)
+    lot = _Lot(problem, strategy, steps, rates, seeds, batch_size, measure_every, validation, details)
     with np.errstate(all="ignore"):
         while lot.goes_on():
             lot.update()
@@ -158,6 +122,7 @@ class _Lot:
         batch_size: int | None,
         measure_every: int | None,
         validation: Problem | None,
+        details: bool,
     ) -> None:
         if not hasattr(problem, "loss_and_grad"):
             raise StepsizeError(f"descend takes a problem, not {problem!r}: write problems.objective(f, params=…)")
@@ -183,6 +148,7 @@ class _Lot:
         self.alive = np.ones(len(self.base), dtype=bool)
         self.ended = np.full(len(self.base), self.steps)
         self.records = _Records()
+        self.details = Details() if details else None
         self._measure()
 
     @property
@@ -211,6 +177,8 @@ class _Lot:
             ~np.all([np.isfinite(one).reshape(len(one), -1).all(axis=1) for one in moved.values()], axis=0)
         )
         self._record(losses, rates, norms, np.maximum(limited, limited_update), why)
+        if self.details is not None:
+            self.details.note(self.problem, rows, grads, update, moved)
         memory = remember(self.needs, at, self.state.memory)
         self.state = State(after.rules, (), self.done + 1, after.transforms, memory)
         self.params = {
@@ -314,6 +282,8 @@ class _Lot:
             measured=measured,
             validated=validated,
             extra_losses=_series(records.extra, i, made).astype(int),
+            planned_steps=self.steps,
+            **({} if self.details is None else self.details.of_run(i, made)),
         )
 
 

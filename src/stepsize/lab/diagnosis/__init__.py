@@ -1,0 +1,106 @@
+"""Diagnosis: from the record of a run, what is wrong with it, in words, with the numbers that show it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..record import Record
+from .base import Diagnosis as Diagnosis
+from .base import Finding as Finding
+from .base import Rule
+from .clipping import CLIPPED, never_clipped
+from .diverged import DIVERGED
+from .gradients import EXPLODING, VANISHING
+from .loss import OSCILLATING, PLATEAUED
+from .rate import TOO_LARGE, TOO_SMALL
+from .schedule import EARLY, LATE
+
+RULES = (DIVERGED, EXPLODING, TOO_LARGE, OSCILLATING, VANISHING, TOO_SMALL, CLIPPED, PLATEAUED, EARLY, LATE)
+"""All rules in the order of importance."""
+
+_SAID = {
+    "losses": "loss",
+    "rates": "rate",
+    "grad_norms": "gradient norms",
+    "clipped": "share that was clipped",
+    "layers": "gradient norms by layer (descend(…, details=True) writes them)",
+}
+_HIDES = {  # what a finding explains is not said again, nor is what its rows cannot show
+    "diverged": (
+        "exploding gradients",
+        "rate too large",
+        "oscillating",
+        "rate too small",
+        "plateaued",
+        "schedule ended early",
+        "schedule ended late",
+    ),
+    "rate too small": ("plateaued",),
+    "rate too large": ("rate too small",),
+    "vanishing gradients": ("plateaued",),
+}
+
+
+def diagnose(record: Record) -> Diagnosis:
+    """Say what went wrong in a run, from its record alone.
+
+    Each rule is asked that has the columns it needs and rows enough; the others are listed with the reason. Losses
+    that are not finite end the rows that rules see. Any record has a diagnosis: nothing raises.
+
+    >>> from stepsize import descend, problems
+    >>> bowl = problems.least_squares([[1.0], [2.0]], [2.0, 4.0])
+    >>> print(diagnose(descend(bowl, "sgd() | 1e-5", steps=100, details=True).record).findings[0].illness)
+    rate too small
+    """
+    findings: list[Finding] = []
+    healthy: list[str] = []
+    skipped: list[tuple[str, str]] = []
+    with np.errstate(all="ignore"):
+        seen = record.until(_finite_rows(record))
+        for rule in RULES:
+            reason = _why_not(rule, record if rule is DIVERGED else seen)
+            if reason is None:
+                reason = _explained(rule, findings)
+            if reason is not None:
+                skipped.append((rule.illness, reason))
+                continue
+            found = rule.find(record if rule is DIVERGED else seen)
+            if found is None:
+                healthy.append(rule.illness)
+            else:
+                findings.append(found)
+        remark = never_clipped(record)
+    return Diagnosis(tuple(findings), tuple(healthy), tuple(skipped), _about(record), (remark,) if remark else ())
+
+
+def _finite_rows(record: Record) -> int:
+    broken = np.flatnonzero(~np.isfinite(record.losses))
+    return int(broken[0]) if len(broken) else len(record)
+
+
+def _why_not(rule: Rule, record: Record) -> str | None:
+    for need in rule.needs:
+        column = getattr(record, need)
+        lacks = column is None or len(column) == 0 if need != "losses" else False
+        if not lacks and need not in ("losses", "layers") and len(record):
+            lacks = not np.isfinite(column).any()
+        if lacks:
+            return f"the record has no {_SAID[need]}"
+    if len(record) < rule.rows:
+        return f"the record has {len(record)} rows with a finite loss, {rule.rows} are needed"
+    return None
+
+
+def _explained(rule: Rule, findings: list[Finding]) -> str | None:
+    for one in findings:
+        if rule.illness in _HIDES.get(one.illness, ()):
+            return f"not asked, because “{one.illness}” was found"
+    return None
+
+
+def _about(record: Record) -> str:
+    """What the record is of, in one line."""
+    name = record.text or record.source or "A run"
+    rows = f"{len(record)} rows" if len(record) != 1 else "1 row"
+    span = f", updates {record.steps[0]} to {record.steps[-1]}" if len(record) else ""
+    return f"{name}: {rows}{span}"

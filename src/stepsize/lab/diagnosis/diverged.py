@@ -1,0 +1,91 @@
+"""Diverged: the loss stopped being finite, or ended above where it began; and the update at which the rise began."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..record import Record
+from .base import Finding, Rule
+from .trend import blocks, noise, running_median, scaled
+from .words import short
+
+CLEAR = 8.0  # ours: standard deviations of the noise
+FAR = 1000.0  # ours: times the first loss, where there are too few rows to know the noise
+
+
+def find(record: Record) -> Finding | None:
+    """The finding of this rule, or None."""
+    broken = np.flatnonzero(~np.isfinite(record.losses))
+    cut = int(broken[0]) if len(broken) else len(record)
+    if not (len(broken) or record.diverged or _above(record)):
+        return None
+    begin = _begin(record, cut)
+    rose = cut > 0 and begin < cut - 2 and bool(record.losses[cut - 1] > record.losses[begin])
+    step = int(record.steps[begin]) if rose else None
+    says, numbers = f"The run diverged: {_ended(record, cut)}.", _ends(record, cut)
+    if rose:
+        low = float(record.losses[begin])
+        numbers = [("loss where the rise began", low), ("last finite loss", float(record.losses[cut - 1]))]
+        says += f" The rise began at update {step}, where the loss was {short(low)}."
+    return Finding(
+        illness="diverged",
+        says=says,
+        numbers=tuple(numbers),
+        try_=_advice(begin, cut),
+        step=step,
+        sure="certain" if len(broken) or record.diverged else "likely",
+    )
+
+
+def _above(record: Record) -> bool:
+    """Whether the last losses stand clearly above the first, where nobody said that the run diverged."""
+    if record.diverged is False or len(record) < 2:
+        return False
+    losses = scaled(record.losses)
+    if len(record) < 20:
+        return bool(losses[-1] > FAR * np.abs(losses[:1]).max())
+    ends = blocks(losses, 20)
+    typical = noise(losses[: max(len(losses) // 4, 5)])
+    return bool(ends[-1] - ends[0] > CLEAR * typical and ends[-1] - ends[0] > ends[0] - ends.min())
+
+
+def _begin(record: Record, cut: int) -> int:
+    """The last row whose loss is as low as the lowest, noise apart: from there it rose."""
+    if cut < 3:
+        return 0
+    losses = scaled(record.losses[:cut])
+    smooth = running_median(losses, 3)
+    smooth[[0, -1]] = losses[[0, -1]]
+    low = int(np.argmin(smooth))
+    around = 4 * noise(losses[: low + 1]) if low >= 5 else 0.0
+    return int(np.flatnonzero(smooth <= smooth[low] + around)[-1])
+
+
+def _ended(record: Record, cut: int) -> str:
+    if cut < len(record):
+        return f"the loss is not a finite number at update {record.steps[cut]}"
+    made, planned = len(record), record.planned_steps
+    if planned is not None and record.diverged and made < planned and record.why is not None:
+        return f"numbers stopped being finite at update {made} of {planned}, where the run was ended"
+    ends = [one for _, one in _ends(record, cut)]
+    told = f": {short(ends[1])} after {short(ends[0])}" if len(ends) == 2 else ""
+    return f"it ended above the loss that it began with{told}"
+
+
+def _ends(record: Record, cut: int) -> list[tuple[str, float]]:
+    """The loss at both ends, on all data where that was measured."""
+    whole = record.measured if record.measured is not None and np.isfinite(record.measured).all() else None
+    both = record.losses[:cut] if whole is None or len(whole) < 2 else whole
+    return [("loss at the start", float(both[0])), ("loss at the end", float(both[-1]))] if len(both) else []
+
+
+def _advice(begin: int, cut: int) -> str:
+    if 0.2 * cut < begin < cut - 2:
+        return (
+            "a lower rate from there on (a decay), or a clip such as clip_norm(1) before the rule; "
+            "look at the batches around that update"
+        )
+    return "a rate 10 times lower, or a warm-up such as warmup('5%') before the schedule"
+
+
+DIVERGED = Rule("diverged", ("losses",), find, rows=1)

@@ -1,0 +1,125 @@
+"""Gradients explode (they grow, or spike) or vanish (in time, or from the last layer to the first)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...problems import Floats
+from ..record import Record
+from .base import Finding, Rule
+from .parts import fall
+from .trend import beside, blocks, kendall, scaled
+from .words import short
+
+# ours, set on the runs of bench/diagnosis.py
+SPIKE = 10.0  # a norm over the medians of the 25 before and the 25 after; good rates: at most 5
+ABOVE = 2.0  # and over nearly all norms of the run, so that a burst in a run that has converged is none
+GROWTH = 10.0  # the last twentieth over the first
+BETWEEN = 0.01  # the weakest layer over the strongest; healthy networks: at least 0.3
+GONE = 1e-3  # the last norms over the first, while the loss is not down by half
+
+
+def find_exploding(record: Record) -> Finding | None:
+    """The finding “exploding gradients”, or None."""
+    norms, steps = _known(record)
+    if len(norms) < 20:
+        return None
+    ends = blocks(scaled(norms), 20)
+    growth = float(ends[-1] / ends[0]) if ends[0] > 0 else 0.0
+    usual = beside(norms, 25)
+    top = float(np.quantile(norms, 0.9))
+    spikes = np.flatnonzero((norms > SPIKE * usual) & (norms > ABOVE * top) & (usual > 0))
+    grows = growth > GROWTH and kendall(ends) > 3
+    if not (grows or len(spikes)):
+        return None
+    says, numbers, step = "Gradients explode:", [], None
+    if len(spikes):
+        worst = int(spikes[np.argmax(norms[spikes] / usual[spikes])])
+        times = float(norms[worst] / usual[worst])
+        step = int(steps[spikes[0]])
+        numbers += [("spikes", float(len(spikes))), ("largest spike over the usual norm", times)]
+        many = "one gradient is" if len(spikes) == 1 else f"{len(spikes)} gradients are"
+        says += f" {many} more than {SPIKE:g} times as long as their neighbours, first at update {step};"
+        says += f" the longest, at update {int(steps[worst])}, is {short(times)} times as long."
+    if grows:
+        numbers.append(("norm at the end over norm at the start", growth))
+        says += f" the gradient norm grew {short(growth)} times from the first to the last twentieth of the run."
+    advice = "clip_norm(…) before the rule, at the 90th percentile of the norms"
+    advice += (
+        f" ({short(float(np.quantile(norms, 0.9)))} here); look at the batches of the spikes" if len(spikes) else ""
+    )
+    advice += "" if len(spikes) else ", and a lower rate"
+    return Finding("exploding gradients", says, tuple(numbers), advice, step)
+
+
+def find_vanishing(record: Record) -> Finding | None:
+    """The finding “vanishing gradients”, or None."""
+    norms, _ = _known(record)
+    if len(norms) < 20:
+        return None
+    ends = blocks(scaled(norms), 20)
+    left = float(ends[-1] / ends[0]) if ends[0] > 0 else 0.0
+    gone = left < GONE and fall(record) < 0.5
+    weak, strong, ratio = _between(record)
+    uneven = ratio is not None and ratio < BETWEEN
+    if not (gone or uneven):
+        return None
+    says, numbers, died = "Gradients vanish:", [], None
+    if uneven and ratio is not None:
+        died = _died(record, weak, strong)
+        numbers.append((f"gradient norm of {weak} over that of {strong}", ratio))
+        says += (
+            f" the gradient of {weak} is {short(1 / ratio)} times shorter than that of {strong}"
+            if ratio > 1e-300
+            else f" {weak} gets none at all"
+        )
+        says += "." if died is None else f" from update {died} on; before that it was not so."
+    if gone:
+        numbers.append(("norm at the end over norm at the start", left))
+        says += f" the norm fell to {short(left)} of what it was, while more than half of the loss is still there."
+    advice = "other starting weights, ReLU instead of sigmoid or tanh, normalisation or skip connections"
+    if gone or died is not None:
+        advice = "a lower rate or a warm-up: units can die after too large a step; else " + advice
+    return Finding("vanishing gradients", says, tuple(numbers), advice, died)
+
+
+def _died(record: Record, weak: str, strong: str) -> int | None:
+    """The first update from which on one layer is that much weaker; None where it always was."""
+    layers = _grouped(record.layers or {})
+    fine = np.flatnonzero(layers[weak] >= BETWEEN * layers[strong])
+    return int(record.steps[fine[-1] + 1]) if len(fine) >= 3 and fine[-1] + 1 < len(record) else None
+
+
+def _known(record: Record) -> tuple[Floats, np.ndarray]:
+    """The norms that are there and finite, and their updates."""
+    assert record.grad_norms is not None
+    there = np.isfinite(record.grad_norms) & (record.grad_norms >= 0)
+    return record.grad_norms[there], record.steps[there]
+
+
+def _between(record: Record) -> tuple[str, str, float | None]:
+    """The layer with the shortest gradient, the one with the longest, and the ratio of their medians."""
+    layers = {name: _median(one) for name, one in _grouped(record.layers or {}).items()}
+    layers = {name: one for name, one in layers.items() if np.isfinite(one)}
+    if len(layers) < 2 or not max(layers.values()) > 0:
+        return "", "", None
+    weak, strong = min(layers, key=layers.__getitem__), max(layers, key=layers.__getitem__)
+    return weak, strong, layers[weak] / layers[strong]
+
+
+def _grouped(arrays: dict[str, Floats]) -> dict[str, Floats]:
+    """Norms by layer: arrays whose names differ only after the last dot are one."""
+    squares: dict[str, Floats] = {}
+    for name, one in arrays.items():
+        layer = name.rpartition(".")[0] or name
+        squares[layer] = np.hypot(squares[layer], one) if layer in squares else np.abs(one)
+    return squares
+
+
+def _median(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+EXPLODING = Rule("exploding gradients", ("losses", "grad_norms"), find_exploding)
+VANISHING = Rule("vanishing gradients", ("losses", "grad_norms"), find_vanishing)

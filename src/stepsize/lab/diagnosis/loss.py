@@ -1,0 +1,98 @@
+"""The loss goes to and fro, or has stopped falling although the rate is still high."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...problems import Floats
+from ..record import Record
+from .base import Finding, Rule
+from .parts import HOT, alphas, fall, level
+from .trend import autocorrelation, blocks, kendall, noise, running_median, theil_sen
+from .words import percent, short
+
+FAR = 0.5  # an update that lands more than halfway up the other side
+OFTEN = 0.3  # ours: share of such updates; good rates: at most 0.22
+ALTERNATES = -0.35  # ours: autocorrelation of neighbours around the running median; noise: 0, good rates: ≥ −0.24
+TAIL = 0.3  # the last part of the run, in which a plateau would be
+FALLS = -1.645  # one-sided 5 % of the Mann–Kendall test
+SLOW = 0.05  # of all that was gained: a tail that seems to fall by more may only be too noisy to be sure
+DONE = 1e-4  # a gradient this much smaller than at first has nowhere left to go
+
+
+def find_oscillating(record: Record) -> Finding | None:
+    """The finding “oscillating”, or None."""
+    losses = level(record)[0]
+    turns = autocorrelation(losses - running_median(losses, 31), 1)
+    found = alphas(record)
+    over = float(np.mean(found > FAR)) if found is not None else 0.0
+    if turns > ALTERNATES and over < OFTEN:
+        return None
+    says, numbers = "The run oscillates:", []
+    if over >= OFTEN:
+        numbers.append(("share of updates that landed far up the other side", over))
+        says += (
+            f" {percent(over)} of the updates at high rates jumped over the lowest point in their direction, to more"
+        )
+        says += " than halfway up the other side."
+    if turns <= ALTERNATES:
+        numbers.append(("autocorrelation of the loss from row to row", turns))
+        says += (
+            f" a loss above its trend is followed by one below it (correlation {turns:.2f}); batch noise alone gives 0."
+        )
+    return Finding("oscillating", says, tuple(numbers), "half the rate, or less momentum")
+
+
+def find_plateau(record: Record) -> Finding | None:
+    """The finding “plateaued”, or None."""
+    tail = int(len(record) * (1 - TAIL))
+    rates = record.rates
+    assert rates is not None
+    kept = float(np.nanmedian(rates[tail:])) if np.isfinite(rates[tail:]).any() else 0.0
+    if min(kept, float(rates[-1])) < HOT * float(np.nanmax(rates)) or kept <= 0:
+        return None
+    losses, _, gained = level(record)
+    trend = kendall(blocks(losses[tail:], 40))
+    slow = theil_sen(np.linspace(0, 1, 40), blocks(losses[tail:], 40)) if len(losses) - tail >= 40 else 0.0
+    if trend <= FALLS or slow < -SLOW * gained or _converged(record, tail, gained):
+        return None
+    begin = _begin(losses, tail)
+    share = 1 - begin / len(record)
+    step = int(record.steps[begin])
+    base = float(np.median(record.losses[tail:]))
+    numbers = (("loss of the plateau", base), ("trend of the last part, in standard deviations", trend))
+    if gained < 4 * noise(losses) and kendall(blocks(losses, 40)) > FALLS:
+        says = "The loss has plateaued: over the whole run it did not fall more than its noise."
+        advice = (
+            "a rate 10 times higher and one 10 times lower, to see which moves it; if neither does, look at the data, "
+            "the loss and the gradients; descend(…, details=True) tells which of the two to try"
+        )
+    else:
+        says = (
+            f"The loss has plateaued: since about update {step} ({percent(share)} of the run) it stays near "
+            f"{short(base)} while the rate is still at {percent(kept / float(np.nanmax(rates)))} of its highest."
+        )
+        advice = "let the rate decay from there on, with cosine() or a cooldown; or stop the run there"
+    return Finding("plateaued", says, numbers, advice, step, share)
+
+
+def _begin(losses: Floats, tail: int) -> int:
+    """The first row whose loss, outliers left out, is down to the plateau, its noise apart."""
+    down = running_median(losses, 15) <= float(np.median(losses[tail:])) + noise(losses[tail:])
+    return min(int(np.argmax(down)), tail)
+
+
+def _converged(record: Record, tail: int, gained: float) -> bool:
+    """Whether nothing is left to gain: the gradient is gone, or the loss came down and stands still to nine digits."""
+    norms = record.grad_norms
+    if norms is not None:
+        first, last = norms[: max(len(norms) // 20, 1)], norms[tail:]
+        if np.isfinite(first).any() and np.isfinite(last).any() and np.nanmedian(last) < DONE * np.nanmedian(first):
+            return fall(record) > SHARE
+    losses = level(record)[0]
+    return gained > 0 and float(np.ptp(losses[tail:])) <= 1e-9 * gained
+
+
+SHARE = 0.5  # a gradient that is gone before half the loss is gone has vanished, not arrived
+OSCILLATING = Rule("oscillating", ("losses",), find_oscillating)
+PLATEAUED = Rule("plateaued", ("losses", "rates"), find_plateau)

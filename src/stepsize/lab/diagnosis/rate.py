@@ -1,0 +1,95 @@
+"""The rate is too small, or too large, by what the loss did and where updates land on their parabolas."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..record import Record
+from .base import Finding, Rule
+from .parts import alphas, fall, highest, level, progress, size
+from .trend import blocks, kendall, noise, theil_sen
+from .words import percent, short
+
+# ours, set on the runs of bench/diagnosis.py
+SHORT = -0.995  # updates that go a 200th of the way to the floor of their parabola; good rates: −0.995 to 0.16
+SLIGHT = 0.3  # a run of a good rate took away at least 0.55 of its loss
+STEADY = 0.4  # speed of the second half over that of the first; good rates: at most 0.26
+SURE = -3.0  # a fall this sure, in standard deviations
+BEYOND = 0.3  # where the median update lands at too large a rate; good rates: at most 0.16
+RAISED = 0.25  # share of updates beyond 1, which raised the loss of their own batch; good rates: at most 0.11
+JUMP = 0.6  # an early rise over all that was gained later; good rates: at most 0.44
+CLEAR = 6.0  # standard deviations of the noise
+
+
+def find_small(record: Record) -> Finding | None:
+    """The finding “rate too small”, or None."""
+    gained = fall(record)
+    if gained >= SLIGHT:
+        return None
+    found = alphas(record)
+    middle = float(np.median(found)) if found is not None else None
+    speed = _speeds(record) if kendall(blocks(record.losses, 40)) <= SURE else None
+    if middle is not None:  # where updates land decides; a loss that falls steadily may be of a long way to go
+        if middle > SHORT:
+            return None
+    elif speed is None or speed < STEADY:
+        return None
+    numbers = [("share of the loss taken away", gained)]
+    took = f"only {percent(gained)}" if gained >= 0.01 else percent(gained) if gained > 0 else "nothing"
+    says = f"The rate is too small: the whole run took away {took} of the loss."
+    if speed is not None and speed >= STEADY:
+        numbers.append(("speed of the fall, second half over first", speed))
+        says += (
+            f" It still fell at the end, at {short(speed)} times its early speed: nothing held it back but the rate."
+        )
+    if middle is not None:
+        numbers.append(("median alpha", middle))
+        way = f"{100 * (1 + middle):.2g} %" if middle > -1 + 1e-9 else "next to nothing"
+        says += f" The typical update went {way} of the way to the lowest point in its direction (alpha {middle:.4g})."
+    return Finding("rate too small", says, tuple(numbers), "a rate 10 times higher, and again until the loss bends")
+
+
+def find_large(record: Record) -> Finding | None:
+    """The finding “rate too large”, or None."""
+    found = alphas(record)
+    middle = float(np.median(found)) if found is not None else None
+    losses, first, gained = level(record)
+    place, top = highest(losses)
+    jump = (top - first) / gained if gained > 0 else float("inf")
+    jumped = jump > JUMP and top - first > CLEAR * noise(losses) and top - first > 1e-9
+    over = float(np.mean(found > 1)) if found is not None else 0.0
+    beyond = middle is not None and middle > BEYOND and over > RAISED
+    if not (jumped or beyond):
+        return None
+    says, numbers, step = "The rate is too large:", [], None
+    if jumped:
+        step = int(record.steps[place])
+        peak = size(record) * top
+        numbers += [("loss at the start", size(record) * first), ("highest early loss", peak)]
+        says += f" the loss first rose from {short(numbers[0][1])} to {short(peak)} at update {step}"
+        says += (
+            f", {short(jump)} times as far as it later fell below its start."
+            if np.isfinite(jump)
+            else " and never came back."
+        )
+    if beyond and middle is not None:
+        numbers += [("median alpha", middle), ("share of updates that raised their own loss", over)]
+        says += f" {percent(over)} of the updates at high rates raised the loss of their own batch, and the typical one"
+        says += f" overshot the lowest point in its direction by {percent(middle)} of the way there."
+    return Finding("rate too large", says, tuple(numbers), "a rate 3 to 10 times lower, or a warm-up before it", step)
+
+
+def _speeds(record: Record) -> float | None:
+    """The speed of the fall in the second half of the progress over that in the first; None where it cannot be told."""
+    time, losses = progress(record), level(record)[0]
+    middle = int(np.searchsorted(time, 0.5))
+    if min(middle, len(record) - middle) < 8:
+        return None
+    early, late = (
+        theil_sen(blocks(time[part], 20), blocks(losses[part], 20)) for part in (slice(middle), slice(middle, None))
+    )
+    return late / early if early < 0 else None
+
+
+TOO_SMALL = Rule("rate too small", ("losses",), find_small)
+TOO_LARGE = Rule("rate too large", ("losses",), find_large)
