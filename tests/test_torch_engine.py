@@ -224,7 +224,7 @@ def test_a_left_out_update_moves_nothing():
     made.step(loss=1.0)
     assert made.scheduler.last_epoch == 1
     assert weight.tolist() != [1.0, 1.0]
-    assert all(math.isfinite(float(one)) for state in made.state_dict()["clips"]["states"] for one in state.values())
+    assert all(math.isfinite(float(one)) for state in made.state_dict()["stages"]["states"] for one in state.values())
 
 
 def test_a_nonfinite_gradient_is_an_error_that_names_the_parameter():
@@ -370,3 +370,351 @@ def test_backward_halves_is_the_gradient_of_the_whole_batch(share):
 def test_halves_that_are_none_are_refused(first, params, said):
     with pytest.raises(StepsizeError, match=said):
         backward_halves(first, first, params)
+
+
+@pytest.mark.parametrize("text", ["sgd() | {} * 0.1", "sgd() | clip_rms(10) | {} * 0.1"])
+def test_a_later_group_is_scheduled_at_once_and_takes_part(text):
+    first, second = (torch.nn.Parameter(torch.ones(2, dtype=torch.float64)) for _ in range(2))
+    made = optimizer([first], text.format("linear()"), total_steps=10)
+    for one in (first, second):
+        one.grad = torch.ones_like(one)
+    made.step()
+    made.add_param_group({"params": [second]})
+    made.step()
+    assert second.tolist() == pytest.approx([1 - 0.09] * 2)
+
+
+def test_a_later_group_leaves_the_memory_of_clips():
+    first, second = (torch.nn.Parameter(torch.zeros(1, dtype=torch.float64)) for _ in range(2))
+    made = optimizer([first], "percentile(50, history=3) | sgd() | clip_rms(1e9) | 1.0")
+    for size in (1.0, 1.0, 1.0):
+        first.grad = torch.tensor([size], dtype=torch.float64)
+        made.step()
+    made.add_param_group({"params": [second]})
+    first.grad, second.grad = (torch.tensor([one], dtype=torch.float64) for one in (30.0, 40.0))
+    made.step()
+    assert second.item() == pytest.approx(-0.8)  # the median norm is still 1
+
+
+def exploding(way, **options):
+    weight = torch.nn.Parameter(torch.tensor([1.5, 0.5], dtype=torch.float64))
+    made = optimizer([weight], "sgd() | 10 * armijo(shrink=0.1)", **options)
+
+    def closure():
+        made.zero_grad()
+        loss = (weight**2).sum().exp()
+        loss.backward()
+        return loss
+
+    if way == "closure":
+        made.step(closure)
+    else:
+        made.step(loss=closure(), loss_of=lambda: (weight**2).sum().exp())
+    return weight
+
+
+@pytest.mark.parametrize("on_nonfinite", ["raise", "skip"])
+def test_a_trial_that_overflows_is_a_trial_that_failed(on_nonfinite):
+    """The gradients of a trial are nobody's; only those of the update are judged."""
+    weights = [exploding(way, on_nonfinite=on_nonfinite) for way in ("loss_of", "closure")]
+    assert torch.equal(*weights)
+    assert 0 < (weights[0] ** 2).sum() < 2.5
+
+
+def test_a_closure_leaves_the_gradient_of_the_update():
+    weight = torch.nn.Parameter(torch.tensor([3.0], dtype=torch.float64))
+    made = optimizer([weight], "sgd() | 0.1 * armijo()")
+
+    def closure():
+        made.zero_grad()
+        loss = (weight**2).sum()
+        loss.backward()
+        return loss
+
+    made.step(closure)
+    assert weight.grad.tolist() == [6.0]
+    assert weight.item() != 3
+
+
+def test_what_raises_in_a_trial_leaves_everything_as_it_was():
+    weight = torch.nn.Parameter(torch.tensor([3.0, 1.0]))
+    made = optimizer([weight], "zclip() | sgd(momentum=0.9) | 1.0 * plateau(0.5, 0) * armijo()")
+    weight.grad = 2 * weight.detach()
+    before = copy.deepcopy(made.state_dict()["schedule"])
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            made.step(loss=10.0, loss_of=lambda: 1 / 0)
+    assert (weight.tolist(), weight.grad.tolist()) == ([3.0, 1.0], [6.0, 2.0])
+    after = made.state_dict()["schedule"]
+    assert (after["control"], after["last_epoch"]) == (before["control"], before["last_epoch"])
+    assert not any(made.state[weight].get("momentum", torch.zeros(1)).tolist())
+
+
+@pytest.mark.parametrize("answer", [None, torch.ones(3)])
+def test_a_trial_that_is_no_number_is_said(answer):
+    weight = torch.nn.Parameter(torch.tensor([3.0, 1.0]))
+    made = optimizer([weight], "sgd() | 1.0 * armijo()")
+    weight.grad = 2 * weight.detach()
+    with pytest.raises(StepsizeError, match="loss_of must be a number or a tensor of one element"):
+        made.step(loss=10.0, loss_of=lambda: answer)
+    assert weight.tolist() == [3.0, 1.0]
+
+
+def test_trials_inside_an_autocast_see_the_weights_that_they_try():
+    layer, row, tried = torch.nn.Linear(4, 1, bias=False), torch.ones(2, 4), []
+    made = optimizer(layer.parameters(), "sgd() | 1.0 * armijo()")
+
+    def loss_of():
+        tried.append(((layer(row).float() - 3) ** 2).mean())
+        return tried[-1]
+
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = loss_of()
+        loss.backward()
+        made.step(loss=loss, loss_of=loss_of)
+        after = loss_of()
+    assert len({one.item() for one in tried[1:-1]}) == len(tried) - 2 > 1
+    assert after.item() == pytest.approx(tried[-2].item())
+
+
+def test_a_clip_after_the_rate_that_looks_at_the_rule_sees_the_same_in_trials_and_in_the_update():
+    theta, made = trained("adam() | 0.05 * armijo() | stable(beta2=0.9)")
+    run = descend(
+        problems.least_squares(X, Y), "adam() | 0.05 * armijo() | stable(beta2=0.9)", steps=STEPS, batch_size=BATCH
+    )
+    np.testing.assert_allclose(theta.detach().numpy(), run.params, rtol=1e-7)
+    assert made.scheduler.last_epoch == STEPS
+
+
+def test_a_base_rate_of_zero_moves_nothing():
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([{"params": [weight], "lr": 0.0}], "sgd() | clip_rms(1) | 0.0 * polyak()")
+    weight.grad = torch.ones(2)
+    made.step(loss=1.0)
+    assert (weight.tolist(), made.scheduler.last_epoch) == ([1.0, 1.0], 1)
+
+
+def test_how_far_the_run_is_can_be_seen(monkeypatch):
+    from stepsize.controllers.infrared import infrared
+
+    monkeypatch.setattr(infrared, "needs", ("loss", "progress", "slope"))
+    shown = []
+    step = infrared.step
+    monkeypatch.setattr(
+        infrared, "step", lambda self, state, now: (shown.append(now.progress), step(self, state, now))[1]
+    )
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([weight], "sgd() | 0.1 * infrared()", total_steps=4)
+    for _ in range(4):
+        weight.grad = torch.ones(2)
+        made.step(loss=1.0)
+    assert shown == [0, 0.25, 0.5, 0.75]
+
+
+def test_a_slope_that_is_not_finite_is_no_error_of_the_script():
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([weight], "sgd() | clip_rms(1) | 1.0 * polyak(high=1)")
+    weight.grad = torch.full((2,), 3e38)  # finite, but not its square
+    made.step(loss=1.0)
+    assert torch.isfinite(weight).all()
+
+
+def test_parameters_on_two_devices_are_refused():
+    here, there = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2, device="meta"))
+    made = optimizer([here, there], "sgd() | clip_rms(1) | 0.1", on_nonfinite="ignore")
+    here.grad, there.grad = torch.ones(2), torch.ones(2, device="meta")
+    with pytest.raises(StepsizeError, match="parameters lie on cpu and meta"):
+        made.step()
+
+
+def test_a_closure_without_a_loss_is_said():
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([weight], "sgd() | 0.1 * polyak()")
+    weight.grad = torch.ones(2)
+    with pytest.raises(StepsizeError, match="needs the loss of update 0"):
+        made.step(lambda: None)
+    assert weight.tolist() == [1.0, 1.0]
+
+
+def test_empty_and_scalar_parameters_are_taken():
+    empty, scalar = torch.nn.Parameter(torch.zeros(0)), torch.nn.Parameter(torch.tensor(2.0))
+    made = optimizer([empty, scalar], "adagc() | sgd() | unitwise() | 0.5")
+    empty.grad, scalar.grad = torch.zeros(0), torch.tensor(1.0)
+    made.step()
+    assert scalar.item() < 2
+
+
+def test_frozen_parameters_have_no_state():
+    frozen, weight = (torch.nn.Parameter(torch.ones(2), requires_grad=one) for one in (False, True))
+    made = optimizer([frozen, weight], "spam() | adam() | clip_rms(1) | 0.1 * distance()")
+    weight.grad = torch.ones(2)
+    made.step()
+    assert list(made.state) == [weight]
+    assert list(made.state_dict()["stages"]["states"][0]["roots"]) == ["1"]
+
+
+def test_an_update_without_any_gradient_is_counted_as_torchs_is():
+    weight = torch.nn.Parameter(torch.ones(2))
+    for text in ("sgd() | 0.1 * infrared()", "sgd() | 0.1 * polyak()"):
+        made = optimizer([weight], text)
+        made.step(loss=1.0)
+        assert made.scheduler.last_epoch == 1
+
+
+def test_what_a_group_asks_for_and_cannot_have_is_refused_whole():
+    first, second = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+    with pytest.raises(StepsizeError, match="a group has 'betas' of its own"):
+        optimizer([{"params": [first], "betas": (0.5, 0.9)}], "adam() | clip(1) | 0.1")
+    made = optimizer([first], "adam() | clip(1) | 0.1")
+    with pytest.raises(StepsizeError, match="write one weight_decay into the strategy"):
+        made.add_param_group({"params": [second], "weight_decay": 0.1})
+    assert len(made.param_groups) == 1
+    half = optimizer([torch.nn.Parameter(torch.ones(2, dtype=torch.float16))], "adam() | clip(1) | 0.1")
+    half.param_groups[0]["params"][0].grad = torch.ones(2, dtype=torch.float16)
+    with pytest.raises(StepsizeError, match="is in float16, whose squares overflow"):
+        half.step()
+
+
+def test_the_decay_of_a_group_can_be_scheduled():
+    weight = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
+    made = optimizer([{"params": [weight], "weight_decay": 0.5}], "sgd() | clip_rms(9) | weight_decay(0.1) | 0.1")
+    Scheduler(made, {"weight_decay": "constant(0)"})
+    weight.grad = torch.zeros_like(weight)
+    made.step()
+    assert weight.item() == 1
+
+
+SAVED = ["zclip() | sgd() | 0.1", "zclip() | sgd() | clip_rms(1) | 0.1"]
+
+
+@pytest.mark.parametrize("text", SAVED)
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("zclip", "percentile"), "the state is that of"),
+        (lambda text: text.replace("zclip() | ", ""), "the state is that of"),
+        (lambda text: text, "the state is that of 1 parameter, not of 2 parameters"),
+    ],
+)
+def test_a_refused_load_loads_nothing(text, change, said):
+    weights = [torch.nn.Parameter(torch.ones(2)) for _ in range(3)]
+    made = optimizer(weights[:1], text)
+    weights[0].grad = torch.ones(2)
+    made.step()
+    other = optimizer(weights[1:] if "parameter" in said else weights[1:2], change(text))
+    with pytest.raises(StepsizeError, match=said):
+        other.load_state_dict(made.state_dict())
+    assert (other.scheduler.last_epoch, len(other.state)) == (0, 0)
+
+
+@pytest.mark.parametrize("text", [*SAVED, "sgd() | 0.1 | spam()"])
+def test_going_back_to_the_beginning_forgets_what_clips_saw(text):
+    ends = []
+    weight = torch.nn.Parameter(torch.zeros(2, dtype=torch.float64))
+    made = optimizer([weight], text.replace("zclip()", "percentile(50, history=3)"))
+    begin = copy.deepcopy(made.state_dict())
+    for _ in range(2):
+        made.load_state_dict(begin)
+        weight.data.zero_()
+        for size in (1.0, 2.0, 9.0, 2.0):
+            weight.grad = torch.full_like(weight, size)
+            made.step()
+        ends.append(weight.tolist())
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize(
+    "text", ["sgd() | 0.1 * polyak()", "sgd() | 0.1 * infrared()", "adam() | 0.1 * linear(0, 1, 9)"]
+)
+def test_a_checkpoint_of_a_fresh_optimizer_asks_no_controller_and_counts_nothing(text):
+    from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
+
+    module = torch.nn.Linear(2, 1)
+    made = optimizer(module.parameters(), text)
+    get_optimizer_state_dict(module, made)
+    assert made.scheduler.last_epoch == 0
+    for one in module.parameters():
+        one.grad = torch.ones_like(one)
+    made.step(loss=1.0)
+    assert made.scheduler.last_epoch == 1
+
+
+def test_another_expression_that_is_kept_is_shown_what_it_needs():
+    weight = torch.nn.Parameter(torch.ones(2))
+    weight.grad = torch.ones(2)
+    saved = optimizer([weight], "sgd() | clip_rms(9) | 0.1 * polyak()").state_dict()
+    made = optimizer([weight], "sgd() | clip_rms(9) | 0.1 * constant()", on_change="keep")
+    made.load_state_dict(saved)
+    made.step(loss=1.0)
+    assert made.param_groups[0]["lr"] == pytest.approx(0.05)  # half of the loss over the slope 2: 0.1 * 0.5
+    native = optimizer([weight], "sgd() | 0.1 * constant()", on_change="keep")
+    with pytest.raises(StepsizeError, match="never sees"):
+        native.scheduler.load_state_dict(saved["schedule"])
+
+
+def test_a_replaced_expression_is_written_at_once():
+    weight = torch.nn.Parameter(torch.ones(2))
+    saved = optimizer([weight], "sgd() | clip_rms(9) | 0.1 * constant()").state_dict()
+    made = optimizer([weight], "sgd() | clip_rms(9) | 0.1 * constant(0.5)", on_change="replace")
+    made.load_state_dict(saved)
+    assert made.param_groups[0]["lr"] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    "text", ["sgd() | weight_decay(0.5) | 0.1 * infrared()", "sgd() | clip_rms(9) | 0.1 * infrared()"]
+)
+def test_the_loss_comes_with_the_step_and_with_nothing_else(text):
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([weight], text)
+    weight.grad = torch.ones(2)
+    with pytest.raises(StepsizeError, match=r"write step\(loss=loss\)"):
+        made.scheduler.see(loss=1.0)
+    with pytest.raises((StepsizeError, TypeError), match="los"):
+        made.step(los=1.0)
+    assert (weight.tolist(), made.scheduler.last_epoch) == ([1.0, 1.0], 0)
+    made.step(loss=1.0, grad_variance=0.1, loss_of=lambda: 1.0)
+    assert made.scheduler.last_epoch == 1
+
+
+def test_the_graph_of_the_loss_is_let_go():
+    import weakref
+
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([weight], "sgd() | 0.1 * infrared()")
+    loss = (weight**2).sum()
+    loss.backward()
+    made.step(loss=loss)
+    alive = weakref.ref(loss)
+    del loss
+    assert alive() is None
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("text", ["sgd() | 1.0", "sgd(momentum=0.9) | 1.0", "adam() | 1.0"])
+def test_half_precision_moves_on_a_processor(text, dtype):
+    """torch 2.13's fused SGD leaves whole blocks of half-precision elements where they are."""
+    weight = torch.nn.Parameter(torch.ones(1000, dtype=dtype))
+    made = optimizer([weight], text)
+    weight.grad = torch.full_like(weight, 0.5)
+    made.step()
+    assert (weight != 1).all()
+    if "sgd" in text:
+        with pytest.raises(StepsizeError, match="no fused SGD that moves half-precision"):
+            optimizer([weight], text, fused=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda one: optimizer([one], "sgd() | 0.1", on_nonfinite="bogus"), "optimizer: on_nonfinite must be one of"),
+        (lambda one: optimizer(one, "sgd() | 0.1"), r"write \[tensor\]"),
+    ],
+)
+def test_wrong_arguments_are_said_in_one_line(call, said):
+    with pytest.raises(StepsizeError, match=said):
+        call(torch.nn.Parameter(torch.ones(2)))
+
+
+def test_it_says_what_it_is():
+    made = optimizer([torch.nn.Parameter(torch.ones(2))], "adam() | clip(1) | 0.1")
+    assert repr(made).startswith("StrategyEngine of adam() | clip(1) | 0.1, 0 updates done\n")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,7 +20,6 @@ from .norms import (
     Member,
     Snapshot,
     Space,
-    as_sharded,
     by_space,
     length_in,
     local,
@@ -30,10 +30,11 @@ from .norms import (
     whole,
     wide,
 )
+from .refusals import refuse_complex, refuse_own_scaler, refuse_parts
 from .remembering import Remembering
 
 Gradients = list[tuple[Member, Tensor]]
-_ANSWERS = ("raise", "skip", "zero", "ignore")
+ANSWERS = ("raise", "skip", "zero", "ignore")
 
 
 def clip_update(optimizer: Optimizer, clips: Any, *, on_nonfinite: str = "raise") -> Clipping:
@@ -93,14 +94,14 @@ class Clipping:
 
     def __init__(self, call: str, optimizer: Optimizer, clips: Any, on_nonfinite: str) -> None:
         self.clips = read_clips(call, clips)
-        if on_nonfinite not in _ANSWERS:
-            raise StepsizeError(f"{call}: on_nonfinite must be one of {', '.join(_ANSWERS)}, not {on_nonfinite!r}")
+        if on_nonfinite not in ANSWERS:
+            raise StepsizeError(f"{call}: on_nonfinite must be one of {', '.join(ANSWERS)}, not {on_nonfinite!r}")
         optimizer = hookable(call, optimizer)
         self.call, self.on_nonfinite, self.skipped = call, on_nonfinite, 0
         self._taken: dict[Tensor, Tensor] = {}
-        self._calls = 0
+        self._calls, self._paused = 0, False
         self._remembering = Remembering(call, self.clips)
-        _refuse_complex(call, members_of(optimizer))
+        refuse_complex(call, members_of(optimizer))
         self._optimizer = optimizer
         self._hooks = [optimizer.register_step_pre_hook(self._before), optimizer.register_step_post_hook(self._after)]
 
@@ -115,6 +116,19 @@ class Clipping:
         """Whether the step that is being made is left out for its gradients."""
         return bool(self._taken)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While a closure is called only for its loss, as a trial of another rate."""
+        self._paused = True
+        try:
+            yield
+        finally:
+            self._paused = False
+
+    def has_memory(self) -> bool:
+        """Whether any of the clips depends on what it saw before."""
+        return any(one.init({}) for one in self.clips)
+
     def remembers(self) -> bool:
         """Whether any of the clips has seen something that the next steps depend on."""
         return any(self._remembering.states)
@@ -123,8 +137,12 @@ class Clipping:
         """What the clips remember, for `torch.save`; to be saved beside the optimizer's state."""
         return self._remembering.state_dict()
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue where a state was taken; that of other clips is refused."""
+    def check_state(self, state_dict: Any) -> None:
+        """Refuse the state of other clips."""
+        self._remembering.check(state_dict)
+
+    def load_state_dict(self, state_dict: dict[str, Any] | None) -> None:
+        """Continue where a state was taken, or with None begin anew; the state of other clips is refused."""
         self._remembering.load_state_dict(state_dict, next(one.param.device for one in members_of(self._optimizer)))
 
     def __repr__(self) -> str:
@@ -133,11 +151,11 @@ class Clipping:
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
         self._taken, self._calls = {}, 0
         members = members_of(optimizer)
-        _refuse_complex(self.call, members)
+        refuse_complex(self.call, members)
         changed = with_closure(args, kwargs, lambda closure: self._followed(optimizer, members, closure))
         with torch.no_grad():
             if changed is None:
-                _refuse_own_scaler(self.call, kwargs)
+                refuse_own_scaler(self.call, kwargs)
                 self._on_gradients(optimizer, members)
             self._remember(members)
         return changed
@@ -155,6 +173,8 @@ class Clipping:
 
         def closure_then_clips() -> Any:
             loss = closure()
+            if self._paused:
+                return loss
             self._calls += 1
             with torch.no_grad():
                 self._on_gradients(optimizer, members)
@@ -290,10 +310,8 @@ class _UpdateClipping(Clipping):
 
 def _refuse_parts(call: str, one: Clip, found: Gradients) -> None:
     """Only clip and clip_norm know how to bound a tensor of which a part is there."""
-    for member, tensor in () if type(one) in (clip, clip_norm) else found:
-        what = "sparse" if tensor.is_sparse else "sharded (a DTensor)" if as_sharded(tensor) is not None else ""
-        if what:
-            raise StepsizeError(f"{call}: {member.name()} is {what}, which {one} cannot bound: write clip or clip_norm")
+    if type(one) not in (clip, clip_norm):
+        refuse_parts(call, f"{one} cannot bound", found, "clip or clip_norm")
 
 
 def _limit(grads: list[Tensor], bound: float) -> None:
@@ -367,20 +385,3 @@ def _unscale(optimizer: Optimizer, spaces: dict[Space, list[Tensor]]) -> None:
         for grads in spaces.values():
             _multiply(grads, scale.double().reciprocal())
         optimizer.grad_scale = None  # type: ignore[attr-defined]
-
-
-def _refuse_own_scaler(call: str, kwargs: Any) -> None:
-    if kwargs.get("grad_scaler") is not None:
-        raise StepsizeError(
-            f"{call}: step was given grad_scaler={type(kwargs['grad_scaler']).__name__} to unscale gradients inside, "
-            "where clips cannot follow: call scaler.unscale_(optimizer) and optimizer.step() yourself"
-        )
-
-
-def _refuse_complex(call: str, members: list[Member]) -> None:
-    for one in members:
-        if one.param.is_complex():
-            raise StepsizeError(
-                f"{call}: {one.name()} is complex, clips bound real numbers: give the optimizer "
-                "torch.view_as_real(parameter)"
-            )

@@ -52,13 +52,14 @@ class Controlled:
 
         `measured` says that an update was looked at whole: what is not there then cannot be there yet.
         """
-        said = []
+        said, answers, control = [], list(self.answers), list(self.control)
         may_lack = NOT_AT_FIRST if measured else set()
         for i, one in enumerate(self.controllers):
             awaited = set(one.needs).difference(COMES_BETWEEN) or set(one.needs)
             if awaited & (fresh | may_lack) and all(getattr(now, name) is not None for name in awaited - may_lack):
-                self.answers[i], self.control[i], why = one.step(self.control[i], now)
+                answers[i], control[i], why = one.step(control[i], now)
                 said += [f"{one.word()}: {why}"] if why else []
+        self.answers, self.control = answers, control  # all or none: a trial may have raised
         return said
 
     def saved(self) -> dict[str, Any]:

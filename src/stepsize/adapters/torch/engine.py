@@ -14,10 +14,15 @@ from ...clipping.decay import weight_decay
 from ...descents import Array, Arrays, State, Transform, descent
 from ...noticing import Memory, at_start, measure, remember
 from .clips import clip_gradients
-from .norms import Member, as_sharded, members_of
+from .norms import Member, members_of
+from .ranks import as_number
+from .refusals import refuse_parts
 from .remembering import merged, on_device
 from .strategy import Strategy, Wishes
 
+_NOT_BY_GROUP = (
+    "momentum", "dampening", "nesterov", "betas", "alpha", "eps", "centered", "amsgrad", "maximize", "lr_decay"
+)  # fmt: skip
 _KEPT = "stepsize."  # begins the names of what is kept for the next update, beside the rule's own state
 
 
@@ -29,6 +34,7 @@ class StrategyEngine(Strategy):
     """
 
     def __init__(self, params: Any, wishes: Wishes) -> None:
+        self.strategy = wishes.strategy
         Optimizer.__init__(self, params, {"lr": float(wishes.strategy.rate.base)})
         self._begin(wishes)
 
@@ -36,27 +42,23 @@ class StrategyEngine(Strategy):
         super()._begin(wishes)
         self.register_step_post_hook(_count)
         self._guard = clip_gradients(self, (), on_nonfinite=wishes.on_nonfinite)
-        self._states: tuple[Any, ...] = tuple({} for part in self.strategy.split() for _ in part)  # of the transforms
+        self._states: tuple[Any, ...] = tuple({} for _ in self._transforms())
+        self._left_out = False
         self._lay_out()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; its `weight_decay` is used in place of the strategy's."""
+        _check_group(param_group, getattr(self, "strategy", None))
         super().add_param_group(param_group)
         if hasattr(self, "_carried"):
             self._lay_out()
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load torch's state, the schedule's and the stages'; torch replaces the groups."""
-        super().load_state_dict(state_dict)
-        self._lay_out()
-
     def _lay_out(self) -> None:
-        """Name the parameters, and give groups with a decay of their own what they asked for."""
+        """Name the parameters by their places."""
         self._members = {str(i): one for i, one in enumerate(members_of(self))}
-        amounts = {
-            name: float(one.group["weight_decay"]) for name, one in self._members.items() if "weight_decay" in one.group
-        }
-        self._carried = _with_own_decay(self.strategy, amounts) if amounts else self.strategy
+        self._amounts: dict[str, float] = {}
+        with_own = any("weight_decay" in group for group in self.param_groups)
+        self._carried = _with_own_decay(self.strategy, self._amounts) if with_own else self.strategy
 
     @torch.no_grad()
     def step(
@@ -69,37 +71,41 @@ class StrategyEngine(Strategy):
     ) -> Any:
         """One update; returns the closure's loss.
 
-        `loss` is the loss of the batch, `loss_of()` evaluates it again where the parameters then are (without a
-        gradient; left out, the closure is used), `grad_variance` is what `backward_halves` measured.
+        `loss` is the loss of the batch, without the scale of a GradScaler; `loss_of()` evaluates it again where the
+        parameters then are, as often as a controller asks (without a gradient; left out, the closure is used);
+        `grad_variance` is what `backward_halves` measured. What is missing is an error before anything moves. Where
+        torch.distributed runs, every rank must call it alike.
         """
-        if closure is None:
+        self._left_out = self._is_probe()
+        if closure is None and not self._left_out:
             told = {"loss": loss, "grad_variance": grad_variance}
             self.scheduler.check([name for name, one in told.items() if one is not None], loss_of is not None)
-            outcome = None
-        else:
+        outcome = None
+        if closure is not None:
             with torch.enable_grad():
                 outcome = closure()
-        moving = {name: one for name, one in self._members.items() if one.param.grad is not None}
-        self._left_out = self._guard.left_out or self._is_probe()
+        moving = {name: one for name, one in self._members.items() if one.param.grad is not None and one.param.numel()}
+        self._left_out = self._left_out or self._guard.left_out
         if self._left_out:
             self._state(moving)
         elif moving:
             _refuse(moving)
-            again = loss_of or (None if closure is None else _without_gradients(closure, moving))
-            self._update(moving, {"loss": outcome if loss is None else loss, "grad_variance": grad_variance}, again)
+            given = {"loss": outcome if loss is None else loss, "grad_variance": grad_variance}
+            self._update(moving, given, _Trials(self, moving, loss_of, closure))
         return outcome
 
-    def _update(self, moving: Mapping[str, Member], given: dict[str, Any], again: Callable[[], Any] | None) -> None:
-        needs, state = self.strategy.needs, self._state(moving)
-        own = "loss_at" in needs  # a trial step writes into the parameters
-        params = {name: _copied(one.param) if own else one.param.detach() for name, one in moving.items()}
+    def _update(self, moving: Mapping[str, Member], given: dict[str, Any], trials: _Trials) -> None:
+        needs, state = self.scheduler.needs, self._state(moving)
+        tries = trials.begin() if "loss_at" in needs else False
+        params = {name: _copied(one.param) if tries else one.param.detach() for name, one in moving.items()}
         grads: Arrays = {name: one.param.grad for name, one in moving.items()}
+        self._amounts.update((name, one.group["weight_decay"]) for name, one in moving.items() if _decays(one))
         directions, after, _ = self._carried.direct(params, grads, state)
         at = {"params": params, "grads": grads, "directions": self._in_proportion(moving, directions)}
         memory = remember(needs, at, state.memory)
         if needs:
             told = given | self._noticed(at, state.memory)
-            self.scheduler.show(told, self._trial(moving, at, after, again) if own and again else None)
+            self.scheduler.show(told, trials.at(self._carried, at, after) if tries else None)
         update = {name: one.group["lr"] * directions[name] for name, one in moving.items()}
         update, after, _ = self._carried.bound(params, update, grads, after)
         for name, one in moving.items():
@@ -110,8 +116,9 @@ class StrategyEngine(Strategy):
 
     def _state(self, moving: Mapping[str, Member]) -> State:
         """What the engine remembers of these parameters; those that are new begin."""
-        if any(one.param not in self.state for one in self._members.values()):
-            self._start()
+        new = {name: one for name, one in moving.items() if one.param not in self.state}
+        if new:
+            self._start(new)
         rules = {name: _parted(self.state[one.param])[0] for name, one in moving.items()}
         kept = {name: _parted(self.state[one.param])[1] for name, one in moving.items()}
         kinds = {kind for one in kept.values() for kind in one}
@@ -121,15 +128,17 @@ class StrategyEngine(Strategy):
         }
         return State(rules, (), self.scheduler.last_epoch, self._states, memory)
 
-    def _start(self) -> None:
-        every = {name: one.param.detach() for name, one in self._members.items()}
-        begun = tuple(one.init(every) for part in self._carried.split() for one in part)
+    def _start(self, new: Mapping[str, Member]) -> None:
+        params = {name: one.param.detach() for name, one in new.items()}
+        begun = tuple(one.init(params) for one in self._transforms())
         self._states = tuple(merged(*both) for both in zip(begun, self._states, strict=True))
-        start = at_start(self.strategy.needs, every)
-        for name, one in self._members.items():
-            if one.param not in self.state:
-                kept = {_KEPT + kind: arrays[name] for kind, arrays in start.items()}
-                self.state[one.param] = {**self.strategy.rule.init(every[name]), **kept}
+        start = at_start(self.scheduler.needs, params)
+        for name, one in new.items():
+            kept = {_KEPT + kind: arrays[name] for kind, arrays in start.items()}
+            self.state[one.param] = {**self.strategy.rule.init(params[name]), **kept}
+
+    def _transforms(self) -> tuple[Transform, ...]:
+        return tuple(one for part in self.strategy.split() for one in part)
 
     def _no_past(self, kind: str, one: Member) -> Array:
         """For a parameter that did not move in the last update: it stood where it is, its gradient was what it is."""
@@ -151,7 +160,7 @@ class StrategyEngine(Strategy):
 
     def _noticed(self, at: Memory, memory: Memory) -> dict[str, Any]:
         """The quantities of this update that its arrays and its schedule tell."""
-        needs, schedule = self.strategy.needs, self.scheduler
+        needs, schedule = self.scheduler.needs, self.scheduler
         known: dict[str, Any] = measure(needs, at, memory)
         if "rate" in needs:
             known["rate"] = self.strategy.rate.base * schedule._parts[0].without_control(schedule.last_epoch)
@@ -159,29 +168,81 @@ class StrategyEngine(Strategy):
             known["progress"] = schedule.last_epoch / (schedule.units["total_steps"] or 1)
         return known
 
-    def _trial(
-        self, moving: Mapping[str, Member], at: Memory, after: State, again: Callable[[], Any]
-    ) -> Callable[[float], float]:
-        """From a rate to the loss of the batch where it leads; the parameters come back as they were."""
+    def _memory(self) -> dict[str, Any]:
+        return {"stages": self._stages(), "states": list(self._states)}
+
+    def _stages(self) -> list[str]:
+        """What the memory belongs to: the rule by its word, the stages that remember as they are written."""
+        return [self.strategy.rule.word(), *(str(one) if one.init({}) else one.word() for one in self._transforms())]
+
+    def _check_memory(self, memory: dict[str, Any]) -> None:
+        found = memory.get("stages")
+        if found != self._stages():
+            raise StepsizeError(
+                f"optimizer: the state is that of {' | '.join(found) if found else 'another optimizer'}, not of "
+                f"{' | '.join(self._stages())}: load the state of the same strategy"
+            )
+
+    def _recall(self, memory: dict[str, Any]) -> None:
+        self._lay_out()  # torch has put other groups in place
+        if memory:
+            device = next(one.param.device for one in self._members.values())
+            self._states = tuple(on_device(one, device) for one in memory["states"])
+        else:
+            begun = {name: one.param.detach() for name, one in self._members.items() if one.param in self.state}
+            self._states = tuple(one.init(begun) if begun else {} for one in self._transforms())
+
+
+class _Trials:
+    """Evaluations of the batch elsewhere; parameters and gradients come back as they were."""
+
+    def __init__(
+        self,
+        made: StrategyEngine,
+        moving: Mapping[str, Member],
+        loss_of: Callable[[], Any] | None,
+        closure: Callable[[], Any] | None,
+    ) -> None:
+        self.made, self.moving, self.loss_of, self.closure = made, moving, loss_of, closure
+        self.grads: dict[str, Tensor] = {}
+
+    def begin(self) -> bool:
+        """Whether there is anything to evaluate with; a closure may clear gradients in place, so they are copied."""
+        if self.loss_of is None and self.closure is not None:
+            self.grads = {name: _copied(_gradient(one)) for name, one in self.moving.items()}
+            self._give_back()
+        return self.loss_of is not None or self.closure is not None
+
+    def at(self, carried: descent, at: Memory, after: State) -> Callable[[float], float]:
+        """From a rate to the loss of the batch where it leads."""
 
         def loss_of(there: Arrays) -> float:
             try:
-                for name, one in moving.items():
-                    one.param.copy_(there[name])
-                return float(again())
+                self._put(there)
+                return as_number("loss_of", self._evaluated())
             finally:
-                for name, one in moving.items():
-                    one.param.copy_(at["params"][name])
+                self._put(at["params"])
 
-        return self._carried.trial(at, after, loss_of)
+        return carried.trial(at, after, loss_of)
 
-    def _memory(self) -> dict[str, Any]:
-        return {"states": list(self._states)} if any(self._states) else {}
+    def _put(self, there: Arrays) -> None:
+        for name, one in self.moving.items():
+            one.param.copy_(there[name])
+        torch.clear_autocast_cache()  # an autocast around the loop would go on with the weights that it cast before
 
-    def _recall(self, memory: dict[str, Any]) -> None:
-        device = next(iter(self._members.values())).param.device
-        if memory:
-            self._states = tuple(on_device(one, device) for one in memory["states"])
+    def _evaluated(self) -> Any:
+        if self.loss_of is not None:
+            return self.loss_of()
+        assert self.closure is not None
+        try:
+            with self.made._guard.paused(), torch.enable_grad():
+                return self.closure()
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        for name, one in self.moving.items():
+            one.param.grad = self.grads[name]
 
 
 def _count(made: Any, args: Any, kwargs: Any) -> None:
@@ -206,14 +267,30 @@ class _OwnDecay(Transform):
 
 
 def _with_own_decay(strategy: descent, amounts: dict[str, float]) -> descent:
-    decays = [one for one in strategy.stages if isinstance(one, weight_decay)]
-    if len(decays) != 1 and any(amounts.values()):
-        raise StepsizeError(
-            f"optimizer: a group has a weight_decay and {strategy} has {len(decays) or 'none'}: write one weight_decay "
-            "into the strategy, for the groups to change"
-        )
     stages = (_OwnDecay(one.amount, amounts) if isinstance(one, weight_decay) else one for one in strategy.stages)
     return descent(*stages)
+
+
+def _check_group(group: dict[str, Any], strategy: descent | None) -> None:
+    """Refuse what the engine would not do for a group."""
+    if strategy is None:
+        return
+    own = [name for name in _NOT_BY_GROUP if name in group]
+    if own:
+        raise StepsizeError(
+            f"optimizer: a group has {own[0]!r} of its own, which this strategy has once for all groups "
+            f"({strategy}): leave it out; a group may have lr and weight_decay"
+        )
+    decays = sum(isinstance(one, weight_decay) for one in strategy.stages)
+    if decays != 1 and group.get("weight_decay"):
+        raise StepsizeError(
+            f"optimizer: a group has a weight_decay and {strategy} has {decays or 'none'}: write one weight_decay into "
+            "the strategy, for the groups to change"
+        )
+
+
+def _decays(one: Member) -> bool:
+    return "weight_decay" in one.group
 
 
 def _parted(kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -231,25 +308,6 @@ def _gradient(one: Member) -> Tensor:
     return one.param.grad
 
 
-def _without_gradients(closure: Callable[[], Any], moving: Mapping[str, Member]) -> Callable[[], Any]:
-    """The closure as an evaluation: the gradients that it leaves are put away."""
-    grads = {name: _copied(_gradient(one)) for name, one in moving.items()}  # a closure may clear them in place
-    for name, one in moving.items():
-        one.param.grad = grads[name]
-
-    def evaluate() -> Any:
-        for one in moving.values():
-            one.param.grad = None
-        try:
-            with torch.enable_grad():
-                return closure()
-        finally:
-            for name, one in moving.items():
-                one.param.grad = grads[name]
-
-    return evaluate
-
-
 def _refuse(moving: Mapping[str, Member]) -> None:
     """Gradients and parameters that the engine cannot compute with."""
     devices = {one.param.device for one in moving.values()}
@@ -259,10 +317,11 @@ def _refuse(moving: Mapping[str, Member]) -> None:
             "can do a step but not this strategy: put them on one device"
         )
     for one in moving.values():
-        for tensor in (one.param, _gradient(one)):
-            what = "sparse" if tensor.is_sparse else "sharded (a DTensor)" if as_sharded(tensor) is not None else ""
-            if what:
-                raise StepsizeError(
-                    f"optimizer: {one.name()} is {what}, which this strategy cannot compute with: write one that "
-                    "torch's optimizers compute, as sgd() | 0.1 or clip_norm(1) | adam() | 0.001"
-                )
+        if one.param.dtype == torch.float16:
+            raise StepsizeError(
+                f"optimizer: {one.name()} is in float16, whose squares overflow above 256: keep parameters in float32 "
+                "and use autocast, or write a strategy that torch's optimizers compute"
+            )
+    tensors = [(one, tensor) for one in moving.values() for tensor in (one.param, _gradient(one))]
+    instead = "one that torch's optimizers compute, as sgd() | 0.1 or clip_norm(1) | adam() | 0.001"
+    refuse_parts("optimizer", "this strategy cannot compute with", tensors, instead)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..._errors import StepsizeError, number
 from ...measures import difference, dot
+from .norms import tensors_of
 
 
 def backward_halves(
@@ -30,7 +31,7 @@ def backward_halves(
     (2.5, [1.0, 2.0], 5.0)
     """
     share = number("backward_halves", "share", share, above=0, below=1)
-    tensors = [one for one in _tensors(params) if one.requires_grad]
+    tensors = [one for one in tensors_of(params) if one.requires_grad]
     if not tensors:
         raise StepsizeError("backward_halves: params must name at least 1 tensor that requires a gradient, not 0")
     a, b = (_gradients(loss, tensors) for loss in (first, second))
@@ -49,11 +50,3 @@ def _gradients(loss: Tensor, tensors: list[Tensor]) -> dict[Any, Tensor]:
         )
     found = torch.autograd.grad(loss, tensors, retain_graph=True, allow_unused=True, materialize_grads=True)
     return dict(enumerate(found))
-
-
-def _tensors(params: Tensor | Iterable[Any]) -> list[Tensor]:
-    found: list[Tensor] = []
-    for one in [params] if isinstance(params, Tensor) else params:
-        several = one["params"] if isinstance(one, dict) else [one]
-        found += [each[1] if isinstance(each, tuple) else each for each in several]
-    return found

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from .clips import clip_gradients, clip_update
+from ..._errors import StepsizeError
+from .clips import Clipping, clip_gradients, clip_update
 from .hooks import with_closure
 from .native import native
 from .norms import grad_norm
@@ -17,10 +18,14 @@ from .strategy import Strategy, Wishes
 class Hooked(Strategy):
     """A strategy whose update torch's own kernels compute."""
 
+    _clips: list[Clipping]
+
     def _begin(self, wishes: Wishes) -> None:
         """Hang the stages around torch's step, in the order the gradient flows."""
         super()._begin(wishes)
         stages = native(wishes.strategy)
+        # what a loaded expression may look at: the gradient's norm is gone when it has been clipped
+        self.scheduler._shown = ("loss", "metric") if stages.grads else ("loss", "metric", "grad_norm")
         self._skipped, self._left_out, self._loss = False, 0, None
         self._decoupled = stages.decoupled
         self.register_step_pre_hook(_before)
@@ -39,9 +44,19 @@ class Hooked(Strategy):
     def _memory(self) -> dict[str, Any]:
         return {str(i): one.state_dict() for i, one in enumerate(self._clips) if one.remembers()}
 
-    def _recall(self, memory: dict[str, Any]) -> None:
+    def _check_memory(self, memory: dict[str, Any]) -> None:
+        own = [str(i) for i, one in enumerate(self._clips) if one.has_memory()]
+        if not set(memory) <= set(own):
+            raise StepsizeError(
+                f"optimizer: the state is that of other stages, not of {self.strategy}: load the state of the same "
+                "strategy"
+            )
         for i, one in memory.items():
-            self._clips[int(i)].load_state_dict(one)
+            self._clips[int(i)].check_state(one)
+
+    def _recall(self, memory: dict[str, Any]) -> None:
+        for i, one in enumerate(self._clips):
+            one.load_state_dict(memory.get(str(i)))
 
 
 class StrategySGD(Hooked, torch.optim.SGD):
@@ -82,14 +97,21 @@ def decoupled(group: dict[str, Any]) -> dict[str, Any]:
 def _before(made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """First of all: what the call brings besides torch's arguments, and whether a GradScaler leaves the update out."""
     made._loss = kwargs.pop("loss", None)
-    kwargs.pop("loss_of", None)
+    for name in ("loss_of", "grad_variance"):
+        kwargs.pop(name, None)
+    unknown = set(kwargs).difference(("closure", "grad_scaler"))
+    if unknown:
+        raise StepsizeError(
+            f"optimizer: step has no argument {min(unknown)}: write step(loss=loss, loss_of=…, grad_variance=…), or "
+            "step(closure)"
+        )
     found = getattr(made, "found_inf", None)
     made._skipped = found is not None and float(found) > 0
     made._left_out = sum(one.skipped for one in made._clips)
     for group in made.param_groups:
         if group.get("fused") and any(one.grad is not None and one.grad.is_sparse for one in group["params"]):
             group["fused"] = False  # torch has no fused kernel for sparse gradients
-    if with_closure(args, kwargs, lambda closure: closure) is None and not made._skipped:
+    if with_closure(args, kwargs, lambda closure: closure) is None and not made._skipped and not made._is_probe():
         made.scheduler.check(_told(made._loss), again=False)
 
 
@@ -111,7 +133,7 @@ def _ready(made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _decide(made: Any, loss: Any) -> None:
-    if _is_left_out(made):
+    if _is_left_out(made) or made._is_probe():
         return
     params = [one for group in made.param_groups for one in group["params"]]
     norm = grad_norm(params) if "grad_norm" in made.scheduler._needs else None
@@ -139,5 +161,6 @@ def _decay(made: Any) -> None:
 
 def _after(made: Any, args: Any, kwargs: Any) -> None:
     """Last of all: the update is done, the schedule moves on."""
+    made._loss = None  # with it goes its graph
     if not _is_left_out(made) and not made._is_probe():
         made.scheduler.step()

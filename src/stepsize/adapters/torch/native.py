@@ -15,6 +15,7 @@ from ...rules.adagrad import adagrad
 from ...rules.adam import adam
 from ...rules.rmsprop import rmsprop
 from ...rules.sgd import sgd
+from .norms import HALVES
 
 FUSED_ON = {"SGD": ("cpu", "cuda", "xpu", "mps"), "Adam": ("cpu", "cuda", "xpu", "mps"), "Adagrad": ("cpu",)}
 _LACKS: dict[type, tuple[str, ...]] = {
@@ -77,8 +78,13 @@ def native(strategy: descent) -> Native:
 def kernel(name: str, params: list[Tensor], fused: bool | None, foreach: bool | None) -> dict[str, bool]:
     """Which of torch's implementations: fused where it has one for these parameters, else foreach on accelerators."""
     able = FUSED_ON.get("Adam" if name == "AdamW" else name, ())
-    if fused and not able:
-        raise StepsizeError(f"optimizer: torch has no fused {name}: leave fused out, or write foreach=True")
+    # torch 2.13's fused SGD on a processor leaves whole blocks of half-precision elements as they were
+    broken = name == "SGD" and any(one.device.type == "cpu" and one.dtype in HALVES for one in params)
+    if fused and (broken or not able):
+        what = f"{name} that moves half-precision parameters on a processor" if able else name
+        raise StepsizeError(f"optimizer: torch has no fused {what}: leave fused out, or write foreach=True")
+    if broken:
+        fused = False
     if fused is not None or foreach is not None:
         asked = {"fused": fused, "foreach": foreach}
         return {key: one for key, one in asked.items() if one is not None and (key == "foreach" or able)}

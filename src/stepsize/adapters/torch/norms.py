@@ -17,7 +17,7 @@ _SMALL = 2**17  # elements at a time: temporary pieces that stay in a processor'
 _LARGE = 2**24  # the same on an accelerator, where a launch costs more than a pass
 _SURE = 1e-10  # squares of float32 vanish below 1e-19: beside a length above this they do not count
 _PLAIN = (Tensor, torch.nn.Parameter)
-_HALVES = (torch.float16, torch.bfloat16)
+HALVES = (torch.float16, torch.bfloat16)
 
 
 class Space(NamedTuple):
@@ -138,7 +138,7 @@ def reads_free(device: torch.device) -> bool:
 
 def wide(tensor: Tensor) -> Tensor:
     """The tensor in float32 where it is in half precision."""
-    return tensor.float() if tensor.dtype in _HALVES else tensor
+    return tensor.float() if tensor.dtype in HALVES else tensor
 
 
 def flat(tensor: Tensor) -> Tensor:
@@ -262,6 +262,15 @@ def members_of(optimizer: Optimizer) -> list[Member]:
         for which, group in enumerate(optimizer.param_groups)
         for index, param in enumerate(group["params"])
     ]
+
+
+def tensors_of(params: Tensor | Iterable[Any]) -> list[Tensor]:
+    """The tensors of what an optimizer takes as parameters: tensors, (name, tensor) pairs, or groups of either."""
+    found: list[Tensor] = []
+    for one in [params] if isinstance(params, Tensor) else params:
+        several = one["params"] if isinstance(one, dict) else [one]
+        found += [each[1] if isinstance(each, tuple) else each for each in several]
+    return found
 
 
 class Batch:

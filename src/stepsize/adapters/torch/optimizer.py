@@ -10,9 +10,11 @@ from torch import Tensor
 from ..._errors import StepsizeError
 from ...descents import descent
 from ...text import as_descent
+from .clips import ANSWERS
 from .engine import StrategyEngine
 from .hooked import CLASSES, decoupled
 from .native import beyond, kernel, native
+from .norms import tensors_of
 from .strategy import Strategy, Wishes
 
 
@@ -43,7 +45,7 @@ def optimizer(
     Controllers decide the rate of the update that they look at, as in `descend`. One that watches the loss takes it
     from the closure, or from `step(loss=loss)`; one that tries other rates evaluates it again, by the closure or by
     `step(loss=loss, loss_of=lambda: loss_fn(model(x), y))`; the variance of the gradient comes from `backward_halves`.
-    `state_dict()` holds the schedule too, under "schedule", and what clips remember, under "clips";
+    `state_dict()` holds the schedule too, under "schedule", and what stages remember, under "stages";
     torch.distributed.checkpoint keeps only torch's part: save `optimizer.scheduler` beside it. A group's
     `weight_decay` is that of the strategy's kind, decoupled or not.
 
@@ -56,6 +58,10 @@ def optimizer(
     ([0.9, -1.6], 0.487764)
     """
     whole = as_descent(strategy)
+    if on_nonfinite not in ANSWERS:
+        raise StepsizeError(f"optimizer: on_nonfinite must be one of {', '.join(ANSWERS)}, not {on_nonfinite!r}")
+    if isinstance(params, Tensor):
+        raise StepsizeError("optimizer: params must be several parameters, not one tensor: write [tensor]")
     listed = [_listed(one) for one in params]
     units = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch, **units}
     wishes = Wishes(whole, units, on_nonfinite, on_change)
@@ -69,7 +75,7 @@ def optimizer(
     stages = native(whole)
     if stages.decoupled:
         listed = [decoupled(one) if isinstance(one, dict) and "weight_decay" in one else one for one in listed]
-    arguments = stages.arguments | kernel(stages.name, _tensors(listed), fused, foreach)
+    arguments = stages.arguments | kernel(stages.name, tensors_of(listed), fused, foreach)
     made: Strategy = CLASSES[stages.name](listed, lr=float(whole.rate.base), **arguments)
     made._begin(wishes)
     return made
@@ -81,12 +87,3 @@ def _listed(one: Any) -> Any:
         return one
     held = one.get("params", [])
     return {**one, "params": [held] if isinstance(held, Tensor) else list(held)}
-
-
-def _tensors(listed: list[Any]) -> list[Tensor]:
-    """The tensors of what torch takes as parameters: tensors, (name, tensor) pairs, or groups of either."""
-    found: list[Tensor] = []
-    for one in listed:
-        several = one["params"] if isinstance(one, dict) else [one]
-        found += [each[1] if isinstance(each, tuple) else each for each in several]
-    return found

@@ -15,7 +15,7 @@ def averaged(values: dict[str, Any], process_group: Any = None) -> dict[str, flo
 
     Every rank must pass the same names. A NaN on one rank is a NaN on all.
     """
-    plain = {name: _number(name, one) for name, one in values.items()}
+    plain = {name: as_number(name, one) for name, one in values.items()}
     if not (distributed.is_available() and distributed.is_initialized()) or not plain:
         return plain
     device = "cuda" if distributed.get_backend(process_group) == "nccl" else "cpu"
@@ -25,7 +25,8 @@ def averaged(values: dict[str, Any], process_group: Any = None) -> dict[str, flo
     return dict(zip(plain, mean, strict=True))
 
 
-def _number(name: str, one: Any) -> float:
+def as_number(name: str, one: Any) -> float:
+    """A plain number of what a script hands over: a number, or a tensor of one element."""
     if hasattr(one, "full_tensor"):
         one = one.full_tensor()
     if isinstance(one, torch.Tensor) and one.numel() == 1:

@@ -114,7 +114,8 @@ class Recorder:
         def wrap(closure: Callable[[], Any]) -> Callable[[], Any]:
             def closure_then_look() -> Any:
                 loss = closure()
-                self._look(optimizer)
+                if not self._found:  # the first call is the update's, the others are trials
+                    self._look(optimizer)
                 return loss
 
             return closure_then_look

@@ -32,8 +32,8 @@ class Remembering:
         """Everything that resume needs, as `torch.save` takes it."""
         return {"clips": [str(one) for one in self.clips], "states": list(self.states)}
 
-    def load_state_dict(self, state: Any, device: torch.device) -> None:
-        """The opposite; the state of other clips is refused."""
+    def check(self, state: Any) -> None:
+        """Refuse the state of other clips."""
         texts = [str(one) for one in self.clips]
         if not isinstance(state, dict) or state.get("clips") != texts or len(state.get("states", ())) != len(texts):
             found = state.get("clips") if isinstance(state, dict) else None
@@ -41,6 +41,14 @@ class Remembering:
                 f"{self.call}: the state is that of {' | '.join(found) if found else 'something else'}, not of "
                 f"{' | '.join(texts) or 'no clips'}: load the state that this call saved"
             )
+
+    def load_state_dict(self, state: Any, device: torch.device) -> None:
+        """The opposite; None begins anew."""
+        self._known = [set() for _ in self.clips]
+        if state is None:
+            self.states = [{} for _ in self.clips]
+            return
+        self.check(state)
         self.states = [on_device(one, device) for one in state["states"]]
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from math import isfinite
 from typing import Any, NamedTuple
 
+from torch import Tensor
 from torch.optim import Optimizer
 
 from ..._errors import StepsizeError
 from ..._seen import seen
 from ...descents import descent
-from .controlled import COMES_BETWEEN, check_finite
+from .controlled import COMES_BETWEEN
 from .ranks import averaged
 from .scheduler import Scheduler
 
@@ -36,6 +38,17 @@ class StrategySchedule(Scheduler):
 
     _shown = seen.field_names()
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """The quantities that its controllers look at."""
+        return frozenset(self._needs)
+
+    def see(self, *, loss: Any = None, metric: Any = None, grad_norm: Any = None) -> None:
+        """Hand the metric of an evaluation to the controllers, between two updates; the updates are seen as made."""
+        if loss is not None or grad_norm is not None:
+            raise StepsizeError("optimizer: the loss of an update comes with its step: write step(loss=loss)")
+        super().see(metric=metric)
+
     def show(self, given: dict[str, Any], loss_at: Callable[[float], Any] | None = None) -> None:
         """Let the controllers decide the coming update, of which this is all that will be known; write its rate."""
         if not self._needs.difference(COMES_BETWEEN):
@@ -44,7 +57,7 @@ class StrategySchedule(Scheduler):
         self.check({*given, *self._now}, loss_at is not None)
         values = averaged(given, self.process_group)
         if self.on_nonfinite == "raise":
-            check_finite({name: one for name, one in values.items() if name in _GIVEN}, self.last_epoch)
+            self._check_finite(values)
         self._now = {**self._now, **values}
         at = None if loss_at is None else self._on_all_ranks(loss_at)
         self._ask(seen(**self._now, loss_at=at), {*values, "loss_at"}, measured=True)
@@ -58,6 +71,18 @@ class StrategySchedule(Scheduler):
                 f"optimizer: a controller of {self.expression} needs the {name} of update {self.last_epoch}: write "
                 f"{_ASKED_FOR[name]}"
             )
+
+    def _check_finite(self, values: dict[str, float]) -> None:
+        for name in _GIVEN:
+            if not isfinite(values.get(name, 0.0)):
+                raise StepsizeError(
+                    f"optimizer: the {name} of update {self.last_epoch} is {values[name]}: leave that step out, or "
+                    'write optimizer(…, on_nonfinite="skip"), under which controllers hold'
+                )
+
+    def _take(self, given: dict[str, Any]) -> None:
+        """After the update: whatever its controllers needed was shown before it."""
+        self._await_metric()
 
     def _on_all_ranks(self, loss_at: Callable[[float], Any]) -> Callable[[float], float]:
         return lambda rate: averaged({"loss": loss_at(rate)}, self.process_group)["loss"]
@@ -77,28 +102,47 @@ class Strategy(Optimizer):
             self, self.strategy.rate.factor, **wishes.units, on_change=wishes.on_change, on_nonfinite=lenient
         )
 
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group, whose rate is scheduled at once."""
+        super().add_param_group(param_group)
+        if hasattr(self, "scheduler"):
+            self.scheduler.write()
+
     def _memory(self) -> dict[str, Any]:
         """What the stages remember that torch's own state does not hold."""
         return {}
 
+    def _check_memory(self, memory: dict[str, Any]) -> None:
+        """Refuse the memory of other stages."""
+
     def _recall(self, memory: dict[str, Any]) -> None:
-        """The opposite of `_memory`."""
+        """The opposite of `_memory`; an empty one begins anew."""
 
     def state_dict(self) -> dict[str, Any]:
-        """torch's state, with the schedule's under "schedule" and that of clips with a memory under "clips"."""
+        """torch's state, with the schedule's under "schedule" and what the stages remember under "stages"."""
         memory = self._memory()
         schedule = {"schedule": self.scheduler.state_dict()}
-        return {**super().state_dict(), **schedule, **({"clips": memory} if memory else {})}
+        return {**super().state_dict(), **schedule, **({"stages": memory} if memory else {})}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load torch's state and, where they are there, the schedule's and the clips'."""
-        schedule = state_dict.get("schedule")
+        """Load torch's state and, where they are there, the schedule's and the stages'; refused, nothing is loaded."""
+        schedule, memory = state_dict.get("schedule"), state_dict.get("stages", {})
+        self._check_groups(state_dict.get("param_groups", []))
+        if schedule is not None or memory:
+            self._check_memory(memory)
         if schedule is not None:
-            self.scheduler.load_state_dict(schedule)  # first: where it is refused, nothing is loaded
-        super().load_state_dict({key: one for key, one in state_dict.items() if key not in ("schedule", "clips")})
-        if "clips" in state_dict:
-            self._recall(state_dict["clips"])
+            self.scheduler.load_state_dict(schedule)
+        super().load_state_dict({key: one for key, one in state_dict.items() if key not in ("schedule", "stages")})
+        self._recall(memory)
         self.scheduler.write()
+
+    def _check_groups(self, saved: list[dict[str, Any]]) -> None:
+        found, own = ([len(group["params"]) for group in groups] for groups in (saved, self.param_groups))
+        if found != own:
+            raise StepsizeError(
+                f"optimizer: the state is that of {_counted(found)}, not of {_counted(own)}: load the state of an "
+                "optimizer of the same parameters"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         ours = {"wishes": self._wishes, "schedule": self.scheduler.state_dict(), "memory": self._memory()}
@@ -111,9 +155,26 @@ class Strategy(Optimizer):
         if wishes is not None:
             self._begin(wishes)
             self.scheduler.load_state_dict(schedule, on_change="keep")
-            self._recall(memory)
+            self._recall(memory or {})
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__} of {self.strategy}, {self.scheduler.last_epoch} updates done\n{super().__repr__()}"
+        )
 
     def _is_probe(self) -> bool:
-        """torch.distributed.checkpoint steps at rate 0 to make an optimizer lay out its state: that is no update."""
+        """torch.distributed.checkpoint makes an optimizer lay out its state by a step: that is no update.
+
+        It sets every rate to 0 and every gradient to zeros, and where there is a state already it makes no such step.
+        """
         rates = [group["lr"] for group in self.param_groups]
-        return all(type(one) is float and one == 0 for one in rates) and any(self.scheduler.get_last_lr())
+        if any(one.device.type != "cpu" if isinstance(one, Tensor) else False for one in rates) or any(rates):
+            return False
+        if not any(self.scheduler.get_last_lr()) and self.scheduler.last_epoch > 0:
+            return False
+        grads = [one.grad for group in self.param_groups for one in group["params"] if one.grad is not None]
+        return bool(grads) and not any(bool(one.any()) for one in grads)
+
+
+def _counted(sizes: list[int]) -> str:
+    return " + ".join(map(str, sizes)) + (" parameters" if sizes != [1] else " parameter") if sizes else "no parameters"

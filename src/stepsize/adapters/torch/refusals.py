@@ -1,0 +1,38 @@
+"""What clips and the engine cannot bound or compute with, said in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch import Tensor
+
+from ..._errors import StepsizeError
+from .norms import Member, as_sharded
+
+
+def refuse_parts(call: str, what: str, found: Iterable[tuple[Member, Tensor]], instead: str) -> None:
+    """Refuse tensors of which only a part is there, which `what` cannot treat as the whole."""
+    for member, tensor in found:
+        kind = "sparse" if tensor.is_sparse else "sharded (a DTensor)" if as_sharded(tensor) is not None else ""
+        if kind:
+            raise StepsizeError(f"{call}: {member.name()} is {kind}, which {what}: write {instead}")
+
+
+def refuse_own_scaler(call: str, kwargs: Any) -> None:
+    """Refuse a step that unscales gradients inside, behind the clips."""
+    if kwargs.get("grad_scaler") is not None:
+        raise StepsizeError(
+            f"{call}: step was given grad_scaler={type(kwargs['grad_scaler']).__name__} to unscale gradients inside, "
+            "where clips cannot follow: call scaler.unscale_(optimizer) and optimizer.step() yourself"
+        )
+
+
+def refuse_complex(call: str, members: list[Member]) -> None:
+    """Refuse complex parameters: clips bound real numbers."""
+    for one in members:
+        if one.param.is_complex():
+            raise StepsizeError(
+                f"{call}: {one.name()} is complex, clips bound real numbers: give the optimizer "
+                "torch.view_as_real(parameter)"
+            )
