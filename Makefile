@@ -3,10 +3,10 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PEERS   := tests/test_presets_peers.py tests/test_plateau.py tests/test_reference_controllers_loss.py
+PEERS   := tests/test_presets_peers.py tests/test_plateau.py tests/test_reference_controllers_loss.py tests/test_faults.py
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test test-peers test-hosts bench lint clean
+.PHONY: demo test test-peers test-hosts bench bench-faults lint clean
 
 demo: $(VENV)/.has-compare
 	$(BIN)/stepsize compare digits --out out/digits
@@ -34,6 +34,11 @@ bench: $(VENV)/.has-test
 	$(BIN)/python bench/torch_scheduler.py
 	$(BIN)/python bench/torch_clips.py
 	$(BIN)/python bench/torch_strategy.py
+
+# the table of docs/faults.md, a quarter of an hour on one core; torch alone is a dependency of zclip
+bench-faults: $(VENV)/.has-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt zclip
+	$(BIN)/python bench/faults.py
 
 clean:
 	rm -rf $(VENV) out

@@ -582,6 +582,14 @@ def test_gradients_of_zero_do_not_shrink_the_bound_of_adagc():
     assert_same(limited["w"], one["w"])
 
 
+def test_gradients_of_zero_do_not_open_the_bound_of_percentile():
+    """A bound of 0 limits nothing: half of a history of zeros would let every gradient through."""
+    zero, one, huge = {"w": np.zeros(3)}, {"w": np.array([0.1, 0.2, 0.2])}, {"w": np.array([1e3, 2e3, 2e3])}
+    limited, share, _ = passes(percentile(history=10), [one, one, *[zero] * 50, huge], zero)[-1]
+    assert share == 1
+    assert_close(limited["w"], one["w"])
+
+
 def test_percentile_counts_the_gradient_itself():
     told = passes(percentile(50, history=3), [{"w": np.array([float(n)])} for n in (4, 2, 10, 6)], {"w": np.zeros(1)})
     assert [float(limited["w"][0]) for limited, _, _ in told] == [4, 2, 4, 6]

@@ -393,6 +393,13 @@ def test_a_level_that_stays_is_accepted():
     assert again[-1][0] == 0.5  # the new level has its own spikes
 
 
+def test_a_level_that_stays_costs_one_recovery_and_not_one_for_each_loss():
+    told = factors_of(spike(), [*QUIET, *[10 + one for one in QUIET * 10]])
+    assert told[len(QUIET) + 18] == 0.01
+    assert told[len(QUIET) + 19] == 0.5
+    assert told[len(QUIET) + 19 + 100] == 1.0
+
+
 def test_spikes_that_come_singly_are_no_level():
     told = follow(spike(recovery=1, accept=3), [*QUIET, *[50.0, 50.0, 1.0] * 8])
     assert not any("level" in why for _, _, why in told)

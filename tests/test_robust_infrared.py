@@ -11,7 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from stepsize import StepsizeError, adam, clip, constant, descend, descend_many, linear, parse, problems, seen, sgd
+from stepsize import (
+    StepsizeError,
+    adam,
+    clip,
+    clip_norm,
+    constant,
+    descend,
+    descend_many,
+    linear,
+    parse,
+    problems,
+    seen,
+    sgd,
+)
 from stepsize import robust_infrared as robust
 from subjects import assert_close, assert_same
 
@@ -244,6 +257,42 @@ def test_whatever_is_seen_the_factor_and_the_memory_stay_finite(rule, looks):
         assert all(one is None or math.isfinite(one) for one in state), state
         again, saved, _ = rule.step(tuple(json.loads(json.dumps(saved, allow_nan=False))), now)
         assert (again, saved) == (factor, state)
+
+
+def watched_on_digits(strategy, change, steps=120):
+    """The rates of a run in which `change(t, gradient)` stands between the problem and the strategy."""
+    random, rates = np.random.default_rng(0), []
+    params = {"theta": DIGITS.start(0)["theta"]}
+    state = strategy.init(params)
+    for t in range(steps):
+        rows = random.integers(0, len(X), (1, 32))
+        loss, grads = DIGITS.loss_and_grad({"theta": params["theta"][None]}, rows)
+        grads = {"theta": change(t, grads["theta"][0])}
+
+        def loss_of(there, rows=rows):
+            return DIGITS.loss({"theta": there["theta"][None]}, rows)[0]
+
+        params, state, step = strategy.step(params, grads, state, seen(loss=float(loss[0])), loss_of=loss_of)
+        rates.append(step.rate)
+    return np.array(rates)
+
+
+CLIPPED = clip_norm(1) | sgd() | 1 * robust()
+
+
+def test_a_gradient_of_1e30_behind_a_clip_is_forgotten_within_40_updates():
+    clean, broken = (
+        watched_on_digits(CLIPPED, lambda t, g, at=at: g * (1e30 if t == at else 1.0)) for at in (None, 50)
+    )
+    assert broken[50] < 1e-9 * clean[50]
+    assert (broken[90:] > clean[90:] / 2).all()
+
+
+def test_gradients_of_zero_hold_the_rate():
+    rates = watched_on_digits(CLIPPED, lambda t, g: g * (not 50 <= t < 100))
+    assert len(set(rates[50:100])) == 1
+    assert rates[50] == pytest.approx(rates[49], rel=0.2)
+    assert (rates[100:] < 2 * rates[49]).all()
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.9])

@@ -20,8 +20,8 @@ class percentile(Clip):
     (between two norms in a straight line, as NumPy). Use it where no bound is known and gradients differ between data
     sets; the authors' p of 10 shortens nine gradients of ten, so that the norm hardly matters any more: p of 90 only
     cuts the tail. `p` in (0, 100]; `history` ≥ 1 updates, of which every update sorts all: thousands are slow, and the
-    authors' code, which keeps every norm, slows down as it runs. A norm that is NaN or infinite changes nothing and is
-    forgotten; a bound of 0 (after gradients of 0) limits nothing. It never ends.
+    authors' code, which keeps every norm, slows down as it runs. A norm that is 0, NaN or infinite changes nothing
+    and is forgotten: zeros would lower the bound to 0, which limits nothing. It never ends.
     Source: Seetharaman, Wichern, Pardo and Le Roux, AutoClip, 2020.
 
     >>> percentile(90, history=50)
@@ -48,7 +48,7 @@ class percentile(Clip):
         norm = global_norm(flowing, many)
         xp = namespace(norm)
         norm = as_float64(norm, xp)
-        none, finite = xp.zeros_like(norm), xp.isfinite(norm)
+        none, finite = xp.zeros_like(norm), xp.isfinite(norm) & (norm > 0)
         last = [one if hasattr(one, "ndim") else none + one for one in state["norms"]]
         norms = xp.where(finite, xp.stack([*last[1:], norm]), xp.stack(last))
         count = none + state["count"] + as_float64(finite, xp)

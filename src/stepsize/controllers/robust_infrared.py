@@ -40,6 +40,8 @@ _SEEN = 6.0  # a decrease is seen above so many deviations of the loss noise
 _DOUBT = 15.0  # where the promise is so many deviations, the shortfall is known to 0.2
 _SURE = 10.0  # a rise counts in the search above so many: six evaluations know the deviation badly
 _AGAIN = 5  # evaluations at the start that measure the noise of the loss
+_ABSURD = 1e4  # times its mean a loss or slope is broken, not noise: healthy runs reach 100, none 10 000 (measured)
+_COUNTS = 10.0  # times the mean is what it then counts for: one is soon forgotten, a new level reached in 25 updates
 _SHORTER = 3  # shorter steps tried where the loss is not finite
 _SEARCH = 24  # most evaluations of the search; falling by 4 they span 14 decades
 
@@ -73,8 +75,11 @@ class robust_infrared(Controller):
     further evaluation of the batch: 1.17 to 1.19 gradient evaluations an update. At a check that sees the loss rise
     the step is shorter (β = 0: the lowest point of the parabola; else half); where the loss there is NaN or infinite
     a shorter one is tried, three times, then no step. A NaN or infinite loss, slope or direction: no step, the memory
-    stays. It never ends. Source: own; Polyak (1969) for P, the ratio of actual to promised decrease of trust regions
-    (Powell, 1970) for E.
+    stays; a slope of 0 (no gradient) changes nothing. From the 20th update on a loss or slope of more than 10 000 times
+    its mean counts for 10 times the mean, unless ‖u‖ stands out as far: then momentum carries it on, and the rate has
+    to fall. So behind `clip_norm(1)` a broken batch is forgotten within 40 updates; without a clip it is not. It never
+    ends. Source: own; Polyak (1969) for P, the ratio of actual to promised decrease of trust regions (Powell, 1970)
+    for E.
 
     >>> from stepsize import problems, descend_many
     >>> fit = problems.least_squares([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [1.0, 3.0, 5.0])
@@ -96,7 +101,7 @@ class robust_infrared(Controller):
 
     def init(self) -> State:
         """The fields of `_Memory`: what it counts, sums and remembers; None until known."""
-        return (0, 0.0, None, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, None, 0.0)
+        return (0, 0.0, None, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, None, 0.0, 0.0)
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         loss, slope, length, base = (given(self, now, name) for name in self.needs[:4])
@@ -108,15 +113,15 @@ class robust_infrared(Controller):
         if not 1 / _HUGE < base < _HUGE:
             return memory.factor(memory.rate), state, "" if base == 0 else f"rate {base}: held"
         memory.top = max(memory.top, base)
-        if length == 0:
+        if length == 0 or slope == 0:  # no gradient: nothing is promised, so nothing is learned
             return memory.factor(memory.rate), memory.saved(), ""
-        use, why = self._update(memory, left, _Batch(loss, slope, base / memory.top, now.loss_at))
+        use, why = self._update(memory, left, _Batch(loss, slope, length, base / memory.top, now.loss_at))
         memory.updates += 1
         return memory.factor(use), memory.saved(), why
 
     def _update(self, memory: _Memory, left: float, batch: _Batch) -> tuple[float, str]:
         """The rate of this update before the schedule, and why; the memory takes it all in."""
-        memory.take_in(left, batch.slope)
+        memory.take_in(left, batch.slope, batch.length)
         if memory.rate is None:
             memory.noise = batch.noise()
             memory.curvature, memory.pull = batch.search(memory.top, memory.noise)
@@ -191,8 +196,10 @@ class _Memory:
     lowest: float | None  # mean L
     first: float | None  # L
     below: float  # share of losses below the floor
+    lengths: float  # mean ‖u‖, times `weight`
 
     def __init__(self, *values: float | None) -> None:
+        self.odd = False  # whether the slope of this update stands out: nothing to learn a rate from
         self.__dict__.update(zip(self.__annotations__, values, strict=True))
 
     def saved(self) -> State:
@@ -202,7 +209,15 @@ class _Memory:
         """A rate as a share of the starting rate; 1 while there is none."""
         return 1.0 if rate is None else rate / self.top
 
-    def take_in(self, left: float, slope: float) -> None:
+    def take_in(self, left: float, slope: float, length: float) -> None:
+        # a huge gradient in an ordinary direction was clipped; in a huge one it stays in the momentum, and must be felt
+        self.odd = False
+        if self.updates >= _EAGER and length * self.weight <= _COUNTS**2 * self.lengths:
+            mean = (1 - _KEEP_LOSS) * self.slopes / self.weight
+            self.odd = slope > _ABSURD * mean > 0
+            slope = _COUNTS * mean if self.odd else slope
+            left = _COUNTS * self.now() if left > _ABSURD * self.now() > 0 else left
+        self.lengths = _KEEP_LOSS * self.lengths + (1 - _KEEP_LOSS) * length
         self.losses, self.slopes = _KEEP_LOSS * self.losses + left, _KEEP_LOSS * self.slopes + slope
         self.mean = _KEEP_LOSS * self.mean + (1 - _KEEP_LOSS) * left
         self.weight = _KEEP_LOSS * self.weight + (1 - _KEEP_LOSS)
@@ -228,7 +243,9 @@ class _Memory:
         return max(0.0, math.log(self.first) - math.log(self.now())) * max(0.0, 1 - self.below / _BELOW)
 
     def learn(self, made: float, promise: float, short: float, batch: _Batch) -> None:
-        """Take in a check; one absurd number is forgotten."""
+        """Take in a check; one absurd number is forgotten, and so is a batch whose slope stands out."""
+        if self.odd:
+            return
         trust = 1 / (1 + (_DOUBT * self.noise * batch.loss / promise) ** 2)
         curvature = _KEEP_EDGE * self.curvature + trust * 2 * (short / made) / made
         pull = _KEEP_EDGE * self.pull + trust * batch.slope
@@ -237,12 +254,14 @@ class _Memory:
 
 
 class _Batch:
-    """The batch of one update: loss and slope here, the loss where a rate leads, what the schedule leaves of η_t."""
+    """The batch of one update: loss, slope and ‖u‖ here, the loss where a rate leads, what a schedule leaves of η_t."""
 
-    __slots__ = ("loss", "loss_at", "share", "slope")
+    __slots__ = ("length", "loss", "loss_at", "share", "slope")
 
-    def __init__(self, loss: float, slope: float, share: float, loss_at: Callable[[float], float]) -> None:
-        self.loss, self.slope, self.share, self.loss_at = loss, slope, share, loss_at
+    def __init__(
+        self, loss: float, slope: float, length: float, share: float, loss_at: Callable[[float], float]
+    ) -> None:
+        self.loss, self.slope, self.length, self.share, self.loss_at = loss, slope, length, share, loss_at
 
     def first_finite(self, use: float) -> tuple[float, float, int]:
         """The rate, or one up to three times shorter by 4, where the loss is finite; that loss, and how many times."""

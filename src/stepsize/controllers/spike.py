@@ -33,8 +33,10 @@ class spike(Controller):
     `back_off` in (0, 1), `k` > 0, `window` ≥ 10 losses, `recovery` ≥ 1 updates, `accept` ≥ 1, `tolerance` ≥ 0 a share
     of the median (it matters where the losses hardly vary), `low` in (0, back_off]. Nothing finite is judged until 10
     ordinary losses were seen. A spike is kept out of the statistics; `accept` finite ones in a row are taken for a new
-    level, and the statistics begin again there, so a loss that jumped for good is not called a spike for ever. Only
-    rises count. It never ends. Backing off and coming back is common practice; no paper is followed.
+    level: the statistics begin again there and r falls to `recovery`, so a loss that jumped for good is no spike for
+    ever. NaN and infinite ones in a row all add up: after ten the factor is `low` and needs recovery·log(low)/
+    log(back_off) updates, 665 by default, to be 1 again (short runs want a smaller `recovery`). Only rises count. It
+    never ends. Backing off and coming back is common practice; no paper is followed.
 
     >>> from stepsize import seen
     >>> rule = spike(recovery=2)
@@ -92,7 +94,7 @@ class spike(Controller):
             return self._answer(left), (left, 0, *[*losses, loss][-self.window :]), ""
         if row + 1 < self.accept:
             return self._back_off(left, row + 1, losses, f"loss {loss:.4g} above {limit:.4g}")
-        left = max(left - 1, 0)
+        left = min(max(left - 1, 0), self.recovery)  # it was no row of spikes, but one rise
         factor = self._answer(left)
         return factor, (left, 0, loss), f"{row + 1} losses above {limit:.4g} in a row: a new level, factor {factor:.4g}"
 
