@@ -34,9 +34,10 @@ def squares(theta):
     ],
 )
 def test_the_record_of_a_strategy_is_that_of_descend(text, closure, tmp_path):
-    theta = torch.zeros(4, dtype=torch.float64, requires_grad=True)
-    made = optimizer([("theta", theta)], text, total_steps=12)
-    with Recorder(made, tmp_path / "run.jsonl", total_steps=12, layers=True) as recorder:
+    model = torch.nn.Module()
+    theta = model.theta = torch.nn.Parameter(torch.zeros(4, dtype=torch.float64))
+    made = optimizer([theta], text, total_steps=12)
+    with Recorder(made, tmp_path / "run.jsonl", model, total_steps=12) as recorder:
         for _ in range(12):
 
             def backward():
@@ -57,7 +58,7 @@ def test_the_record_of_a_strategy_is_that_of_descend(text, closure, tmp_path):
     np.testing.assert_allclose([row["loss"] for row in rows], run.losses, rtol=1e-9)
     np.testing.assert_allclose([row["lr"] for row in rows], run.rates, rtol=1e-9)
     np.testing.assert_allclose([row["grad_norm"] for row in rows], run.grad_norms, rtol=1e-9)
-    assert [row["grad_norm/theta"] for row in rows] == [row["grad_norm"] for row in rows]
+    assert [row["grad_norm/model"] for row in rows] == [row["grad_norm"] for row in rows]
     assert rows[0]["planned_steps"] == 12
     assert "planned_steps" not in rows[1]
 
@@ -129,3 +130,30 @@ def test_the_gradient_is_that_from_before_the_clip(tmp_path):
 def test_a_folder_that_is_none_is_said_in_one_line(tmp_path):
     with pytest.raises(StepsizeError, match="cannot be written: No such file"):
         Recorder(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1), tmp_path / "none" / "run.jsonl")
+
+
+def test_the_record_is_read_by_diagnose_with_its_layers(tmp_path):
+    from stepsize.lab.diagnosis import diagnose
+    from stepsize.lab.record import read
+
+    torch.manual_seed(0)
+    deep = [layer for _ in range(8) for layer in (torch.nn.Linear(8, 8), torch.nn.Sigmoid())]
+    model = torch.nn.ModuleDict({"net": torch.nn.Sequential(torch.nn.Linear(4, 8), *deep, torch.nn.Linear(8, 1))})
+    made = torch.optim.SGD(model.parameters(), lr=0.001)
+    with Recorder(made, tmp_path / "run.jsonl", model, total_steps=100) as recorder:
+        for _ in range(100):
+            made.zero_grad()
+            loss = torch.nn.functional.mse_loss(model["net"](TX.float())[:, 0], TY.float())
+            loss.backward()
+            made.step()
+            recorder.step(loss)
+    record = read(tmp_path / "run.jsonl")
+    assert (len(record), record.planned_steps, len(record.layers)) == (100, 100, 10)
+    found = {one.illness: one for one in diagnose(record).findings}
+    assert "the gradient of net.0 is" in found["vanishing gradients"].says
+    assert "times shorter than that of net.17" in found["vanishing gradients"].says
+
+
+def test_a_model_that_is_none_is_said(tmp_path):
+    with pytest.raises(StepsizeError, match=r"model must be a torch\.nn\.Module, not bool"):
+        Recorder(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1), tmp_path / "run.jsonl", True)

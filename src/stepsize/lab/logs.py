@@ -26,6 +26,7 @@ NAMES = {
     "end_slope": ("end_slope",),
     "validated": ("val_loss", "eval_loss", "validation_loss", "valid_loss", "test_loss"),
 }
+LAYER = "grad_norm/"  # begins the column of one layer's gradient norm
 MOST_SHOWN = 12
 
 
@@ -74,7 +75,8 @@ def from_log(text: str, rows: list[dict[str, Any]], file: Path) -> Record:
         raise StepsizeError(
             f"{file} has no column for the loss, only {_listed(columns)}: name it loss (and step, lr, grad_norm)"
         )
-    merged = _by_step(rows, named, file)
+    layers = [one for one in columns if _plain(one).startswith(LAYER)]
+    merged = _by_step(rows, named | {one: one for one in layers}, file)
     kept = sorted(step for step, cells in merged.items() if "loss" in cells)
     if not kept:
         raise StepsizeError(f"{file} has a column {named['loss']} without a number in it")
@@ -92,7 +94,8 @@ def from_log(text: str, rows: list[dict[str, Any]], file: Path) -> Record:
         clipped=series["clipped"],
         slopes=series["slope"],
         end_slopes=ends,
-        planned_steps=_planned(text),
+        layers=_layers(merged, kept, layers),
+        planned_steps=_planned(text, rows),
         measured_at=tuple(checked) if checked else None,
         validated=validated,
         source=str(file),
@@ -171,10 +174,18 @@ def _series(merged: dict[int, dict[str, float]], kept: list[int], what: str) -> 
     return np.array([merged[known[max(0, int(i))]]["rate"] for i in places], dtype=float)
 
 
-def _planned(text: str) -> int | None:
-    """The updates planned, where the file says so (`max_steps` of transformers)."""
+def _layers(merged: dict[int, dict[str, float]], kept: list[int], columns: list[str]) -> dict[str, Floats] | None:
+    """The gradient norms by layer, where they were logged."""
+    found = {one.strip()[len(LAYER) :]: _series(merged, kept, one) for one in columns}
+    return {name: one for name, one in found.items() if one is not None} or None
+
+
+def _planned(text: str, rows: list[dict[str, Any]]) -> int | None:
+    """The updates planned, where the file says so: `max_steps` of transformers, or `planned_steps` in a first row."""
     whole = _json(text)
-    planned = whole.get("max_steps") if isinstance(whole, dict) else None
+    planned = whole.get("max_steps") if isinstance(whole, dict) else rows[0].get("planned_steps")
+    if isinstance(planned, str) and planned.strip().isdecimal():
+        planned = int(planned)
     return planned if type(planned) is int and planned > 0 else None
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ..._errors import StepsizeError, flag, whole
+from ..._errors import StepsizeError, whole
 from . import groups
 from .hooks import hookable, with_closure
 from .norms import length_of, members_of, settled
@@ -24,9 +24,9 @@ class Recorder:
 
     Each line of the file has the update's `step`, the `loss` of its batch, the rate `lr` that it was made with (of the
     first group), the length `grad_norm` of the gradient as it came to `optimizer.step()` (before clips of ours, after
-    those that your loop calls), and with `layers=True` that of every parameter, as `grad_norm/NAME`. Use it beside the
-    loop: `recorder.step(loss)` after every `optimizer.step()`. When not: where you have a log with such columns
-    already, `stepsize diagnose` reads that.
+    those that your loop calls), and with a `model` that of every layer of it, as `grad_norm/LAYER`, a layer being a
+    module with parameters of its own. Use it beside the loop: `recorder.step(loss)` after every `optimizer.step()`.
+    When not: where you have a log with such columns already, `stepsize diagnose` reads that.
 
     `every` ≥ 1 writes only every so many updates, which is how often numbers are read back from an accelerator;
     `total_steps` is the number of updates planned, so that a schedule that ends early or late can be seen. A new record
@@ -51,15 +51,15 @@ class Recorder:
         self,
         optimizer: Optimizer,
         path: str | Path,
+        model: torch.nn.Module | None = None,
         *,
         total_steps: int | None = None,
         every: int = 1,
-        layers: bool = False,
         done: int = 0,
     ) -> None:
         self.optimizer, self.path = hookable("Recorder", optimizer), Path(path)
         self.every = whole("Recorder", "every", every, low=1)
-        self.layers = flag("Recorder", "layers", layers)
+        self._layers = {} if model is None else _layers_of(model)
         self.done = whole("Recorder", "done", done, low=0)
         self._planned = None if total_steps is None else whole("Recorder", "total_steps", total_steps, low=1)
         self._found: dict[str, Any] | None = None  # of an update that waits for its loss
@@ -126,16 +126,28 @@ class Recorder:
         return changed
 
     def _look(self, optimizer: Optimizer) -> None:
-        grads = {one.name(): settled(one.param.grad) for one in members_of(optimizer) if one.param.grad is not None}
+        grads = {one.param: settled(one.param.grad) for one in members_of(optimizer) if one.param.grad is not None}
         with torch.no_grad():
             self._found = {"grad_norm": length_of(grads.values())} if grads else {}
-            if self.layers:
-                self._found |= {f"grad_norm/{name}": length_of([one]) for name, one in grads.items()}
+            for name, params in self._layers.items():
+                own = [grads[one] for one in params if one in grads]
+                if own:
+                    self._found[f"grad_norm/{name}"] = length_of(own)
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         self._made = True
         if self._found is not None:
             self._found = {"lr": groups.get(optimizer.param_groups[0], "lr")} | self._found
+
+
+def _layers_of(model: torch.nn.Module) -> dict[str, list[Tensor]]:
+    """The parameters of each module that has some of its own; shared ones count where they come first."""
+    if not isinstance(model, torch.nn.Module):
+        raise StepsizeError(f"Recorder: model must be a torch.nn.Module, not {type(model).__name__}")
+    found: dict[str, list[Tensor]] = {}
+    for name, param in model.named_parameters():
+        found.setdefault(name.rpartition(".")[0] or "model", []).append(param)
+    return found
 
 
 def _first(hooks: Any, key: int) -> None:

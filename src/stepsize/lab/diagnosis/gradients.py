@@ -16,6 +16,7 @@ SPIKE = 10.0  # a norm over the medians of the 25 before and the 25 after; good 
 ABOVE = 2.0  # and over nearly all norms of the run, so that a burst in a run that has converged is none
 GROWTH = 10.0  # the last twentieth over the first
 BETWEEN = 0.01  # the weakest layer over the strongest; healthy networks: at least 0.3
+ARRAYS = ("weight", "bias", "kernel", "scale", "embedding")  # how torch and flax call the arrays of a layer
 GONE = 1e-3  # the last norms over the first, while the loss is not down by half
 
 
@@ -108,10 +109,11 @@ def _between(record: Record) -> tuple[str, str, float | None]:
 
 
 def _grouped(arrays: dict[str, Floats]) -> dict[str, Floats]:
-    """Norms by layer: arrays whose names differ only after the last dot are one."""
+    """Norms by layer: the weight and the bias of one layer (`LAYER.weight`, `LAYER.bias`) are one."""
     squares: dict[str, Floats] = {}
     for name, one in arrays.items():
-        layer = name.rpartition(".")[0] or name
+        layer, _, array = name.rpartition(".")
+        layer = layer if layer and array.endswith(ARRAYS) else name
         squares[layer] = np.hypot(squares[layer], one) if layer in squares else np.abs(one)
     return squares
 
