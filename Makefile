@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PEERS   := tests/test_presets_peers.py tests/test_plateau.py tests/test_reference_controllers_loss.py tests/test_faults.py
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test test-peers test-hosts bench bench-faults lint clean
+.PHONY: demo test test-peers test-hosts bench bench-faults bench-diagnosis bench-infrared lint clean
 
 demo: $(VENV)/.has-compare
 	$(BIN)/stepsize compare digits --out out/digits
@@ -39,6 +39,15 @@ bench: $(VENV)/.has-test
 bench-faults: $(VENV)/.has-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt zclip
 	$(BIN)/python bench/faults.py
+
+# the tables of docs/diagnose.md
+bench-diagnosis: $(VENV)/.has-test
+	$(BIN)/python bench/diagnosis.py
+	$(BIN)/python bench/diagnosis_torch.py
+
+# the table of docs/lab-book.md on `robust_infrared`, a quarter of an hour on one core
+bench-infrared: $(VENV)/.has-test
+	$(BIN)/python bench/infrared.py
 
 clean:
 	rm -rf $(VENV) out

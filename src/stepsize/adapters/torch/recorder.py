@@ -25,8 +25,9 @@ class Recorder:
     Each line of the file has the update's `step`, the `loss` of its batch, the rate `lr` that it was made with (of the
     first group), the length `grad_norm` of the gradient as it came to `optimizer.step()` (before clips of ours, after
     those that your loop calls), and with a `model` that of every layer of it, as `grad_norm/LAYER`, a layer being a
-    module with parameters of its own. Use it beside the loop: `recorder.step(loss)` after every `optimizer.step()`.
-    When not: where you have a log with such columns already, `stepsize diagnose` reads that.
+    module with a weight of two or more dimensions (LayerNorm has few numbers and tells nothing of depth). Use it beside
+    the loop: `recorder.step(loss)` after every `optimizer.step()`. When not: where you have a log with such columns
+    already, `stepsize diagnose` reads that.
 
     `every` ≥ 1 writes only every so many updates, which is how often numbers are read back from an accelerator;
     `total_steps` is the number of updates planned, so that a schedule that ends early or late can be seen. A new record
@@ -141,13 +142,13 @@ class Recorder:
 
 
 def _layers_of(model: torch.nn.Module) -> dict[str, list[Tensor]]:
-    """The parameters of each module that has some of its own; shared ones count where they come first."""
+    """The parameters of each module that has a matrix of its own; shared ones count where they come first."""
     if not isinstance(model, torch.nn.Module):
         raise StepsizeError(f"Recorder: model must be a torch.nn.Module, not {type(model).__name__}")
     found: dict[str, list[Tensor]] = {}
     for name, param in model.named_parameters():
         found.setdefault(name.rpartition(".")[0] or "model", []).append(param)
-    return found
+    return {name: own for name, own in found.items() if any(one.dim() > 1 for one in own)}
 
 
 def _first(hooks: Any, key: int) -> None:
