@@ -32,8 +32,9 @@ def run_shell(example) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder for what a snippet writes."""
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 

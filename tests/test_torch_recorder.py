@@ -58,7 +58,6 @@ def test_the_record_of_a_strategy_is_that_of_descend(text, closure, tmp_path):
     np.testing.assert_allclose([row["loss"] for row in rows], run.losses, rtol=1e-9)
     np.testing.assert_allclose([row["lr"] for row in rows], run.rates, rtol=1e-9)
     np.testing.assert_allclose([row["grad_norm"] for row in rows], run.grad_norms, rtol=1e-9)
-    assert [row["grad_norm/model"] for row in rows] == [row["grad_norm"] for row in rows]
     assert rows[0]["planned_steps"] == 12
     assert "planned_steps" not in rows[1]
 
@@ -152,6 +151,21 @@ def test_the_record_is_read_by_diagnose_with_its_layers(tmp_path):
     found = {one.illness: one for one in diagnose(record).findings}
     assert "the gradient of net.0 is" in found["vanishing gradients"].says
     assert "times shorter than that of net.17" in found["vanishing gradients"].says
+
+
+def test_a_layer_is_a_module_with_a_matrix(tmp_path):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.LayerNorm(3), torch.nn.Linear(3, 1))
+    made = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(made, tmp_path / "run.jsonl", model) as recorder:
+        loss = model(TX.float()).square().mean()
+        loss.backward()
+        norms = [math.hypot(one.weight.grad.norm().item(), one.bias.grad.norm().item()) for one in (model[0], model[2])]
+        made.step()
+        recorder.step(loss)
+    row = lines(tmp_path / "run.jsonl")[0]
+    assert {key for key in row if "/" in key} == {"grad_norm/0", "grad_norm/2"}
+    assert [row["grad_norm/0"], row["grad_norm/2"]] == pytest.approx(norms, rel=1e-6)
 
 
 def test_a_model_that_is_none_is_said(tmp_path):

@@ -46,7 +46,7 @@ def _draw(told: Diagnosis, console: Console) -> None:
         console.print()
         console.print(Text.assemble((f"{place}. {one.illness}", "bold"), (f" ({one.sure})", "dim")))
         console.print(Padding(Text(one.says), (0, 0, 0, 3)))
-        console.print(Padding(Text.assemble(("Try: ", "green"), f"{one.try_}."), (0, 0, 0, 3)))
+        console.print(Padding(Text.assemble(("Try: ", "green"), f"{one.advice}."), (0, 0, 0, 3)))
     for remark in told.remarks:
         console.print()
         console.print(Text(remark))

@@ -16,15 +16,15 @@ WIDTH = 100
 class Finding:
     """One illness of a run: what is wrong, the numbers that show it, and what to try.
 
-    `illness` is its short name, `says` the sentence, `numbers` pairs of a name and a number, `try_` the advice. `step`
-    is the update where it begins and `share` the part of the run it concerns, where that means something. `sure` is
-    "certain" where the record states the fact, "likely" where a threshold decided.
+    `illness` is its short name, `says` the sentence, `numbers` pairs of a name and a number, `advice` what to try.
+    `step` is the update where it begins and `share` the part of the run it concerns, where that means something. `sure`
+    is "certain" where the record states the fact, "likely" where a threshold decided.
     """
 
     illness: str
     says: str
     numbers: tuple[tuple[str, float], ...]
-    try_: str
+    advice: str
     step: int | None = None
     share: float | None = None
     sure: str = "likely"
@@ -35,7 +35,7 @@ class Finding:
             "illness": self.illness,
             "says": self.says,
             "numbers": dict(self.numbers),
-            "try": self.try_,
+            "advice": self.advice,
             "step": self.step,
             "share": self.share,
             "sure": self.sure,
@@ -98,7 +98,7 @@ class Diagnosis:
         parts = [self.about, self.verdict]
         for place, one in enumerate(self.findings, start=1):
             head = f"{place}. {one.illness} ({one.sure})"
-            parts.append("\n".join([head, _wrapped(one.says), _wrapped(f"Try: {one.try_}.")]))
+            parts.append("\n".join([head, _wrapped(one.says), _wrapped(f"Try: {one.advice}.")]))
         if self.remarks:
             parts.append("\n".join(_wrapped(one, "") for one in self.remarks))
         if self.not_judged:

@@ -31,7 +31,7 @@ def find(record: Record) -> Finding | None:
         illness="diverged",
         says=says,
         numbers=tuple(numbers),
-        try_=_advice(begin, cut),
+        advice=_advice(begin, cut),
         step=step,
         sure="certain" if len(broken) or record.diverged else "likely",
     )
