@@ -718,3 +718,12 @@ def test_wrong_arguments_are_said_in_one_line(call, said):
 def test_it_says_what_it_is():
     made = optimizer([torch.nn.Parameter(torch.ones(2))], "adam() | clip(1) | 0.1")
     assert repr(made).startswith("StrategyEngine of adam() | clip(1) | 0.1, 0 updates done\n")
+
+
+@pytest.mark.parametrize("text", ["clip_norm(1) | adam() | 0.1", "adam() | stable() | 0.1"])
+def test_an_error_speaks_of_the_call_that_was_written(text):
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([weight], text)
+    weight.grad = torch.tensor([math.nan, 1.0])
+    with pytest.raises(StepsizeError, match=r"^optimizer: 1 of 2 elements .*on_nonfinite='skip'"):
+        made.step()

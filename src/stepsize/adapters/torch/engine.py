@@ -42,6 +42,7 @@ class StrategyEngine(Strategy):
         super()._begin(wishes)
         self.register_step_post_hook(_count)
         self._guard = clip_gradients(self, (), on_nonfinite=wishes.on_nonfinite)
+        self._guard.call = "optimizer"  # which its errors speak of
         self._states: tuple[Any, ...] = tuple({} for _ in self._transforms())
         self._left_out = False
         self._lay_out()

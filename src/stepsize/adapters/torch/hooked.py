@@ -32,6 +32,8 @@ class Hooked(Strategy):
         self._clips = [clip_gradients(self, stages.grads, on_nonfinite=wishes.on_nonfinite)]
         if stages.updates:
             self._clips.append(clip_update(self, stages.updates, on_nonfinite="ignore"))
+        for clipping in self._clips:
+            clipping.call = "optimizer"  # which its errors speak of
         self.register_step_pre_hook(_ready)
         self.register_step_post_hook(_after)
 
