@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from resumed import resumed
 from stepsize import StepsizeError, descend, problems
 from stepsize.adapters.torch import Scheduler, Strategy, backward_halves, clip_gradients, clip_update, optimizer
 from stepsize.adapters.torch.engine import StrategyEngine
@@ -101,13 +102,7 @@ def test_a_closure_gives_the_same_numbers(strategy):
 def test_stop_save_load_continue_is_exact(strategy):
     straight, _ = trained(strategy)
     theta, made = trained(strategy, steps=13)
-    buffer = io.BytesIO()
-    torch.save({"optimizer": made.state_dict(), "theta": theta.detach()}, buffer)
-    buffer.seek(0)
-    saved = torch.load(buffer, weights_only=True)
-    again = saved["theta"].clone().requires_grad_()
-    fresh = optimizer([again], strategy, total_steps=STEPS)
-    fresh.load_state_dict(saved["optimizer"])
+    again, fresh = resumed(theta, made, strategy, STEPS)
     theta, _ = trained(strategy, begin=13, made=fresh, theta=again)
     assert torch.equal(theta, straight)
 

@@ -1,7 +1,6 @@
 """A whole strategy as a torch optimizer: the numbers of `descend`, and everything that torch's optimizers can do."""
 
 import copy
-import io
 import json
 import pickle
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from resumed import resumed
 from stepsize import StepsizeError, descend, problems
 from stepsize.adapters.torch import Scheduler, optimizer
 from stepsize.adapters.torch.engine import StrategyEngine
@@ -79,13 +79,7 @@ def test_a_closure_gives_the_same_numbers(strategy):
 def test_stop_save_load_continue_is_exact(strategy):
     straight, _ = trained(strategy)
     theta, made = trained(strategy, steps=17)
-    buffer = io.BytesIO()
-    torch.save({"optimizer": made.state_dict(), "theta": theta.detach()}, buffer)
-    buffer.seek(0)
-    saved = torch.load(buffer, weights_only=True)
-    again = saved["theta"].clone().requires_grad_()
-    fresh = optimizer([again], strategy, total_steps=STEPS)
-    fresh.load_state_dict(saved["optimizer"])
+    again, fresh = resumed(theta, made, strategy, STEPS)
     theta, _ = trained(strategy, begin=17, made=fresh, theta=again)
     assert torch.equal(theta, straight)
     json.dumps(fresh.state_dict()["schedule"])
