@@ -219,8 +219,21 @@ rules = st.one_of(
     st.builds(s.rmsprop, alpha=beta, eps=bound, momentum=beta, centered=st.booleans()),
     st.builds(s.adam, beta1=beta, beta2=beta, eps=bound),
 )
+
+
+def _fitting(stages, rule):
+    """The stages, each `stable` with the memory of the rule before it; none where there is no such rule."""
+    for one in stages:
+        if not isinstance(one, s.stable):
+            yield one
+        elif rule is not None and rule.averages_squares:
+            yield s.stable(beta2=getattr(rule, "beta2", one.beta2), eps=one.eps)
+
+
 descents = st.builds(
-    lambda before, rule, between, rate, after: s.descent(*before, rule, *between, rate, *after),
+    lambda before, rule, between, rate, after: s.descent(
+        *_fitting(before, None), rule, *_fitting(between, rule), rate, *_fitting(after, rule)
+    ),
     st.lists(transforms, max_size=2),
     rules,
     st.lists(transforms, max_size=2),

@@ -216,6 +216,11 @@ LIBRARIES = {
 }
 
 
+def adam_before(stage):
+    """Adam as a stage may stand behind it: `stable` wants to know its memory."""
+    return s.adam(beta2=stage.beta2) if isinstance(stage, s.stable) else s.adam()
+
+
 def plain(array):
     """Any library's array as a NumPy array."""
     return np.asarray(array)

@@ -21,7 +21,7 @@ from stepsize.report.phrases import _PIECES, CONTROLLERS, CURVES, SEARCHERS, SET
 from stepsize.schedules.base import Factor
 from stepsize.vocabulary import WORDS, kind_of, look_up
 from strategies import descents, schedules, sized
-from subjects import EVERYTHING, SUBJECTS, TOTAL, UNITS
+from subjects import EVERYTHING, SUBJECTS, TOTAL, UNITS, adam_before
 from test_questions import flat_leaves, resolved, trees
 
 PHASE = re.compile(r"Updates? (\d+)(?: to (\d+))?: (?:the factor|it) (.*)\.")
@@ -57,17 +57,18 @@ def test_what_sets_the_rate_says_so_in_its_documentation():
 
 @pytest.mark.parametrize("stage", [one for one in EVERYTHING if isinstance(one, Transform)], ids=repr)
 def test_a_stage_is_told_by_what_flows_where_it_stands(stage):
+    before = [] if isinstance(stage, s.stable) else [stage]  # which stands behind a rule only
     after = [stage] if isinstance(stage, Clip) else []
-    lines = explain(s.descent(stage, s.sgd(), stage, s.rate(0.1), *after), 100)
-    places = [lines[0], lines[2], *(lines[5:])]
-    flows = ("gradient", "direction", "update")
+    lines = explain(s.descent(*before, adam_before(stage), stage, s.rate(0.1), *after), 100)
+    places = [*lines[: len(before)], lines[len(before) + 1], *(lines[len(before) + 4 :])]
+    flows = ("gradient", "direction", "update")[1 - len(before) :]
     for flowing, line in zip(flows, places, strict=False):
         assert re.search(rf"\bthe {flowing}\b", line, re.IGNORECASE), line
         assert not [other for other in flows if other != flowing and re.search(rf"\b{other}\b", line)], line
         assert line == explain(stage, 1)[0].replace("The gradient", f"The {flowing}").replace(
             "the gradient", f"the {flowing}"
         ).replace("whole gradient", f"whole {flowing}")
-    assert len(places) == (3 if after else 2)
+    assert len(places) == len(before) + 1 + len(after)
 
 
 @pytest.mark.parametrize("controller", [one for one in EVERYTHING if isinstance(one, Controller)], ids=repr)

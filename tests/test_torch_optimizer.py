@@ -284,6 +284,18 @@ def test_what_torch_cannot_compute_is_computed_by_the_engine(strategy, reason):
     assert type(optimizer([torch.nn.Parameter(torch.ones(2))], strategy)) is StrategyEngine
 
 
+@pytest.mark.parametrize("strategy", ["sgd() | 0.1", "adam() | 0.1 * polyak()", "adam() | 0.1 | clip(1)"])
+def test_a_groups_decay_needs_one_in_the_strategy(strategy):
+    weights = [torch.nn.Parameter(torch.ones(2)) for _ in range(3)]
+    with pytest.raises(StepsizeError, match="write one weight_decay into the strategy"):
+        optimizer([{"params": weights[:1], "weight_decay": 0.1}], strategy)
+    made = optimizer([{"params": weights[:1], "weight_decay": 0.0}], strategy)
+    with pytest.raises(StepsizeError, match="write one weight_decay into the strategy"):
+        made.add_param_group({"params": weights[1:2], "weight_decay": 0.1})
+    made.add_param_group({"params": weights[2:], "weight_decay": 0.0})
+    assert len(made.param_groups) == 2
+
+
 def test_a_missing_loss_is_said_before_anything_moves():
     weight = torch.nn.Parameter(torch.ones(2))
     made = optimizer([weight], "sgd() | 0.1 * infrared()")

@@ -7,7 +7,7 @@ from ._space import namespace
 from ._value import Value
 from .measures import Array as Array
 from .measures import Arrays as Arrays
-from .noticing import Memory, at_start, check_there, measure, needs_of, remember
+from .noticing import Memory, at_start, check_there, consult, measure, needs_of, remember
 from .schedules.base import Factor
 from .schedules.rate import rate
 
@@ -65,6 +65,9 @@ class Transform(Stage):
         flowing, share = self.apply(flowing, params, many)
         return flowing, share, state
 
+    def check_rule(self, rule: Rule | None) -> None:
+        """Refuse a rule before it that it cannot work after; None where none stands before it."""
+
 
 class Clip(Transform):
     """Bounds what flows: the gradient before the rule, the update after the rate."""
@@ -79,6 +82,7 @@ class Rule(Stage):
     """
 
     __slots__ = ()
+    averages_squares = False  # True: its state has a running mean of the squared gradient under "squares"
 
     def init(self, param: Array) -> RuleState:
         """The state before the first update, as named arrays and counters."""
@@ -328,18 +332,6 @@ def _stages(side: object) -> tuple[Stage | rate, ...]:
     return ()
 
 
-def consult(
-    controllers: tuple[Any, ...], states: tuple[Any, ...], now: seen
-) -> tuple[tuple[float, ...], tuple[Any, ...], str]:
-    """Ask every controller: their factors, their next states, and what they said."""
-    answers = [one.step(state, now) for one, state in zip(controllers, states, strict=True)]
-    return (
-        tuple(factor for factor, _, _ in answers),
-        tuple(state for _, state, _ in answers),
-        "; ".join(f"{one.word()}: {why}" for one, (_, _, why) in zip(controllers, answers, strict=True) if why),
-    )
-
-
 def _through(
     stages: tuple[Transform, ...],
     states: tuple[RuleState, ...],
@@ -388,6 +380,10 @@ def _check_order(stages: tuple[Stage | rate, ...]) -> None:
                 raise StepsizeError(f"after the rate only a clip may follow: write {stage} before the rate {rated}")
         else:
             raise StepsizeError(f"a descent is made of clips, a rule and a rate, not {stage!r}: write sgd() | 0.01")
+    if ruled is not None:
+        for i, stage in enumerate(stages):
+            if isinstance(stage, Transform):
+                stage.check_rule(ruled if ruled in stages[:i] else None)
 
 
 def broadcast(per_run: Array, array: Array) -> Array:

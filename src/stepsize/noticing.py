@@ -87,6 +87,18 @@ def check_there(controllers: Iterable[Any], there: Collection[str], first: bool)
                 raise StepsizeError(f"{one.word()} needs the {name} at every update: pass {how}")
 
 
+def consult(
+    controllers: tuple[Any, ...], states: tuple[Any, ...], now: seen
+) -> tuple[tuple[float, ...], tuple[Any, ...], str]:
+    """Ask every controller: their factors, their next states, and what they said."""
+    answers = [one.step(state, now) for one, state in zip(controllers, states, strict=True)]
+    return (
+        tuple(factor for factor, _, _ in answers),
+        tuple(state for _, state, _ in answers),
+        "; ".join(f"{one.word()}: {why}" for one, (_, _, why) in zip(controllers, answers, strict=True) if why),
+    )
+
+
 def of_run(state: Any, i: int) -> Any:
     """The part of run `i` of arrays whose first axis counts runs, which is kept; single numbers stay."""
     if isinstance(state, dict):

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from .._errors import StepsizeError, number
 from .._space import namespace
-from ..descents import Array, Arrays, Clip, RuleState
+from ..descents import Array, Arrays, Clip, Rule, RuleState
 from .shorten import rms_of, scaled, share_by_array, to_bound
 
 TYPE_CHECKING = False
@@ -24,8 +24,8 @@ class stable(Clip):
     rule and the rate, in place of gradient clipping, where Adam with a long memory meets sudden large gradients:
     `adam() | weight_decay(0.1) | stable() | 1e-3` is StableAdamW, whose decay shrinks with the step; it needs a rule
     with a running second moment (`adam`, `rmsprop`) and never acts where that memory is short. It looks at the
-    gradient before any clip. `beta2` in [0, 1) must be that of the rule, which does not tell it (`rmsprop` is not
-    corrected, and does not use it); `eps` > 0 is in units of the gradient. An array whose ratio is no number is left
+    gradient before any clip. `beta2` in [0, 1) must be that of the rule, anything else is an error (`rmsprop`
+    has none, and is not corrected); `eps` > 0 is in units of the gradient. An array whose ratio is no number is left
     as it is. It never ends.
     Source: Wortsman, Dettmers, Zettlemoyer, Morcos, Farhadi and Schmidt, Stable and low-precision training for
     large-scale vision-language models, 2023.
@@ -41,6 +41,14 @@ class stable(Clip):
 
     def __init__(self, *, beta2: float = 0.999, eps: float = 1e-8) -> None:
         self._store(beta2=number("stable", "beta2", beta2, low=0, below=1), eps=number("stable", "eps", eps, above=0))
+
+    def check_rule(self, rule: Rule | None) -> None:
+        """Refuse a strategy whose second moment is missing or remembers for another time."""
+        if rule is None or not rule.averages_squares:
+            self._misplaced()
+        beta2 = getattr(rule, "beta2", self.beta2)
+        if beta2 != self.beta2:
+            raise StepsizeError(f"stable: beta2 is {self.beta2}, that of {rule} {beta2}: write stable(beta2={beta2})")
 
     def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
         self._misplaced()
@@ -59,7 +67,7 @@ class stable(Clip):
 
     def _root(self, rule: RuleState) -> Array:
         squares, count = rule.get("squares"), rule.get("count")
-        if squares is None or (isinstance(count, int) and count == 0):
+        if squares is None:
             self._misplaced()
         if count is not None:
             squares = squares / (1 - self.beta2**count)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from .._errors import StepsizeError, number
 from .._seen import seen
-from ..descents import State, broadcast, consult, descent
+from ..descents import State, broadcast, descent
 from ..measures import global_norm
-from ..noticing import Memory, check_there, measure, remember
+from ..noticing import Memory, check_there, consult, measure, remember
 from ..problems import Floats, Params, Problem, Rows
 from ..schedules.rate import rate
 from ..text import as_descent

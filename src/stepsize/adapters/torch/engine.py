@@ -16,7 +16,7 @@ from ...noticing import Memory, at_start, measure, remember
 from .clips import clip_gradients
 from .norms import Member, members_of
 from .ranks import as_number
-from .refusals import refuse_parts
+from .refusals import refuse_own_decay, refuse_parts
 from .remembering import merged, on_device
 from .strategy import Strategy, Wishes
 
@@ -282,12 +282,7 @@ def _check_group(group: dict[str, Any], strategy: descent | None) -> None:
             f"optimizer: a group has {own[0]!r} of its own, which this strategy has once for all groups "
             f"({strategy}): leave it out; a group may have lr and weight_decay"
         )
-    decays = sum(isinstance(one, weight_decay) for one in strategy.stages)
-    if decays != 1 and group.get("weight_decay"):
-        raise StepsizeError(
-            f"optimizer: a group has a weight_decay and {strategy} has {decays or 'none'}: write one weight_decay into "
-            "the strategy, for the groups to change"
-        )
+    refuse_own_decay(group, strategy)
 
 
 def _decays(one: Member) -> bool:

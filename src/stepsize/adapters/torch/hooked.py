@@ -12,6 +12,7 @@ from .clips import Clipping, clip_gradients, clip_update
 from .hooks import with_closure
 from .native import native
 from .norms import grad_norm
+from .refusals import refuse_own_decay
 from .strategy import Strategy, Wishes
 
 
@@ -39,6 +40,8 @@ class Hooked(Strategy):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; its `weight_decay` is that of the strategy, decoupled where the strategy's is."""
+        if hasattr(self, "strategy"):
+            refuse_own_decay(param_group, self.strategy)
         if getattr(self, "_decoupled", 0.0) and "weight_decay" in param_group:
             param_group = decoupled(param_group)
         super().add_param_group(param_group)

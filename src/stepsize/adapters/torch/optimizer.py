@@ -15,6 +15,7 @@ from .engine import StrategyEngine
 from .hooked import CLASSES, decoupled
 from .native import beyond, kernel, native
 from .norms import tensors_of
+from .refusals import refuse_own_decay
 from .strategy import Strategy, Wishes
 
 
@@ -47,7 +48,7 @@ def optimizer(
     `step(loss=loss, loss_of=lambda: loss_fn(model(x), y))`; the variance of the gradient comes from `backward_halves`.
     `state_dict()` holds the schedule too, under "schedule", and what stages remember, under "stages";
     torch.distributed.checkpoint keeps only torch's part: save `optimizer.scheduler` beside it. A group's
-    `weight_decay` is that of the strategy's kind, decoupled or not.
+    `weight_decay` takes the place of the strategy's, which has to have one, and is of its kind, decoupled or not.
 
     >>> import torch
     >>> weight = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
@@ -73,6 +74,8 @@ def optimizer(
             )
         return StrategyEngine(listed, wishes)
     stages = native(whole)
+    for one in listed:
+        refuse_own_decay(one, whole)
     if stages.decoupled:
         listed = [decoupled(one) if isinstance(one, dict) and "weight_decay" in one else one for one in listed]
     arguments = stages.arguments | kernel(stages.name, tensors_of(listed), fused, foreach)

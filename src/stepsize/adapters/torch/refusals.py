@@ -8,6 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from ..._errors import StepsizeError
+from ...clipping.decay import weight_decay
+from ...descents import descent
 from .norms import Member, as_sharded
 
 
@@ -25,6 +27,16 @@ def refuse_own_scaler(call: str, kwargs: Any) -> None:
         raise StepsizeError(
             f"{call}: step was given grad_scaler={type(kwargs['grad_scaler']).__name__} to unscale gradients inside, "
             "where clips cannot follow: call scaler.unscale_(optimizer) and optimizer.step() yourself"
+        )
+
+
+def refuse_own_decay(group: Any, strategy: descent) -> None:
+    """Refuse a decay of a group in place of none, or of which of several, in the strategy."""
+    decays = sum(isinstance(one, weight_decay) for one in strategy.stages)
+    if decays != 1 and isinstance(group, dict) and group.get("weight_decay"):
+        raise StepsizeError(
+            f"optimizer: a group has a weight_decay and {strategy} has {decays or 'none'}: write one weight_decay into "
+            "the strategy, for the groups to change"
         )
 
 
