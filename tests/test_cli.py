@@ -44,6 +44,13 @@ def test_show_json_gives_the_exact_values():
     assert second["values"] == [[0, 0.3], [1, 0.3], [999, 0.3]]
 
 
+def test_explain_and_diff_take_what_other_units_need():
+    done = run("explain", "0.1 * warmup('2ep')", "--steps-per-epoch", "50")
+    assert "Updates 0 to 99" in done.stdout, done.stderr
+    done = run("diff", "0.1 * warmup('2ep')", "0.1 * warmup(100)", "--steps-per-epoch", "50", "--json")
+    assert json.loads(done.stdout)["equal"] is True
+
+
 def test_show_takes_what_other_units_need():
     done = run("show", "warmup('2ep') >> cosine()", "--steps-per-epoch", "50", "--at", "99,100", "--json")
     assert json.loads(done.stdout)["values"] == [[99, 1.0], [100, 1.0]]
@@ -150,6 +157,9 @@ def test_diff_says_where_two_expressions_differ(tmp_path):
         (["show", "cosin()"], "did you mean 'cosine'"),
         (["show", "cosine("], "add )"),
         (["show", "cosine(0)"], "length"),
+        (["show", "adam() > 0.1"], "a comparison is not part"),
+        (["show", "0.1 * warmup('5%)"], "a quote is not closed"),
+        (["explain", "clip_norm()"], "clip_norm needs max"),
         (["show", "warmup('120%')"], "100%"),
         (["show", "0.1 * warmup(100) >> cosine()"], "0.1 * (warmup(100) >> cosine())"),
         (["show", "sgd() | -0.1"], "≥ 0"),

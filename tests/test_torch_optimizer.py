@@ -238,6 +238,32 @@ def test_a_refused_load_loads_nothing():
     assert not other.state_dict()["state"]
 
 
+def test_a_load_may_choose_whose_rates_go_on():
+    weight = torch.nn.Parameter(torch.ones(1))
+    state = optimizer([weight], "sgd() | 0.1 * cosine()", total_steps=9).state_dict()
+    other = optimizer([weight], "sgd() | 0.2 * cosine()", total_steps=9)
+    with pytest.raises(StepsizeError, match=r'^optimizer: .* load_state_dict\(state, on_change="keep"\)'):
+        other.load_state_dict(state)
+    other.load_state_dict(state, on_change="keep")
+    assert other.param_groups[0]["lr"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("params", "options", "said"),
+    [
+        (torch.nn.Linear(2, 1), {}, r"write model.parameters\(\)"),
+        (None, {}, r"write model.parameters\(\)"),
+        ("weights", {}, r"write model.parameters\(\)"),
+        ([], {}, "there are no parameters"),
+        ([torch.nn.Parameter(torch.ones(1))], {"total_step": 9}, "no option 'total_step': write total_steps"),
+        ([torch.nn.Parameter(torch.ones(1))], {"total_steps": 0}, "^optimizer: total_steps must be"),
+    ],
+)
+def test_what_is_no_argument_is_said_in_one_line(params, options, said):
+    with pytest.raises(StepsizeError, match=said):
+        optimizer(params, "sgd() | 0.1", **options)
+
+
 def test_what_the_gradients_norm_decides(monkeypatch):
     from stepsize.controllers.infrared import infrared
 
@@ -257,7 +283,7 @@ def test_what_the_gradients_norm_decides(monkeypatch):
     [
         ("0.1 * cosine()", "write sgd()"),
         ("sgd()", "a rule and a rate"),
-        ("sgd() | 0.1 * cosine()", "write Scheduler.*total_steps"),
+        ("sgd() | 0.1 * cosine()", r"write optimizer\(…, total_steps"),
     ],
 )
 def test_what_cannot_be_built_is_said_in_one_line(strategy, said):

@@ -23,6 +23,17 @@ _CHAINS = {"Mult": "product", "Add": "plus", "RShift": "then"}
 _LONGEST, _MOST_BRACKETS = 1_000_000, 600
 _DEEPEST = 50
 _OPERATORS = "a text combines words with |, >>, + and *"
+_NOT_PART = {
+    "Compare": "a comparison",
+    "BoolOp": "and, or",
+    "Subscript": "a square bracket",
+    "Attribute": "a dot",
+    "IfExp": "if",
+    "Lambda": "lambda",
+    "Dict": "a brace",
+    "Set": "a brace",
+    "JoinedStr": "an f-string",
+}
 
 
 def parse(text: str) -> Any:
@@ -97,6 +108,8 @@ def _shifted(tree: ast.expr, start: int) -> ast.expr:
 def _syntax(line: str, error: SyntaxError) -> str:
     if line.rstrip().endswith(("|", "*", "+", ">>")):
         return f"something is missing after {line.rstrip()[-1]}: {_OPERATORS}"
+    if line.count("'") % 2 or line.count('"') % 2:
+        return "a quote is not closed: write warmup('5%')"
     if any(unit in line and f"{unit}'" not in line and f'{unit}"' not in line for unit in ("%", "ep)", "tok)")):
         return "a share or another unit stands in quotes: write warmup('5%') or warmup('3ep')"
     opened, closed = line.count("("), line.count(")")
@@ -130,7 +143,8 @@ class _Reader:
             raise ParseError(f"nested deeper than {_DEEPEST} levels", self.column(node))
         reader: Callable[[Any, int], Any] | None = getattr(self, f"_{type(node).__name__.lower()}", None)
         if reader is None:
-            raise ParseError(f"{type(node).__name__} is not part of the language: {_OPERATORS}", self.column(node))
+            what = _NOT_PART.get(type(node).__name__, "this")
+            raise ParseError(f"{what} is not part of the language: {_OPERATORS}", self.column(node))
         return reader(node, depth)
 
     def column(self, node: ast.AST) -> int:
@@ -261,10 +275,18 @@ def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str,
     except StepsizeError as error:
         raise ParseError(str(error), column) from None
     except (TypeError, OverflowError):
-        raise ParseError(
-            f"{name} does not take these arguments: write its fields by name, {', '.join(fields) or 'name=value'}",
-            column,
-        ) from None
+        lacks = _missing(word, len(arguments), named)
+        told = f"{name} needs {lacks}" if lacks else f"{name} does not take these arguments"
+        raise ParseError(f"{told}: write its fields by name, {', '.join(fields) or 'name=value'}", column) from None
+
+
+def _missing(word: Callable[..., Any], given: int, named: dict[str, Any]) -> str:
+    """The first field without a default that was not given."""
+    from inspect import Parameter, signature
+
+    taken = [one for one in signature(word).parameters.values() if one.kind is not Parameter.VAR_POSITIONAL]
+    left = [one for one in taken[given:] if one.kind is not Parameter.VAR_KEYWORD and one.name not in named]
+    return next((one.name for one in left if one.default is Parameter.empty), "")
 
 
 def _fields(word: Callable[..., Any]) -> tuple[str, ...]:

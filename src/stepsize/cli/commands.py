@@ -66,6 +66,17 @@ def _say(message: str, code: int) -> int:
     return code
 
 
+def _units(command: Any) -> Any:
+    """The options for what lengths in epochs, samples and tokens need."""
+    for name, help_text in (
+        ("--tokens-per-step", 'What "2e9tok" needs: tokens an update.'),
+        ("--batch-size", 'What "1e6samples" needs: samples an update.'),
+        ("--steps-per-epoch", 'What "3ep" needs: updates an epoch.'),
+    ):
+        command = click.option(name, type=click.FloatRange(0, min_open=True), help=help_text)(command)
+    return command
+
+
 @main.command(epilog=EXIT_CODES)
 @click.argument("expressions", nargs=-1, required=True, metavar="EXPR...")
 @click.option(
@@ -80,13 +91,7 @@ def _say(message: str, code: int) -> int:
 )
 @click.option("--png", type=click.Path(dir_okay=False), help="Save the picture as PNG.")
 @click.option("--svg", type=click.Path(dir_okay=False), help="Save the picture as SVG.")
-@click.option("--steps-per-epoch", type=click.FloatRange(0, min_open=True), help='What "3ep" needs: updates an epoch.')
-@click.option(
-    "--batch-size", type=click.FloatRange(0, min_open=True), help='What "1e6samples" needs: samples an update.'
-)
-@click.option(
-    "--tokens-per-step", type=click.FloatRange(0, min_open=True), help='What "2e9tok" needs: tokens an update.'
-)
+@_units
 def show(expressions: tuple[str, ...], **options: Any) -> int:
     """Show the curve of one or more expressions; a whole strategy shows its rate.
 
@@ -107,7 +112,8 @@ def show(expressions: tuple[str, ...], **options: Any) -> int:
     "--steps", type=click.IntRange(1, MOST_STEPS), default=1000, show_default=True, help="Updates in the run."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with the sentences.")
-def explain(expression: str, steps: int, as_json: bool) -> int:
+@_units
+def explain(expression: str, steps: int, as_json: bool, **units: float | None) -> int:
     """Say in plain words what happens when.
 
     Example:
@@ -116,7 +122,7 @@ def explain(expression: str, steps: int, as_json: bool) -> int:
     """
     from .explain import explain_command
 
-    return explain_command(expression, steps, as_json)
+    return explain_command(expression, steps, as_json, **units)
 
 
 @main.command(epilog=EXIT_CODES)
@@ -127,7 +133,8 @@ def explain(expression: str, steps: int, as_json: bool) -> int:
 )
 @click.option("--png", type=click.Path(dir_okay=False), help="Save both curves as PNG.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def diff(first: str, second: str, steps: int, png: str | None, as_json: bool) -> int:
+@_units
+def diff(first: str, second: str, steps: int, png: str | None, as_json: bool, **units: float | None) -> int:
     """Say where two expressions differ, and by how much.
 
     Example:
@@ -136,7 +143,7 @@ def diff(first: str, second: str, steps: int, png: str | None, as_json: bool) ->
     """
     from .explain import diff_command
 
-    return diff_command(first, second, steps, png, as_json)
+    return diff_command(first, second, steps, png, as_json, **units)
 
 
 @main.command("list", epilog=EXIT_CODES)

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 _POINTS = 401
 
 
-def explain_command(text: str, steps: int, as_json: bool) -> int:
+def explain_command(text: str, steps: int, as_json: bool, **units: Any) -> int:
     """Print what an expression does, a sentence a line (or one JSON object); returns the exit code."""
     from ..report.explain import explain
 
     try:
         value = parse(text)
-        sentences = explain(value, steps)
+        sentences = explain(value, steps, **units)
     except StepsizeError as error:
         return fail(str(error))
     if as_json:
@@ -29,15 +29,15 @@ def explain_command(text: str, steps: int, as_json: bool) -> int:
     return 0
 
 
-def diff_command(a: str, b: str, steps: int, png: str | None, as_json: bool) -> int:
+def diff_command(a: str, b: str, steps: int, png: str | None, as_json: bool, **units: Any) -> int:
     """Print where two expressions differ (of a whole strategy, its rate), or draw both; returns the exit code."""
     from ..schedules.questions import diff
 
     try:
         one, other = _schedule(a), _schedule(b)
-        told = diff(one, other, steps)
+        told = diff(one, other, steps, **units)
         if png is not None:
-            _save(png, [one, other], steps)
+            _save(png, [one, other], steps, units)
     except StepsizeError as error:
         return fail(str(error))
     note = _only_rates(parse(a), parse(b))
@@ -69,14 +69,14 @@ def _schedule(text: str) -> Any:
     return value
 
 
-def _save(path: str, schedules: list[Any], steps: int) -> None:
+def _save(path: str, schedules: list[Any], steps: int, units: dict[str, Any]) -> None:
     from pathlib import Path
 
     from ..report.figures import save, schedule_figure
 
     count = min(steps, _POINTS)
     places = sorted({round(i * (steps - 1) / max(count - 1, 1)) for i in range(count)})
-    curves = [(str(one), one.over(steps)) for one in schedules]
+    curves = [(str(one), one.over(steps, **units)) for one in schedules]
     lines = [(text, places, [curve(t) for t in places]) for text, curve in curves]
     try:
         save(schedule_figure(lines, "rate or factor"), Path(path))

@@ -172,11 +172,12 @@ class Difference(Value):
         )
 
 
-def diff(a: Factor | rate, b: Factor | rate, steps: int, tolerance: float = 1e-12) -> Difference:
+def diff(a: Factor | rate, b: Factor | rate, steps: int, tolerance: float = 1e-12, **units: Any) -> Difference:
     """Where and by how much two schedules differ over a run.
 
     Formula: max |a(t) − b(t)|, and all t where it exceeds tolerance·(the highest value of both). `a` and `b` are
-    factors or rates without controllers (else an error), `steps` the updates of the run, ≥ 1, `tolerance` ≥ 0.
+    factors or rates without controllers (else an error), `steps` the updates of the run, ≥ 1, `tolerance` ≥ 0, `units`
+    those of `over` (steps_per_epoch, batch_size, tokens_per_step).
 
     >>> from stepsize import constant, linear, warmup
     >>> print(diff(warmup(3) >> constant(), constant(), 10))
@@ -184,7 +185,7 @@ def diff(a: Factor | rate, b: Factor | rate, steps: int, tolerance: float = 1e-1
 at update 0: 0.3333 against 1.
     """
     texts = str(a), str(b)
-    a, b = _asked("diff", a, steps), _asked("diff", b, steps)
+    a, b = _asked("diff", a, steps, **units), _asked("diff", b, steps, **units)
     allowed = number("diff", "tolerance", tolerance, low=0) * max(highest(a, steps)[1], highest(b, steps)[1])
     at, largest, ranges = 0, 0.0, list[tuple[int, int]]()
     for (start, ours), (_, theirs) in zip(_chunks(a, steps), _chunks(b, steps), strict=True):
@@ -216,14 +217,14 @@ def _factor(owner: str, f: object) -> Factor:
     raise StepsizeError(f"{owner} takes a factor or a rate, not {f!r}: {hint}")
 
 
-def _asked(owner: str, f: Any, steps: int) -> Any:
+def _asked(owner: str, f: Any, steps: int, **units: Any) -> Any:
     """The schedule in steps, or an error where no number of steps answers."""
     factor = _factor(owner, f)
     if number(owner, "steps", steps, low=1) != int(steps):
         raise StepsizeError(f"{owner}: steps must be a whole number of updates, not {steps!r}")
     if factor.controllers:
         raise factor._depends()
-    return f.over(steps)
+    return f.over(steps, **units)
 
 
 def _chunks(f: Any, steps: int) -> Iterator[tuple[int, list[float]]]:

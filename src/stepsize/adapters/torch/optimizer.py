@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor
+from torch.nn import Module
 
 from ..._errors import StepsizeError
 from ...descents import descent
@@ -17,6 +18,8 @@ from .native import beyond, kernel, native
 from .norms import tensors_of
 from .refusals import refuse_own_decay
 from .strategy import Strategy, Wishes
+
+_UNITS = ("steps_per_epoch", "batch_size", "tokens_per_step", "tokens_per_sample", "done", "process_group")
 
 
 def optimizer(
@@ -61,9 +64,10 @@ def optimizer(
     whole = as_descent(strategy)
     if on_nonfinite not in ANSWERS:
         raise StepsizeError(f"optimizer: on_nonfinite must be one of {', '.join(ANSWERS)}, not {on_nonfinite!r}")
-    if isinstance(params, Tensor):
-        raise StepsizeError("optimizer: params must be several parameters, not one tensor: write [tensor]")
-    listed = [_listed(one) for one in params]
+    listed = _all_listed(params)
+    for name in units:
+        if name not in _UNITS:
+            raise StepsizeError(f"optimizer: there is no option {name!r}: write total_steps or {', '.join(_UNITS)}")
     units = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch, **units}
     wishes = Wishes(whole, units, on_nonfinite, on_change)
     reason = beyond(whole)
@@ -82,6 +86,20 @@ def optimizer(
     made: Strategy = CLASSES[stages.name](listed, lr=float(whole.rate.base), **arguments)
     made._begin(wishes)
     return made
+
+
+def _all_listed(params: Any) -> list[Any]:
+    """Parameters, pairs or groups, as a list; what is none of these is said in one line."""
+    if isinstance(params, Tensor):
+        raise StepsizeError("optimizer: params must be several parameters, not one tensor: write [tensor]")
+    if isinstance(params, Module):
+        raise StepsizeError("optimizer: params must be parameters, not a module: write model.parameters()")
+    if isinstance(params, str) or not isinstance(params, Iterable):
+        raise StepsizeError(f"optimizer: params must be parameters, not {params!r}: write model.parameters()")
+    listed = [_listed(one) for one in params]
+    if not listed:
+        raise StepsizeError("optimizer: there are no parameters: a generator is empty after its first use")
+    return listed
 
 
 def _listed(one: Any) -> Any:

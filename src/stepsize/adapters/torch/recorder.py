@@ -17,6 +17,8 @@ from ..._errors import StepsizeError, whole
 from . import groups
 from .hooks import hookable, with_closure
 from .norms import length_of, members_of, settled
+from .ranks import as_number
+from .refusals import spoken_of
 
 
 class Recorder:
@@ -78,7 +80,9 @@ class Recorder:
             return
         self._made = False
         if self._found is not None:
-            line = {"step": self.done, "loss": _plain(loss)} | {key: _plain(one) for key, one in self._found.items()}
+            with spoken_of("Recorder"):
+                number = as_number("loss", loss)
+            line = {"step": self.done, "loss": _plain(number)} | {key: _plain(one) for key, one in self._found.items()}
             if self._planned is not None:
                 line["planned_steps"], self._planned = self._planned, None
             self._file.write(json.dumps(line, allow_nan=False) + "\n")

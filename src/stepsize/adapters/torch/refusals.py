@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor
@@ -11,6 +12,18 @@ from ..._errors import StepsizeError
 from ...clipping.decay import weight_decay
 from ...descents import descent
 from .norms import Member, as_sharded
+
+
+@contextmanager
+def spoken_of(call: str) -> Iterator[None]:
+    """Errors of a Scheduler inside another call speak of that call, which is what was written."""
+    try:
+        yield
+    except StepsizeError as error:
+        told = str(error).replace(", or begin at an update with Scheduler(…, done=…)", "")
+        for mark in ":", "(…":
+            told = told.replace(f"Scheduler{mark}", f"{call}{mark}")
+        raise StepsizeError(told) from None
 
 
 def refuse_parts(call: str, what: str, found: Iterable[tuple[Member, Tensor]], instead: str) -> None:

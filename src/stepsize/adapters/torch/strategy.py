@@ -14,6 +14,7 @@ from ..._seen import seen
 from ...descents import descent
 from .controlled import COMES_BETWEEN
 from .ranks import averaged
+from .refusals import spoken_of
 from .scheduler import Scheduler
 
 _ASKED_FOR = {
@@ -55,7 +56,8 @@ class StrategySchedule(Scheduler):
             return
         given = {name: one for name, one in given.items() if name in self._needs and one is not None}
         self.check({*given, *self._now}, loss_at is not None)
-        values = averaged(given, self.process_group)
+        with spoken_of("optimizer"):
+            values = averaged(given, self.process_group)
         if self.on_nonfinite == "raise":
             self._check_finite(values)
         self._now = {**self._now, **values}
@@ -98,9 +100,10 @@ class Strategy(Optimizer):
         """Take the strategy, from its beginning."""
         self._wishes, self.strategy = wishes, wishes.strategy
         lenient = "raise" if wishes.on_nonfinite == "raise" else "hold"
-        self.scheduler = StrategySchedule(
-            self, self.strategy.rate.factor, **wishes.units, on_change=wishes.on_change, on_nonfinite=lenient
-        )
+        with spoken_of("optimizer"):
+            self.scheduler = StrategySchedule(
+                self, self.strategy.rate.factor, **wishes.units, on_change=wishes.on_change, on_nonfinite=lenient
+            )
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group, whose rate is scheduled at once."""
@@ -124,14 +127,18 @@ class Strategy(Optimizer):
         schedule = {"schedule": self.scheduler.state_dict()}
         return {**super().state_dict(), **schedule, **({"stages": memory} if memory else {})}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load torch's state and, where they are there, the schedule's and the stages'; refused, nothing is loaded."""
+    def load_state_dict(self, state_dict: dict[str, Any], on_change: str | None = None) -> None:
+        """Load torch's state and, where they are there, the schedule's and the stages'; refused, nothing is loaded.
+
+        `on_change` ("error", "keep" or "replace") says whose rates go on where the state's differ, for this load.
+        """
         schedule, memory = state_dict.get("schedule"), state_dict.get("stages", {})
         self._check_groups(state_dict.get("param_groups", []))
         if schedule is not None or memory:
             self._check_memory(memory)
         if schedule is not None:
-            self.scheduler.load_state_dict(schedule)
+            with spoken_of("optimizer"):
+                self.scheduler.load_state_dict(schedule, on_change)
         super().load_state_dict({key: one for key, one in state_dict.items() if key not in ("schedule", "stages")})
         self._recall(memory)
         self.scheduler.write()
