@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stepsize import StepsizeError, clip, clip_norm, parse
-from stepsize.adapters.torch import clips as module
-from stepsize.adapters.torch import norms
+from stepsize.adapters.torch import bounding, hooks, norms
 from stepsize.adapters.torch.clips import clip_gradients, clip_update
 from stepsize.adapters.torch.norms import grad_norm
 from stepsize.descents import Clip
@@ -60,7 +59,7 @@ def way(request, monkeypatch):
     """As on a processor; as on an accelerator, where no number is read back; and in pieces of five elements."""
     if request.param == "device":
         monkeypatch.setattr(norms, "reads_free", lambda device: False)
-        monkeypatch.setattr(module, "reads_free", lambda device: False)
+        monkeypatch.setattr(bounding, "reads_free", lambda device: False)
     if request.param == "pieces":
         monkeypatch.setattr(norms, "_SMALL", 5)
         monkeypatch.setattr(norms, "_LARGE", 7)
@@ -90,7 +89,7 @@ def values(params):
 
 
 def as_read(clips):
-    return module.read_clips("test", clips)
+    return hooks.read_clips("test", clips)
 
 
 def free_step(optimizer):
@@ -503,7 +502,7 @@ class Reads(TorchDispatchMode):
 @pytest.mark.parametrize("attach", BOTH)
 def test_how_many_numbers_are_read_back(attach, dtype, answer, reads, monkeypatch):
     monkeypatch.setattr(norms, "reads_free", lambda device: False)
-    monkeypatch.setattr(module, "reads_free", lambda device: False)
+    monkeypatch.setattr(bounding, "reads_free", lambda device: False)
     params = parameters(dtype=dtype)
     optimizer = torch.optim.SGD(params, lr=0.1)
     several = ("clip_norm(1) | clip(0.01)", twin_clip_norm(1), twin_clip(0.1))

@@ -29,6 +29,9 @@ def squares(theta):
     [
         "clip_norm(0.5) | sgd(momentum=0.9) | 0.05 * linear()",
         "sgd() | clip_rms(0.1) | 0.05 * cosine()",
+        "clip(0.5) | sgd() | 0.05 | clip(0.02)",
+        "zclip(warm_up=3) | sgd(momentum=0.9) | 0.05 | clip_norm(0.1)",
+        "clip_norm(9) | adam() | stable() | 0.05 | clip_rms(0.01)",
         "sgd() | 0.1 * infrared(0.5, 0.9)",
         "sgd() | 1 * polyak(high=0.2)",
     ],
@@ -58,6 +61,11 @@ def test_the_record_of_a_strategy_is_that_of_descend(text, closure, tmp_path):
     np.testing.assert_allclose([row["loss"] for row in rows], run.losses, rtol=1e-9)
     np.testing.assert_allclose([row["lr"] for row in rows], run.rates, rtol=1e-9)
     np.testing.assert_allclose([row["grad_norm"] for row in rows], run.grad_norms, rtol=1e-9)
+    if "clip" in text:
+        np.testing.assert_allclose([row["clipped"] for row in rows], run.record.clipped, rtol=1e-9)
+        assert any(run.record.clipped)
+    else:
+        assert "clipped" not in rows[0]
     assert rows[0]["planned_steps"] == 12
     assert "planned_steps" not in rows[1]
 
@@ -124,6 +132,20 @@ def test_the_gradient_is_that_from_before_the_clip(tmp_path):
         recorder.step(1.0)
     assert lines(path)[0]["grad_norm"] == 50
     assert weight.tolist() == pytest.approx([-0.06, -0.08])
+
+
+def test_clips_are_counted_only_while_somebody_looks(tmp_path):
+    weight = torch.nn.Parameter(torch.ones(1))
+    made = torch.optim.SGD([weight], lr=0.1)
+    clipping = clip_gradients(made, "clip_norm(1)")
+    with Recorder(made, tmp_path / "run.jsonl", every=2) as recorder:
+        for step, size in enumerate((30.0, 0.5, 0.5, 0.5, 2.0)):
+            weight.grad = torch.full((1,), size)
+            made.step()
+            assert clipping.shares == ([float(size > 1)] if step % 2 == 0 else None)
+            recorder.step(1.0)
+    assert [row["clipped"] for row in lines(tmp_path / "run.jsonl")] == [1.0, 0.0, 1.0]
+    assert clipping.shares is None
 
 
 def test_a_folder_that_is_none_is_said_in_one_line(tmp_path):

@@ -15,6 +15,7 @@ from ..._errors import StepsizeError
 from ...clipping.norm import clip_norm
 from ...clipping.value import clip
 from ...descents import Clip
+from .bounding import limit, multiply, scale_to, share_beyond, shortens, towards, unscale
 from .hooks import hookable, read_clips, with_closure
 from .norms import (
     Member,
@@ -24,7 +25,6 @@ from .norms import (
     length_in,
     local,
     members_of,
-    reads_free,
     settled,
     space_of,
     whole,
@@ -100,6 +100,7 @@ class Clipping:
         self.call, self.on_nonfinite, self.skipped = call, on_nonfinite, 0
         self._taken: dict[Tensor, Tensor] = {}
         self._calls, self._paused = 0, False
+        self.shares: list[Any] | None = None  # of elements that each clip limited, while somebody looks
         self._remembering = Remembering(call, self.clips)
         refuse_complex(call, members_of(optimizer))
         self._optimizer = optimizer
@@ -150,6 +151,7 @@ class Clipping:
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
         self._taken, self._calls = {}, 0
+        self.shares = None if self.shares is None else []
         members = members_of(optimizer)
         refuse_complex(self.call, members)
         changed = with_closure(args, kwargs, lambda closure: self._followed(optimizer, members, closure))
@@ -236,18 +238,22 @@ class _GradientClipping(Clipping):
     def _on_gradients(self, optimizer: Optimizer, members: list[Member]) -> None:
         found = _with_gradient(members)
         spaces = by_space(grad for _, grad in found)
-        _unscale(optimizer, spaces)
+        unscale(optimizer, spaces)
         total = self._checked(optimizer, found, spaces)
         if self._taken:
             return
         for i, one in enumerate(self.clips):
             if type(one) is clip:
+                if self.shares is not None:
+                    self.shares.append(share_beyond((grad for _, grad in found), one.max))
                 for grads in spaces.values():
-                    _limit(grads, one.max)
+                    limit(grads, one.max)
             elif type(one) is clip_norm:
-                scale = _scale(length_in(spaces) if total is None else total, one.max)
+                scale = scale_to(length_in(spaces) if total is None else total, one.max)
+                if self.shares is not None:
+                    self.shares.append(shortens(scale))
                 for grads in spaces.values():
-                    _multiply(grads, scale)
+                    multiply(grads, scale)
             else:
                 self._apply(i, found)
             total = None
@@ -257,7 +263,10 @@ class _GradientClipping(Clipping):
         found = [(member, grad) for member, grad in found if grad.numel()]
         _refuse_parts(self.call, self.clips[which], found)
         params = {member.name(): wide(member.param.detach()) for member, _ in found}
-        limited = self._remembering.through(which, {member.name(): wide(grad) for member, grad in found}, params)
+        grads = {member.name(): wide(grad) for member, grad in found}
+        limited, share = self._remembering.through(which, grads, params)
+        if self.shares is not None:
+            self.shares.append(share)
         for member, grad in found:
             grad.copy_(limited[member.name()])
 
@@ -283,12 +292,16 @@ class _UpdateClipping(Clipping):
             return
         for i, one in enumerate(self.clips):
             if type(one) is clip:
+                if self.shares is not None:
+                    self.shares.append(share_beyond((batch.new() - batch.old for batch in snapshot.batches()), one.max))
                 for batch in snapshot.batches():
                     batch.write(torch.clamp(new := batch.new(), batch.old - one.max, batch.old + one.max, out=new))
             elif type(one) is clip_norm:
-                scale = _scale(snapshot.length(), one.max)
+                scale = scale_to(snapshot.length(), one.max)
+                if self.shares is not None:
+                    self.shares.append(shortens(scale))
                 for batch in snapshot.batches() if scale is not None else ():
-                    batch.write(_towards(batch.old, batch.new(), scale))
+                    batch.write(towards(batch.old, batch.new(), scale))
             else:
                 self._apply(i, snapshot)
 
@@ -298,7 +311,9 @@ class _UpdateClipping(Clipping):
         olds = {member.name(): wide(snapshot.old(member.param)) for member in members}
         news = {member.name(): wide(member.param.detach()) for member in members}
         updates = {name: old - news[name] for name, old in olds.items()}
-        limited = self._remembering.through(which, updates, olds)
+        limited, share = self._remembering.through(which, updates, olds)
+        if self.shares is not None:
+            self.shares.append(share)
         for member in members:
             name = member.name()
             kept = limited[name] == updates[name]
@@ -312,50 +327,6 @@ def _refuse_parts(call: str, one: Clip, found: Gradients) -> None:
     """Only clip and clip_norm know how to bound a tensor of which a part is there."""
     if type(one) not in (clip, clip_norm):
         refuse_parts(call, f"{one} cannot bound", found, "clip or clip_norm")
-
-
-def _limit(grads: list[Tensor], bound: float) -> None:
-    """Every element within ±bound, in place; a bound that the type cannot hold bounds nothing."""
-    if bound > torch.finfo(grads[0].dtype).max:
-        return
-    if reads_free(grads[0].device):
-        for grad in grads:
-            grad.clamp_(-bound, bound)
-    else:
-        torch._foreach_clamp_max_(grads, bound)
-        torch._foreach_clamp_min_(grads, -bound)
-
-
-def _scale(total: Tensor, bound: float) -> float | Tensor | None:
-    """What shortens to the bound: a number, or None for nothing to do, where reading is free; else a tensor."""
-    if reads_free(total.device):
-        found = float(total)
-        return bound / found if bound < found < math.inf else None
-    too_long = (total > bound) & total.isfinite()
-    return torch.where(too_long, bound / total, torch.ones_like(total))
-
-
-def _multiply(tensors: list[Tensor], scale: float | Tensor | None) -> None:
-    """In place; half precision is multiplied in float32. A tensor, since many products with a number are slow."""
-    if scale is None:
-        return
-    if isinstance(scale, float):
-        scale = torch.tensor(scale, dtype=torch.float64)
-    if wide(tensors[0]) is tensors[0]:
-        torch._foreach_mul_(tensors, scale.to(tensors[0], non_blocking=True))
-    else:
-        for tensor in tensors:
-            tensor.copy_(tensor.float() * scale.to(tensor.device, torch.float32, non_blocking=True))
-
-
-def _towards(old: Tensor, new: Tensor, scale: float | Tensor | None) -> Tensor:
-    """The point at `scale` of the way from old to new; `new` itself, bit for bit, where the scale is 1."""
-    if isinstance(scale, float):
-        return torch.lerp(wide(old), wide(new), scale)
-    if scale is None:
-        return new
-    share = scale.to(wide(new), non_blocking=True)
-    return torch.where(share == 1, new, torch.lerp(wide(old), wide(new), share).to(new.dtype))
 
 
 def _with_gradient(members: list[Member]) -> Gradients:
@@ -376,12 +347,3 @@ def _nonfinite(member: Member, grad: Tensor) -> str:
     bad = int(whole((~local(grad).isfinite()).sum(), space_of(grad), "sum").item())
     told = f"{bad} of {grad.numel()} elements of the gradient of {member.name()} are NaN or infinite"
     return told if bad else ""
-
-
-def _unscale(optimizer: Optimizer, spaces: dict[Space, list[Tensor]]) -> None:
-    """Divide by the scale that a GradScaler leaves to a fused optimizer, which then finds none to divide by."""
-    scale = getattr(optimizer, "grad_scale", None)
-    if scale is not None:
-        for grads in spaces.values():
-            _multiply(grads, scale.double().reciprocal())
-        optimizer.grad_scale = None  # type: ignore[attr-defined]

@@ -45,6 +45,7 @@ class StrategyEngine(Strategy):
         self._guard.call = "optimizer"  # which its errors speak of
         self._states: tuple[Any, ...] = tuple({} for _ in self._transforms())
         self._left_out = False
+        self.shares: list[Any] | None = None  # of elements that clips limited, while somebody looks
         self._lay_out()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -101,14 +102,16 @@ class StrategyEngine(Strategy):
         params = {name: _copied(one.param) if tries else one.param.detach() for name, one in moving.items()}
         grads: Arrays = {name: one.param.grad for name, one in moving.items()}
         self._amounts.update((name, one.group["weight_decay"]) for name, one in moving.items() if _decays(one))
-        directions, after, _ = self._carried.direct(params, grads, state)
+        directions, after, early = self._carried.direct(params, grads, state)
         at = {"params": params, "grads": grads, "directions": self._in_proportion(moving, directions)}
         memory = remember(needs, at, state.memory)
         if needs:
             told = given | self._noticed(at, state.memory)
             self.scheduler.show(told, trials.at(self._carried, at, after) if tries else None)
         update = {name: one.group["lr"] * directions[name] for name, one in moving.items()}
-        update, after, _ = self._carried.bound(params, update, grads, after)
+        update, after, late = self._carried.bound(params, update, grads, after)
+        if self.shares is not None:
+            self.shares = [early, late]
         for name, one in moving.items():
             one.param.copy_(params[name] - update[name])
             self.state[one.param] = dict(after.rules[name])

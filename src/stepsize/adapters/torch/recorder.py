@@ -14,7 +14,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..._errors import StepsizeError, whole
+from ...clipping.trust import trust
+from ...descents import Clip
 from . import groups
+from .clips import Clipping
+from .engine import StrategyEngine
 from .hooks import hookable, with_closure
 from .norms import length_of, members_of, settled
 from .ranks import as_number
@@ -26,10 +30,11 @@ class Recorder:
 
     Each line of the file has the update's `step`, the `loss` of its batch, the rate `lr` that it was made with (of the
     first group), the length `grad_norm` of the gradient as it came to `optimizer.step()` (before clips of ours, after
-    those that your loop calls), and with a `model` that of every layer of it, as `grad_norm/LAYER`, a layer being a
-    module with a weight of two or more dimensions (LayerNorm has few numbers and tells nothing of depth). Use it beside
-    the loop: `recorder.step(loss)` after every `optimizer.step()`. When not: where you have a log with such columns
-    already, `stepsize diagnose` reads that.
+    those that your loop calls), the share of elements `clipped` by clips of ours, where there are any, and with a
+    `model` the length for every layer of it, as `grad_norm/LAYER`, a layer being a module with a weight of two or more
+    dimensions (LayerNorm has few numbers and tells nothing of depth). Use it beside the loop: `recorder.step(loss)`
+    after every `optimizer.step()`. When not: where you have a log with such columns already, `stepsize diagnose` reads
+    that.
 
     `every` ≥ 1 writes only every so many updates, which is how often numbers are read back from an accelerator;
     `total_steps` is the number of updates planned, so that a schedule that ends early or late can be seen. A new record
@@ -82,6 +87,9 @@ class Recorder:
         if self._found is not None:
             with spoken_of("Recorder"):
                 number = as_number("loss", loss)
+            shares = [float(share) for one in _clipping(self.optimizer) for share in one.shares or ()]
+            if shares:
+                self._found["clipped"] = max(shares)
             line = {"step": self.done, "loss": _plain(number)} | {key: _plain(one) for key, one in self._found.items()}
             if self._planned is not None:
                 line["planned_steps"], self._planned = self._planned, None
@@ -93,6 +101,8 @@ class Recorder:
         """Take the recorder off the optimizer."""
         for hook in self._hooks:
             hook.remove()
+        for one in _clipping(self.optimizer):
+            one.shares = None
         self._file.close()
 
     def __enter__(self) -> Recorder:
@@ -112,6 +122,8 @@ class Recorder:
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
         """Look at the gradients: now, or when the closure has made them."""
         self._found = None
+        for one in _clipping(optimizer):
+            one.shares = None if self.done % self.every else []
         if self.done % self.every:
             return None
         self._found = {}
@@ -153,6 +165,14 @@ def _layers_of(model: torch.nn.Module) -> dict[str, list[Tensor]]:
     for name, param in model.named_parameters():
         found.setdefault(name.rpartition(".")[0] or "model", []).append(param)
     return {name: own for name, own in found.items() if any(one.dim() > 1 for one in own)}
+
+
+def _clipping(optimizer: Optimizer) -> list[Any]:
+    """What bounds its gradients or its updates, and tells the share that it limited while `shares` is a list."""
+    hung = (getattr(one, "__self__", None) for one in optimizer._optimizer_step_pre_hooks.values())
+    found: list[Any] = [one for one in hung if isinstance(one, Clipping) and one.clips]
+    stages = optimizer.strategy.stages if isinstance(optimizer, StrategyEngine) else ()
+    return [*found, optimizer] if any(isinstance(one, (Clip, trust)) for one in stages) else found
 
 
 def _first(hooks: Any, key: int) -> None:

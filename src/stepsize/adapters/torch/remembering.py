@@ -18,15 +18,15 @@ class Remembering:
         self.states: list[RuleState] = [{} for _ in clips]
         self._known: list[set[str]] = [set() for _ in clips]
 
-    def through(self, which: int, flowing: Arrays, params: Arrays) -> Arrays:
-        """What one of the clips makes of these arrays; it takes in what it saw."""
+    def through(self, which: int, flowing: Arrays, params: Arrays) -> tuple[Arrays, Any]:
+        """What one of the clips makes of these arrays, and the share that it limited; it takes in what it saw."""
         one, known = self.clips[which], self._known[which]
         if not known.issuperset(params):
             self.states[which] = merged(one.init(params), self.states[which])
             known.update(params)
-        limited, _, after = one.step(flowing, params, self.states[which], {"grads": flowing, "rules": {}})
+        limited, share, after = one.step(flowing, params, self.states[which], {"grads": flowing, "rules": {}})
         self.states[which] = merged(self.states[which], after)
-        return limited
+        return limited, share
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that resume needs, as `torch.save` takes it."""
