@@ -721,3 +721,19 @@ def test_an_error_speaks_of_the_call_that_was_written(text):
     weight.grad = torch.tensor([math.nan, 1.0])
     with pytest.raises(StepsizeError, match=r"^optimizer: 1 of 2 elements .*on_nonfinite='skip'"):
         made.step()
+
+
+def test_the_state_of_torchs_own_optimizer_is_refused():
+    weight = torch.nn.Parameter(torch.ones(2))
+    own = torch.optim.Adam([weight], lr=0.1)
+    weight.grad = torch.ones(2)
+    own.step()
+    made = optimizer([weight], "adam() | stable() | 0.1")
+    with pytest.raises(StepsizeError, match="the state is that of another optimizer, not of adam"):
+        made.load_state_dict(own.state_dict())
+    made.step()
+
+
+def test_complex_parameters_are_refused_in_the_name_of_what_was_written():
+    with pytest.raises(StepsizeError, match=r"^optimizer: .*is complex"):
+        optimizer([torch.nn.Parameter(torch.ones(2, dtype=torch.complex64))], "adam() | 0.1")

@@ -26,7 +26,7 @@ from torch import distributed
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import Shard, distribute_tensor
 from stepsize import StepsizeError
-from stepsize.adapters.torch import Scheduler, optimizer
+from stepsize.adapters.torch import Recorder, Scheduler, optimizer
 
 rank, folder = int(sys.argv[1]), sys.argv[2]
 torch.set_num_threads(1)
@@ -109,6 +109,14 @@ def whole(strategy, rows, averaging):
 halves = [slice(0, 6), slice(6, 12)]
 for text in {WHOLE!r}:
     found[text] = whole(text, halves[rank], True)
+
+recorded = sgd()
+with Recorder(recorded, f"{{folder}}/run.jsonl") as recorder:
+    for t in range(25):
+        recorded.param_groups[0]["params"][0].grad = torch.ones(2)
+        recorded.step()
+        recorder.step(100 * rank + t)
+found["recorded"] = recorder.done
 distributed.destroy_process_group()
 open(f"{{folder}}/rank{{rank}}.json", "w").write(json.dumps(found))
 """
@@ -133,7 +141,9 @@ def ranks(tmp_path_factory):
         for one in running:
             one.kill()
     assert [one.returncode for one in running] == [0, 0], said
-    return [json.loads(Path(folder, f"rank{rank}.json").read_text()) for rank in (0, 1)]
+    found = [json.loads(Path(folder, f"rank{rank}.json").read_text()) for rank in (0, 1)]
+    found[0]["record"] = [json.loads(line)["loss"] for line in Path(folder, "run.jsonl").read_text().splitlines()]
+    return found
 
 
 def alone(losses, rule=infrared(0.1, 0.9), warm=5):  # noqa: B008  (frozen)
@@ -146,6 +156,11 @@ def alone(losses, rule=infrared(0.1, 0.9), warm=5):  # noqa: B008  (frozen)
 
 
 MEAN = [(a + b) / 2 for a, b in zip(*LOSSES, strict=True)]
+
+
+def test_rank_0_alone_writes_the_record(ranks):
+    assert ranks[0]["record"] == list(range(25))
+    assert (ranks[0]["recorded"], ranks[1]["recorded"]) == (25, 25)
 
 
 @pytest.mark.parametrize("how", ["step", "see", "both", "hold"])

@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from stepsize import StepsizeError, descend, problems
 from stepsize.adapters.torch import Recorder, Scheduler, clip_gradients, optimizer
+from stepsize.lab.record import read
 
 X = np.random.default_rng(1).normal(size=(30, 4))
 Y = X @ np.arange(4.0)
@@ -107,9 +109,10 @@ def test_numbers_that_are_none_have_names(tmp_path):
     assert [(row["loss"], row["grad_norm"]) for row in lines(path)] == [("nan", "nan"), ("inf", "inf")]
 
 
-def test_an_update_left_out_by_mixed_precision_has_no_line(tmp_path):
+@pytest.mark.parametrize("fused", [False, True])
+def test_an_update_left_out_by_mixed_precision_has_no_line(fused, tmp_path):
     weight, path = torch.nn.Parameter(torch.ones(2)), tmp_path / "run.jsonl"
-    made = torch.optim.SGD([weight], lr=0.1)
+    made = torch.optim.Adam([weight], lr=0.1, fused=fused)  # a fused one unscales inside its step
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
     with Recorder(made, path) as recorder:
         for gradient in (math.inf, 3.0):
@@ -120,6 +123,51 @@ def test_an_update_left_out_by_mixed_precision_has_no_line(tmp_path):
             recorder.step(gradient)
     assert [(row["step"], row["loss"]) for row in lines(path)] == [(0, 3.0)]
     assert lines(path)[0]["grad_norm"] == pytest.approx(3 * math.sqrt(2))
+
+
+def test_a_line_that_was_cut_off_is_ended_before_the_next(tmp_path):
+    weight, path = torch.nn.Parameter(torch.ones(1)), tmp_path / "run.jsonl"
+    path.write_text('{"step": 0, "loss": 2.0, "lr": 0.1}\n{"step": 1, "lo')
+    made = torch.optim.SGD([weight], lr=0.1)
+    with Recorder(made, path, done=1) as recorder:
+        for _ in range(30):
+            weight.grad = torch.ones(1)
+            made.step()
+            recorder.step(1.0)
+    assert read(path).losses.tolist() == [2.0] + [1.0] * 30
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here that is always full")
+def test_a_full_disk_ends_the_record_and_not_the_run():
+    weight = torch.nn.Parameter(torch.ones(1))
+    made = torch.optim.SGD([weight], lr=0.1)
+    recorder = Recorder(made, "/dev/full", done=3)
+    weight.grad = torch.ones(1)
+    made.step()
+    with pytest.warns(UserWarning, match="Recorder: /dev/full ends at update 3, it cannot be written: No space left"):
+        recorder.step(1.0)
+    made.step()
+    recorder.step(1.0)
+    recorder.close()
+
+
+def test_a_strategy_tells_its_text_and_its_length(tmp_path):
+    path, text = tmp_path / "run.jsonl", "clip_norm(1) | sgd() | 0.1 * cosine()"
+    weight = torch.nn.Parameter(torch.ones(1))
+    made = optimizer([weight], text, total_steps=40)
+    with Recorder(made, path) as recorder:
+        for _ in range(2):
+            weight.grad = torch.ones(1)
+            made.step()
+            recorder.step(1.0)
+    first, second = lines(path)
+    assert (first["planned_steps"], first["strategy"], len(second)) == (40, text, len(first) - 2)
+    assert (read(path).planned_steps, read(path).text) == (40, text)
+
+
+def test_a_path_that_is_none_is_said():
+    with pytest.raises(StepsizeError, match="path must name a file to write, not None"):
+        Recorder(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1), None)
 
 
 def test_the_gradient_is_that_from_before_the_clip(tmp_path):

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from .._errors import StepsizeError
 from ..problems import Floats
+from ..text import as_descent
 from .record import Record
 
 # the names that loops give to a column, the surest first; case, spaces and a leading "train/" do not matter
@@ -28,6 +30,7 @@ NAMES = {
 }
 LAYER = "grad_norm/"  # begins the column of one layer's gradient norm
 MOST_SHOWN = 12
+_EMPTY = ("", "null", "none", "na", "n/a", "-")
 
 
 def lines_of(file: Path) -> str:
@@ -63,7 +66,9 @@ def parsed(text: str) -> list[dict[str, Any]]:
     found = [_json(line) for line in text.splitlines() if line.strip()]
     if found and isinstance(found[-1], type(None)):  # the last line may have been cut off in the middle
         found = found[:-1]
-    return [one for one in found if isinstance(one, dict)] if all(isinstance(one, dict) for one in found) else []
+    whole = [one for one in found if isinstance(one, dict)]
+    # a run that died and went on left a line cut off in the middle: few of them do no harm
+    return whole if len(found) - len(whole) <= 0.05 * len(found) else []
 
 
 def from_log(text: str, rows: list[dict[str, Any]], file: Path) -> Record:
@@ -98,6 +103,7 @@ def from_log(text: str, rows: list[dict[str, Any]], file: Path) -> Record:
         planned_steps=_planned(text, rows),
         measured_at=tuple(checked) if checked else None,
         validated=validated,
+        text=_strategy(rows),
         source=str(file),
     )
 
@@ -138,29 +144,47 @@ def _by_step(rows: list[dict[str, Any]], named: dict[str, str | None], file: Pat
     Without a column of steps every row with a loss is one update.
     """
     merged: dict[int, dict[str, float]] = {}
-    counted = 0
+    counted, restarts = 0, _restarts([row.get(named["step"]) for row in rows]) if named["step"] else False
     for place, row in enumerate(rows, start=1):
+        if all(row.get(name) == name for name in named.values() if name is not None):
+            continue  # a resumed run wrote the header again
         cells = {what: _number(row.get(name), name, place, file) for what, name in named.items() if name is not None}
         there = {what: one for what, one in cells.items() if one is not None}
-        step = there.pop("step", None)
+        step = float(place - 1) if restarts else there.pop("step", None)
         if named["step"] is None:
             step, counted = counted, counted + ("loss" in there)
         if step is None or not math.isfinite(step) or abs(step) > 2**53:
             continue
-        merged.setdefault(int(step), {}).update(there)
+        if "validated" in there and not math.isfinite(there.get("loss", 0.0)):
+            there.pop("loss")  # pandas writes NaN for what a row does not have
+        kept = merged.setdefault(int(step), {})
+        kept.update({what: one for what, one in there.items() if math.isfinite(one) or what not in kept})
     return merged
+
+
+def _restarts(cells: list[Any]) -> bool:
+    """Whether the column counts within epochs, or in parts of one, and so does not name an update."""
+    try:
+        steps = [float(one) for one in cells if one not in (None, "")]
+    except (TypeError, ValueError):
+        return False
+    again = sum(b < a and b == steps[0] for a, b in pairwise(steps))
+    return again > 0 or any(one % 1 for one in steps if math.isfinite(one))
 
 
 def _number(cell: Any, name: str, place: int, file: Path) -> float | None:
     """The number of a cell; None where it is empty."""
-    if cell is None or (isinstance(cell, str) and not cell.strip()):
+    if cell is None or (isinstance(cell, str) and cell.strip().lower() in _EMPTY):
         return None
     if isinstance(cell, bool):
         return float(cell)
     try:
         return float(cell)
     except (TypeError, ValueError, OverflowError):
-        raise StepsizeError(f"{file}: row {place} has {str(cell)[:30]!r} under {name}, which is not a number") from None
+        raise StepsizeError(
+            f"{file}: row {place} has {str(cell)[:30]!r} under {name}, which is not a number: "
+            "leave the cell empty where nothing was logged"
+        ) from None
 
 
 def _series(merged: dict[int, dict[str, float]], kept: list[int], what: str) -> Floats | None:
@@ -181,12 +205,22 @@ def _layers(merged: dict[int, dict[str, float]], kept: list[int], columns: list[
 
 
 def _planned(text: str, rows: list[dict[str, Any]]) -> int | None:
-    """The updates planned, where the file says so: `max_steps` of transformers, or `planned_steps` in a first row."""
+    """The updates planned, where the file says so: `max_steps` of transformers, or the last `planned_steps`."""
     whole = _json(text)
-    planned = whole.get("max_steps") if isinstance(whole, dict) else rows[0].get("planned_steps")
+    told = (row["planned_steps"] for row in reversed(rows) if row.get("planned_steps"))
+    planned = next(told, whole.get("max_steps") if isinstance(whole, dict) else None)
     if isinstance(planned, str) and planned.strip().isdecimal():
         planned = int(planned)
     return planned if type(planned) is int and planned > 0 else None
+
+
+def _strategy(rows: list[dict[str, Any]]) -> str | None:
+    """The strategy, where a row says it as a Recorder does."""
+    told = next((row["strategy"] for row in rows if isinstance(row.get("strategy"), str)), None)
+    try:
+        return None if told is None else str(as_descent(told))
+    except StepsizeError:
+        return None
 
 
 def _json(text: str) -> Any:

@@ -85,12 +85,16 @@ class Record:
 
     def until(self, end: int) -> Record:
         """The first `end` rows."""
-        cut: dict[str, Any] = {"steps": self.steps[:end]}
+        return self.at(np.arange(len(self)) < end)
+
+    def at(self, rows: NDArray[np.bool_]) -> Record:
+        """The rows where this is true."""
+        cut: dict[str, Any] = {"steps": self.steps[rows]}
         for name in SERIES.values():
             column = getattr(self, name)
-            cut[name] = None if column is None else column[:end]
-        cut["why"] = None if self.why is None else self.why[:end]
-        cut["layers"] = None if self.layers is None else {name: one[:end] for name, one in self.layers.items()}
+            cut[name] = None if column is None else column[rows]
+        cut["why"] = None if self.why is None else tuple(one for one, kept in zip(self.why, rows, strict=True) if kept)
+        cut["layers"] = None if self.layers is None else {name: one[rows] for name, one in self.layers.items()}
         return Record(**{**{name: getattr(self, name) for name in self.__dataclass_fields__}, **cut})
 
     def save(self, path: str | Path) -> None:

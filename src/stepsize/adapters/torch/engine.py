@@ -187,6 +187,13 @@ class StrategyEngine(Strategy):
                 f"{' | '.join(self._stages())}: load the state of the same strategy"
             )
 
+    def load_state_dict(self, state_dict: dict[str, Any], on_change: str | None = None) -> None:
+        """Load a state of the same strategy; that of another optimizer, torch's own too, is refused."""
+        wanted = set(self.strategy.rule.init(next(iter(self._members.values())).param.detach()))
+        if any(not wanted <= set(kept) for kept in state_dict.get("state", {}).values()):
+            self._check_memory({})
+        super().load_state_dict(state_dict, on_change)
+
     def _recall(self, memory: dict[str, Any]) -> None:
         self._lay_out()  # torch has put other groups in place
         if memory:
@@ -322,5 +329,5 @@ def _refuse(moving: Mapping[str, Member]) -> None:
                 "and use autocast, or write a strategy that torch's optimizers compute"
             )
     tensors = [(one, tensor) for one in moving.values() for tensor in (one.param, _gradient(one))]
-    instead = "one that torch's optimizers compute, as sgd() | 0.1 or clip_norm(1) | adam() | 0.001"
+    instead = "one that torch's optimizers compute, as clip_norm(1) | sgd() | 0.1, or dense gradients"
     refuse_parts("optimizer", "this strategy cannot compute with", tensors, instead)

@@ -16,7 +16,7 @@ from .engine import StrategyEngine
 from .hooked import CLASSES, decoupled
 from .native import beyond, kernel, native
 from .norms import tensors_of
-from .refusals import refuse_own_decay
+from .refusals import refuse_own_decay, spoken_of
 from .strategy import Strategy, Wishes
 
 _UNITS = ("steps_per_epoch", "batch_size", "tokens_per_step", "tokens_per_sample", "done", "process_group")
@@ -76,7 +76,8 @@ def optimizer(
             raise StepsizeError(
                 f"optimizer: {reason}, so torch's kernels cannot compute {whole}: leave fused and foreach out"
             )
-        return StrategyEngine(listed, wishes)
+        with spoken_of("optimizer"):
+            return StrategyEngine(listed, wishes)
     stages = native(whole)
     for one in listed:
         refuse_own_decay(one, whole)
@@ -84,7 +85,8 @@ def optimizer(
         listed = [decoupled(one) if isinstance(one, dict) and "weight_decay" in one else one for one in listed]
     arguments = stages.arguments | kernel(stages.name, tensors_of(listed), fused, foreach)
     made: Strategy = CLASSES[stages.name](listed, lr=float(whole.rate.base), **arguments)
-    made._begin(wishes)
+    with spoken_of("optimizer"):
+        made._begin(wishes)
     return made
 
 
@@ -97,6 +99,9 @@ def _all_listed(params: Any) -> list[Any]:
     if isinstance(params, str) or not isinstance(params, Iterable):
         raise StepsizeError(f"optimizer: params must be parameters, not {params!r}: write model.parameters()")
     listed = [_listed(one) for one in params]
+    for one in listed:
+        if not isinstance(one, (Tensor, dict, tuple)):
+            raise StepsizeError(f"optimizer: params must be parameters, (name, parameter) pairs or groups, not {one!r}")
     if not listed:
         raise StepsizeError("optimizer: there are no parameters: a generator is empty after its first use")
     return listed

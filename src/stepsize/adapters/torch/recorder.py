@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.optim import Optimizer
 
 from ..._errors import StepsizeError, whole
@@ -23,6 +24,7 @@ from .hooks import hookable, with_closure
 from .norms import length_of, members_of, settled
 from .ranks import as_number
 from .refusals import spoken_of
+from .strategy import Strategy
 
 
 class Recorder:
@@ -37,10 +39,12 @@ class Recorder:
     that.
 
     `every` ≥ 1 writes only every so many updates, which is how often numbers are read back from an accelerator;
-    `total_steps` is the number of updates planned, so that a schedule that ends early or late can be seen. A new record
-    begins at `done=0` and refuses a file that is there; with `done` > 0 a stopped run goes on in the same file. Every
-    line is on disk when `step` returns, so a run that dies keeps its record. An update that mixed precision leaves out
-    has no line. `close()`, or the end of a `with`, takes it off.
+    `total_steps` is the number of updates planned, so that a schedule that ends early or late can be seen (a strategy
+    of `optimizer` knows it). A new record begins at `done=0` and refuses a file that is there; with `done` > 0 a
+    stopped run goes on in the same file. Every line is on disk when `step` returns, so a run that dies keeps its
+    record; a disk that is full ends the record with a warning. An update that mixed precision leaves out has no line.
+    Where torch.distributed runs, rank 0 writes, with the loss of its own batch, and every rank must call it alike.
+    `close()`, or the end of a `with`, takes it off.
 
     >>> import tempfile
     >>> weight = torch.nn.Parameter(torch.ones(1))
@@ -65,11 +69,13 @@ class Recorder:
         every: int = 1,
         done: int = 0,
     ) -> None:
+        if not isinstance(path, (str, Path)):
+            raise StepsizeError(f"Recorder: path must name a file to write, not {path!r}")
         self.optimizer, self.path = hookable("Recorder", optimizer), Path(path)
         self.every = whole("Recorder", "every", every, low=1)
         self._layers = {} if model is None else _layers_of(model)
         self.done = whole("Recorder", "done", done, low=0)
-        self._planned = None if total_steps is None else whole("Recorder", "total_steps", total_steps, low=1)
+        self._about = _about(self.optimizer, total_steps)  # in the first line
         self._found: dict[str, Any] | None = None  # of an update that waits for its loss
         self._file = self._opened()
         before = self.optimizer.register_step_pre_hook(self._before)
@@ -91,11 +97,20 @@ class Recorder:
             if shares:
                 self._found["clipped"] = max(shares)
             line = {"step": self.done, "loss": _plain(number)} | {key: _plain(one) for key, one in self._found.items()}
-            if self._planned is not None:
-                line["planned_steps"], self._planned = self._planned, None
-            self._file.write(json.dumps(line, allow_nan=False) + "\n")
-            self._file.flush()
+            self._write(json.dumps(line | self._about, allow_nan=False, ensure_ascii=False) + "\n")
+            self._about = {}
         self.done += 1
+
+    def _write(self, line: str) -> None:
+        """Put a line on disk; a full disk ends the record with a warning, not the run."""
+        if self._file is None:
+            return
+        try:
+            self._file.write(line.encode())
+        except OSError as error:
+            told = f"Recorder: {self.path} ends at update {self.done}, it cannot be written: {error.strerror}"
+            warnings.warn(told, stacklevel=3)
+            self.close()
 
     def close(self) -> None:
         """Take the recorder off the optimizer."""
@@ -103,7 +118,9 @@ class Recorder:
             hook.remove()
         for one in _clipping(self.optimizer):
             one.shares = None
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+        self._file = None
 
     def __enter__(self) -> Recorder:
         return self
@@ -112,12 +129,18 @@ class Recorder:
         self.close()
 
     def _opened(self) -> Any:
+        if distributed.is_available() and distributed.is_initialized() and distributed.get_rank() > 0:
+            return None
         if self.done == 0 and self.path.exists():
             raise StepsizeError(f"Recorder: {self.path} is there already: name another file, or go on with done=…")
         try:
-            return self.path.open("a", encoding="utf-8")
+            cut = self.path.is_file() and _cut_off(self.path)
+            file = self.path.open("ab", buffering=0)
         except OSError as error:
             raise StepsizeError(f"Recorder: {self.path} cannot be written: {error.strerror}") from None
+        if cut:
+            file.write(b"\n")
+        return file
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
         """Look at the gradients: now, or when the closure has made them."""
@@ -144,15 +167,19 @@ class Recorder:
 
     def _look(self, optimizer: Optimizer) -> None:
         grads = {one.param: settled(one.param.grad) for one in members_of(optimizer) if one.param.grad is not None}
+        scale = getattr(optimizer, "grad_scale", None)  # which a GradScaler leaves to a fused optimizer
         with torch.no_grad():
             self._found = {"grad_norm": length_of(grads.values())} if grads else {}
             for name, params in self._layers.items():
                 own = [grads[one] for one in params if one in grads]
                 if own:
                     self._found[f"grad_norm/{name}"] = length_of(own)
+            if scale is not None:
+                self._found = {name: one / scale.to(one) for name, one in self._found.items()}
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._made = True
+        overflow = getattr(optimizer, "found_inf", None)  # a fused optimizer leaves such an update out by itself
+        self._made = overflow is None or not float(overflow)
         if self._found is not None:
             self._found = {"lr": groups.get(optimizer.param_groups[0], "lr")} | self._found
 
@@ -173,6 +200,23 @@ def _clipping(optimizer: Optimizer) -> list[Any]:
     found: list[Any] = [one for one in hung if isinstance(one, Clipping) and one.clips]
     stages = optimizer.strategy.stages if isinstance(optimizer, StrategyEngine) else ()
     return [*found, optimizer] if any(isinstance(one, (Clip, trust)) for one in stages) else found
+
+
+def _about(optimizer: Optimizer, total_steps: int | None) -> dict[str, Any]:
+    """What is known of the whole run: the updates planned, and the strategy where it is one."""
+    planned, text = total_steps, None
+    if isinstance(optimizer, Strategy):
+        text, own = str(optimizer.strategy), optimizer.scheduler.units["total_steps"]
+        planned = own if planned is None else planned
+    planned = None if planned is None else whole("Recorder", "total_steps", planned, low=1)
+    return {key: one for key, one in (("planned_steps", planned), ("strategy", text)) if one is not None}
+
+
+def _cut_off(path: Path) -> bool:
+    """Whether a run that died left half a line."""
+    with path.open("rb") as file:
+        file.seek(max(file.seek(0, 2) - 1, 0))
+        return file.read(1) not in (b"", b"\n")
 
 
 def _first(hooks: Any, key: int) -> None:

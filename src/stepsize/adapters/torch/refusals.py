@@ -16,13 +16,14 @@ from .norms import Member, as_sharded
 
 @contextmanager
 def spoken_of(call: str) -> Iterator[None]:
-    """Errors of a Scheduler inside another call speak of that call, which is what was written."""
+    """Errors of a Scheduler or of clips inside another call speak of that call, which is what was written."""
     try:
         yield
     except StepsizeError as error:
         told = str(error).replace(", or begin at an update with Scheduler(…, done=…)", "")
-        for mark in ":", "(…":
-            told = told.replace(f"Scheduler{mark}", f"{call}{mark}")
+        for other in "Scheduler", "clip_gradients", "clip_update":
+            for mark in ":", "(…":
+                told = told.replace(f"{other}{mark}", f"{call}{mark}")
         raise StepsizeError(told) from None
 
 

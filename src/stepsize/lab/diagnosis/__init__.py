@@ -52,6 +52,7 @@ def diagnose(record: Record) -> Diagnosis:
     >>> print(diagnose(descend(bowl, "sgd() | 1e-5", steps=100, details=True).record).findings[0].illness)
     rate too small
     """
+    record, left_out = _without_passing(record)
     findings: list[Finding] = []
     healthy: list[str] = []
     skipped: list[tuple[str, str]] = []
@@ -69,8 +70,20 @@ def diagnose(record: Record) -> Diagnosis:
                 healthy.append(rule.illness)
             else:
                 findings.append(found)
-        remark = never_clipped(record)
-    return Diagnosis(tuple(findings), tuple(healthy), tuple(skipped), _about(record), (remark,) if remark else ())
+        remarks = tuple(one for one in (left_out, never_clipped(record)) if one)
+    return Diagnosis(tuple(findings), tuple(healthy), tuple(skipped), _about(record), remarks)
+
+
+PASSING = 0.05  # ours: of the rows; a run that broke has no finite loss after it
+
+
+def _without_passing(record: Record) -> tuple[Record, str | None]:
+    """Losses that were not finite for a moment are left out: single batches, or updates that were skipped."""
+    good = np.isfinite(record.losses)
+    if good.all() or not len(record) or record.diverged or np.mean(~good) > PASSING or not good[-5:].all():
+        return record, None
+    told = f"The loss was not finite in {int((~good).sum())} of {len(record)} rows, first at update "
+    return record.at(good), f"{told}{int(record.steps[~good][0])}; the run went on, and they are left out here."
 
 
 def _finite_rows(record: Record) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 import numpy as np
 
 from ...problems import Floats
@@ -101,12 +103,16 @@ def _known(record: Record) -> tuple[Floats, np.ndarray]:
 
 
 def _between(record: Record) -> tuple[str, str, float | None]:
-    """The layer with the shortest gradient, the one with the longest, and the ratio of their medians."""
+    """Of the first layers the one with the shortest gradient, the layer with the longest, and their ratio."""
     layers = {name: _median(one) for name, one in _grouped(record.layers or {}).items()}
     layers = {name: one for name, one in layers.items() if np.isfinite(one)}
     if len(layers) < 2 or not max(layers.values()) > 0:
         return "", "", None
-    weak, strong = min(layers, key=layers.__getitem__), max(layers, key=layers.__getitem__)
+    strong = max(layers, key=layers.__getitem__)
+    first = list(takewhile(lambda name: layers[name] < BETWEEN * layers[strong], layers))
+    if len(first) < max(1, len(layers) // 4):  # what reaches the layers before has not vanished on the way
+        return "", "", None
+    weak = min(first, key=layers.__getitem__)
     return weak, strong, layers[weak] / layers[strong]
 
 

@@ -52,8 +52,8 @@ def find_plateau(record: Record) -> Finding | None:
     if min(kept, float(rates[-1])) < HOT * float(np.nanmax(rates)) or kept <= 0:
         return None
     losses, _, gained = level(record)
-    trend = kendall(blocks(losses[tail:], 40))
-    slow = theil_sen(np.linspace(0, 1, 40), blocks(losses[tail:], 40)) if len(losses) - tail >= 40 else 0.0
+    last = blocks(losses[tail:], 40)
+    trend, slow = kendall(last), theil_sen(np.linspace(0, 1, len(last)), last)
     if trend <= FALLS or slow < -SLOW * gained or _converged(record, tail, gained):
         return None
     begin = _begin(losses, tail)

@@ -15,6 +15,8 @@ from .words import percent, short
 LOW = 0.005  # of the highest rate
 LONG = 0.2  # of the run
 HIGH = 0.3  # of the highest rate
+MOVED = 0.999  # of the highest rate: one that has not left it is held or warms up, and is not on its way down
+KEPT_UP = 0.8  # speed of the fall at the end over that since the highest rate; 1/sqrt(t) and floors: below 0.7
 FURTHER = 0.05  # ten times as long, the schedule would go below this share of where it ended; 1/t would reach 0.1
 
 
@@ -52,7 +54,7 @@ def find_late(record: Record) -> Finding | None:
         return None
     unfinished = _unfinished(record)
     if unfinished is None:
-        unfinished = _still_falling(rates, top) or _stopped(record)
+        unfinished = _still_falling(rates, top) or (_stopped(record) and last < MOVED * top)
     if not unfinished:
         return None
     says = (
@@ -91,8 +93,12 @@ def _unfinished(record: Record) -> bool | None:
 
 def _still_falling(rates: np.ndarray, top: float) -> bool:
     """Whether the rate itself falls over the last fifth."""
-    end = rates[int(0.8 * len(rates)) :]
-    return len(end) >= 4 and kendall(end[-400:]) < -2 and float(end[0] - end[-1]) > 0.02 * top
+    begin = int(0.8 * len(rates))
+    end, peak = rates[begin:], len(rates) - 1 - int(np.argmax(rates[::-1]))
+    if len(end) < 4 or kendall(end[-400:]) >= -2 or float(end[0] - end[-1]) <= 0.02 * top:
+        return False
+    since = (top - float(end[-1])) / max(len(rates) - 1 - peak, 1)
+    return float(end[0] - end[-1]) / (len(end) - 1) >= KEPT_UP * since
 
 
 def _stopped(record: Record) -> bool:
