@@ -219,8 +219,8 @@ def test_the_record_is_read_by_diagnose_with_its_layers(tmp_path):
     record = read(tmp_path / "run.jsonl")
     assert (len(record), record.planned_steps, len(record.layers)) == (100, 100, 10)
     found = {one.illness: one for one in diagnose(record).findings}
-    assert "the gradient of net.0 is" in found["vanishing gradients"].says
-    assert "times shorter than that of net.17" in found["vanishing gradients"].says
+    assert "the gradient of “net.0” is" in found["vanishing gradients"].says
+    assert "times shorter than that of “net.17”" in found["vanishing gradients"].says
 
 
 def test_a_layer_is_a_module_with_a_matrix(tmp_path):

@@ -11,11 +11,23 @@ from .base import Rule
 from .clipping import CLIPPED, never_clipped
 from .diverged import DIVERGED
 from .gradients import EXPLODING, VANISHING
-from .loss import OSCILLATING, PLATEAUED
+from .loss import NOT_LEARNING, OSCILLATING, PLATEAUED
 from .rate import TOO_LARGE, TOO_SMALL
 from .schedule import EARLY, LATE
 
-RULES = (DIVERGED, EXPLODING, TOO_LARGE, OSCILLATING, VANISHING, TOO_SMALL, CLIPPED, PLATEAUED, EARLY, LATE)
+RULES = (
+    DIVERGED,
+    TOO_LARGE,
+    EXPLODING,
+    OSCILLATING,
+    VANISHING,
+    CLIPPED,
+    TOO_SMALL,
+    NOT_LEARNING,
+    PLATEAUED,
+    EARLY,
+    LATE,
+)
 """All rules in the order of importance."""
 
 _SAID = {
@@ -31,13 +43,16 @@ _HIDES = {  # what a finding explains is not said again, nor is what its rows ca
         "rate too large",
         "oscillating",
         "rate too small",
+        "not learning",
         "plateaued",
         "schedule ended early",
         "schedule ended late",
     ),
-    "rate too small": ("plateaued",),
-    "rate too large": ("rate too small",),
-    "vanishing gradients": ("plateaued",),
+    "rate too small": ("not learning", "plateaued"),
+    "rate too large": ("rate too small", "not learning", "plateaued"),
+    "always clipped": ("rate too small", "not learning"),
+    "vanishing gradients": ("not learning", "plateaued"),
+    "not learning": ("plateaued",),
 }
 
 
@@ -82,8 +97,10 @@ def _without_passing(record: Record) -> tuple[Record, str | None]:
     good = np.isfinite(record.losses)
     if good.all() or not len(record) or record.diverged or np.mean(~good) > PASSING or not good[-5:].all():
         return record, None
-    told = f"The loss was not finite in {int((~good).sum())} of {len(record)} rows, first at update "
-    return record.at(good), f"{told}{int(record.steps[~good][0])}; the run went on, and they are left out here."
+    return record.at(good), (
+        f"The loss was not finite in {int((~good).sum())} of {len(record)} rows, first at update "
+        f"{int(record.steps[~good][0])}, and the run went on: they are left out here. Look at such a batch."
+    )
 
 
 def _finite_rows(record: Record) -> int:

@@ -90,6 +90,9 @@ class Diagnosis:
     def verdict(self) -> str:
         """One sentence: how much was found, and of how many rules."""
         judged = len(self.healthy) + len(self.findings)
+        if not self.findings and judged < len(self.not_judged):
+            others = len(self.not_judged)
+            return f"Too little to judge by: {_count(judged, 'rule')} found nothing wrong, {others} could not say."
         left = f", {len(self.not_judged)} not" if self.not_judged else ""
         found = _count(len(self.findings), "thing") if self.findings else "Nothing"
         return f"{found} found wrong ({_count(judged, 'rule')} judged{left})."

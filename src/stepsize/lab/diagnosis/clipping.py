@@ -6,6 +6,7 @@ import numpy as np
 
 from ..record import Record
 from .base import Finding, Rule
+from .parts import SLIGHT, fall
 from .words import percent, short
 
 MOST = 0.5  # of the updates: “extremely aggressive” in Godbole et al. 2023, Deep Learning Tuning Playbook
@@ -20,7 +21,9 @@ def find(record: Record) -> Finding | None:
     if share <= MOST:
         return None
     numbers = [("share of updates clipped", share)]
-    advice = "a lower rate and a looser clip: so tight a clip is a way to write a small rate"
+    advice = "a looser clip, and a lower rate with it: so tight a clip is a way to write a small rate"
+    if fall(record) < SLIGHT:
+        advice = "a looser clip: so tight a clip is a way to write a small rate, and the loss hardly fell"
     norms = record.grad_norms
     if norms is not None and np.isfinite(norms).any():
         usual = float(np.quantile(norms[np.isfinite(norms)], 0.9))

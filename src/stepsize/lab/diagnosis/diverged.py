@@ -11,27 +11,32 @@ from .words import short
 
 CLEAR = 8.0  # ours: standard deviations of the noise
 FAR = 1000.0  # ours: times the first loss, where there are too few rows to know the noise
+NEVER_BACK = 3.0  # ours: times the first loss, above which all others stay
+LOST = 0.5  # ours: of what was gained; healthy runs: at most 0.1
 
 
 def find(record: Record) -> Finding | None:
     """The finding of this rule, or None."""
     broken = np.flatnonzero(~np.isfinite(record.losses))
     cut = int(broken[0]) if len(broken) else len(record)
-    if not (len(broken) or record.diverged or _above(record)):
+    above = len(broken) > 0 or bool(record.diverged) or _above(record)
+    if not (above or _lost_again(record)):
         return None
     begin = _begin(record, cut)
     rose = cut > 0 and begin < cut - 2 and bool(record.losses[cut - 1] > record.losses[begin])
     step = int(record.steps[begin]) if rose else None
-    says, numbers = f"The run diverged: {_ended(record, cut)}.", _ends(record, cut)
+    ended = _ended(record, cut) if above else "it lost most of what it had gained"
+    says, numbers = f"The run diverged: {ended}.", _ends(record, cut)
     if rose:
         low = float(record.losses[begin])
         numbers = [("loss where the rise began", low), ("last finite loss", float(record.losses[cut - 1]))]
-        says += f" The rise began at update {step}, where the loss was {short(low)}."
+        says += f" The rise began at update {step}, where the loss was {short(low)}"
+        says += "." if above else f"; at the end it was {short(numbers[1][1])}."
     return Finding(
         illness="diverged",
         says=says,
         numbers=tuple(numbers),
-        advice=_advice(begin, cut),
+        advice=_advice(begin, cut, suddenly=len(broken) > 0 and not rose),
         step=step,
         sure="certain" if len(broken) or record.diverged else "likely",
     )
@@ -46,7 +51,18 @@ def _above(record: Record) -> bool:
         return bool(losses[-1] > FAR * np.abs(losses[:1]).max())
     ends = blocks(losses, 20)
     typical = noise(losses[: max(len(losses) // 4, 5)])
-    return bool(ends[-1] - ends[0] > CLEAR * typical and ends[-1] - ends[0] > ends[0] - ends.min())
+    above = ends[-1] - ends[0] > CLEAR * typical and ends[-1] - ends[0] > ends[0] - ends.min()
+    return bool(above or losses[1:].min() > NEVER_BACK * losses[0] > 0)
+
+
+def _lost_again(record: Record) -> bool:
+    """Whether most of what the run had gained was lost in the end."""
+    if record.diverged is False or len(record) < 20:
+        return False
+    losses = scaled(record.losses)
+    ends = blocks(losses, 20)
+    back, gained = ends[-1] - ends.min(), ends[0] - ends.min()
+    return bool(back > LOST * gained and gained > CLEAR * noise(ends) and back > CLEAR * noise(losses))
 
 
 def _begin(record: Record, cut: int) -> int:
@@ -79,7 +95,12 @@ def _ends(record: Record, cut: int) -> list[tuple[str, float]]:
     return [("loss at the start", float(both[0])), ("loss at the end", float(both[-1]))] if len(both) else []
 
 
-def _advice(begin: int, cut: int) -> str:
+def _advice(begin: int, cut: int, suddenly: bool) -> str:
+    if suddenly and cut >= 20:
+        return (
+            "look at the batch of that update, for nothing led up to it: inputs that are no numbers, the logarithm or "
+            "a quotient of 0; if it comes with other batches too, a rate 10 times lower or a clip"
+        )
     if 0.2 * cut < begin < cut - 2:
         return (
             "a lower rate from there on (a decay), or a clip such as clip_norm(1) before the rule; "

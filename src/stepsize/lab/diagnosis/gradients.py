@@ -49,12 +49,20 @@ def find_exploding(record: Record) -> Finding | None:
     if grows:
         numbers.append(("norm at the end over norm at the start", growth))
         says += f" the gradient norm grew {short(growth)} times from the first to the last twentieth of the run."
-    advice = "clip_norm(…) before the rule, at the 90th percentile of the norms"
-    advice += (
-        f" ({short(float(np.quantile(norms, 0.9)))} here); look at the batches of the spikes" if len(spikes) else ""
-    )
-    advice += "" if len(spikes) else ", and a lower rate"
+    usual_norm = short(float(np.quantile(norms, 0.9)))
+    advice = f"clip_norm(…) before the rule, at the 90th percentile of the norms ({usual_norm} here)"
+    if len(spikes) and _held(record, spikes):
+        says += " A clip acted there."
+        advice = "a lower rate or a warm-up if the loss suffered; else the clip has done its work"
+    advice += "; look at the batches of the spikes" if len(spikes) else ", and a lower rate"
     return Finding("exploding gradients", says, tuple(numbers), advice, step)
+
+
+def _held(record: Record, spikes: np.ndarray) -> bool:
+    """Whether a clip acted at every spike."""
+    assert record.grad_norms is not None
+    there = np.isfinite(record.grad_norms) & (record.grad_norms >= 0)
+    return record.clipped is not None and bool((record.clipped[there][spikes] > 0).all())
 
 
 def find_vanishing(record: Record) -> Finding | None:
@@ -74,9 +82,9 @@ def find_vanishing(record: Record) -> Finding | None:
         died = _died(record, weak, strong)
         numbers.append((f"gradient norm of {weak} over that of {strong}", ratio))
         says += (
-            f" the gradient of {weak} is {short(1 / ratio)} times shorter than that of {strong}"
+            f" the gradient of “{weak}” is {short(1 / ratio)} times shorter than that of “{strong}”"
             if ratio > 1e-300
-            else f" {weak} gets none at all"
+            else f" layer “{weak}” gets none at all"
         )
         says += "." if died is None else f" from update {died} on; before that it was not so."
     if gone:

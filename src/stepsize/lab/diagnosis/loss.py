@@ -1,4 +1,4 @@
-"""The loss goes to and fro, or has stopped falling although the rate is still high."""
+"""The loss goes to and fro, has stopped falling although the rate is still high, or never fell."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from ...problems import Floats
 from ..record import Record
 from .base import Finding, Rule
-from .parts import HOT, alphas, fall, level
+from .parts import HOT, alphas, fall, level, size
 from .trend import autocorrelation, blocks, kendall, noise, running_median, theil_sen
 from .words import percent, short
 
@@ -17,6 +17,9 @@ ALTERNATES = -0.35  # ours: autocorrelation of neighbours around the running med
 TAIL = 0.3  # the last part of the run, in which a plateau would be
 FALLS = -1.645  # one-sided 5 % of the Mann–Kendall test
 SLOW = 0.05  # of all that was gained: a tail that seems to fall by more may only be too noisy to be sure
+LITTLE = 0.1  # ours, a share of the loss: who takes away more has learned something
+UNSEEN = 4.0  # ours: standard errors that the lowest of 20 blocks lies below the first
+SURE = -3.0  # a fall this sure, in standard deviations, is one all the same
 DONE = 1e-4  # a gradient this much smaller than at first has nowhere left to go
 
 
@@ -38,7 +41,8 @@ def find_oscillating(record: Record) -> Finding | None:
     if turns <= ALTERNATES:
         numbers.append(("autocorrelation of the loss from row to row", turns))
         says += (
-            f" a loss above its trend is followed by one below it (correlation {turns:.2f}); batch noise alone gives 0."
+            f" a loss above its trend is followed by one below it (correlation {turns:.2f}); batches in random order "
+            "alone give 0, two batches that take turns do the same."
         )
     return Finding("oscillating", says, tuple(numbers), "half the rate, or less momentum")
 
@@ -61,19 +65,36 @@ def find_plateau(record: Record) -> Finding | None:
     step = int(record.steps[begin])
     base = float(np.median(record.losses[tail:]))
     numbers = (("loss of the plateau", base), ("trend of the last part, in standard deviations", trend))
-    if gained < 4 * noise(losses) and kendall(blocks(losses, 40)) > FALLS:
-        says = "The loss has plateaued: over the whole run it did not fall more than its noise."
-        advice = (
-            "a rate 10 times higher and one 10 times lower, to see which moves it; if neither does, look at the data, "
-            "the loss and the gradients; descend(…, details=True) tells which of the two to try"
-        )
-    else:
-        says = (
-            f"The loss has plateaued: since about update {step} ({percent(share)} of the run) it stays near "
-            f"{short(base)} while the rate is still at {percent(kept / float(np.nanmax(rates)))} of its highest."
-        )
-        advice = "let the rate decay from there on, with cosine() or a cooldown; or stop the run there"
+    says = (
+        f"The loss has plateaued: since about update {step} ({percent(share)} of the run) it stays near "
+        f"{short(base)} while the rate is still at {percent(kept / float(np.nanmax(rates)))} of its highest."
+    )
+    advice = "let the rate decay from there on, with cosine() or a cooldown; or stop the run there"
     return Finding("plateaued", says, numbers, advice, step, share)
+
+
+def find_not_learning(record: Record) -> Finding | None:
+    """The finding “not learning”, or None."""
+    losses = level(record)[0]
+    ends, around, trend = blocks(losses, 20), noise(losses), kendall(blocks(losses, 40))
+    of_block = 1.25 * around / (len(losses) / len(ends)) ** 0.5  # the standard error of a median
+    early, late = float(losses[:3].mean() - ends.min()), float(ends[0] - ends.min())
+    if size(record) == 0 or fall(record) > LITTLE or trend <= SURE or late > UNSEEN * of_block or early > 2 * around:
+        return None
+    says = (
+        f"The run learned nothing that shows: the loss stayed near {short(float(np.median(record.losses)))}, and "
+        + ("its fall is within its noise." if around > 0 else "never moved.")
+    )
+    numbers = (
+        ("most that the loss came below its start", size(record) * early),
+        ("noise of the loss from row to row", size(record) * around),
+        ("trend of the run, in standard deviations", trend),
+    )
+    advice = (
+        "a rate 10 times higher and one 10 times lower, to see which moves it; if neither does, look at the data, "
+        "the loss and the gradients (a model that was trained already has nothing left to learn)"
+    )
+    return Finding("not learning", says, numbers, advice)
 
 
 def _begin(losses: Floats, tail: int) -> int:
@@ -93,6 +114,7 @@ def _converged(record: Record, tail: int, gained: float) -> bool:
     return gained > 0 and float(np.ptp(losses[tail:])) <= 1e-9 * gained
 
 
+NOT_LEARNING = Rule("not learning", ("losses",), find_not_learning)
 SHARE = 0.5  # a gradient that is gone before half the loss is gone has vanished, not arrived
 OSCILLATING = Rule("oscillating", ("losses",), find_oscillating)
 PLATEAUED = Rule("plateaued", ("losses", "rates"), find_plateau)

@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from ...problems import Floats
 from ..record import Record
-from .trend import blocks, running_median, scaled
+from .trend import blocks, noise, running_median, scaled
 
+EASY = 6.0  # standard deviations of the noise that a first batch may be easier than the others
+SLIGHT = 0.3  # ours, a share of the loss: a run of a good rate took away at least 0.55 of its loss
 HOT = 0.5  # a rate of at least half the highest is high
 
 
@@ -45,15 +47,23 @@ def progress(record: Record) -> Floats:
 def level(record: Record) -> tuple[Floats, float, float]:
     """Losses over the largest of them; the level they begin at; how far they ever came below it.
 
-    The level at the start is that on all data where it was measured, for a first batch may be an easy one.
+    The level at the start is that on all data where it was measured, for a first batch may be an easy one; else that
+    of the first three batches, of which the second and third are not trusted further than the noise goes: after a first
+    step that was much too long they are no start any more.
     """
     losses = scaled(record.losses)
-    first = float(max(losses[0], np.median(losses[:3])))
+    first = float(max(losses[0], min(np.median(losses[:3]), losses[0] + EASY * _noise_at(losses))))
     measured, largest = record.measured, size(record)
     if measured is not None and record.measured_at is not None and record.measured_at[:1] == (0,) and largest > 0:
         whole = float(measured[0]) / largest
         first = whole if np.isfinite(whole) else first
     return losses, first, max(first - float(blocks(losses, 20).min()), 0.0)
+
+
+def _noise_at(losses: Floats) -> float:
+    """The noise of a batch at the first loss: that of later ones, or the same share of the loss where that is more."""
+    relative = noise(np.log(losses)) if (losses > 0).all() else 0.0
+    return max(noise(losses), relative * abs(float(losses[0])))
 
 
 def size(record: Record) -> float:

@@ -6,13 +6,12 @@ import numpy as np
 
 from ..record import Record
 from .base import Finding, Rule
-from .parts import alphas, fall, highest, level, progress, size
+from .parts import SLIGHT, alphas, fall, highest, level, progress, size
 from .trend import blocks, kendall, noise, theil_sen
 from .words import percent, short
 
 # ours, set on the runs of bench/diagnosis.py
 SHORT = -0.995  # updates that go a 200th of the way to the floor of their parabola; good rates: −0.995 to 0.16
-SLIGHT = 0.3  # a run of a good rate took away at least 0.55 of its loss
 STEADY = 0.4  # speed of the second half over that of the first; good rates: at most 0.26
 SURE = -3.0  # a fall this sure, in standard deviations
 BEYOND = 0.3  # where the median update lands at too large a rate; good rates: at most 0.16
@@ -39,14 +38,16 @@ def find_small(record: Record) -> Finding | None:
     says = f"The rate is too small: the whole run took away {took} of the loss."
     if speed is not None and speed >= STEADY:
         numbers.append(("speed of the fall, second half over first", speed))
-        says += (
-            f" It still fell at the end, at {short(speed)} times its early speed: nothing held it back but the rate."
-        )
+        says += f" It still fell at the end, at {short(speed)} times its early speed"
+        says += "." if middle is None else ": nothing held it back but the rate."
     if middle is not None:
         numbers.append(("median alpha", middle))
         way = f"{100 * (1 + middle):.2g} %" if middle > -1 + 1e-9 else "next to nothing"
         says += f" The typical update went {way} of the way to the lowest point in its direction (alpha {middle:.4g})."
-    return Finding("rate too small", says, tuple(numbers), "a rate 10 times higher, and again until the loss bends")
+    advice = "a rate 10 times higher, and again until the loss bends"
+    if middle is None:
+        advice += "; should that be worse, 10 times lower: the loss alone does not tell for certain"
+    return Finding("rate too small", says, tuple(numbers), advice)
 
 
 def find_large(record: Record) -> Finding | None:
@@ -63,14 +64,15 @@ def find_large(record: Record) -> Finding | None:
         return None
     says, numbers, step = "The rate is too large:", [], None
     if jumped:
-        step = int(record.steps[place])
-        peak = size(record) * top
-        numbers += [("loss at the start", size(record) * first), ("highest early loss", peak)]
-        says += f" the loss first rose from {short(numbers[0][1])} to {short(peak)} at update {step}"
+        row = place + int(np.argmax(record.losses[place : place + 2]))
+        step, peak, start = int(record.steps[row]), float(record.losses[row]), float(record.losses[0])
+        numbers += [("loss at the start", start), ("highest early loss", peak)]
+        says += f" the loss first rose from {short(start)} to {short(peak)} at update {step}"
+        below = start - size(record) * float(blocks(losses, 20).min())
         says += (
-            f", {short(jump)} times as far as it later fell below its start."
-            if np.isfinite(jump)
-            else " and never came back."
+            f", {short((peak - start) / below)} times as far as it later fell below its start."
+            if below > 0
+            else " and never came back below its start."
         )
     if beyond and middle is not None:
         numbers += [("median alpha", middle), ("share of updates that raised their own loss", over)]
