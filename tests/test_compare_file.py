@@ -335,7 +335,7 @@ def test_the_command_runs_a_file_and_goes_on_where_it_was(folder, run):
     (folder / "model.py").write_text(OWN.replace("noise=0.1", "noise=0.2"))
     code, _, said = run(*words)
     assert code == 2
-    assert "fingerprint differs" in said
+    assert "the data or the start differ" in said
 
 
 def test_what_a_file_prints_is_not_in_the_table(run):

@@ -172,8 +172,11 @@ def _settings(head: dict[str, Any]) -> Settings:
 def _check_same(found: Settings, wanted: Settings, folder: Path) -> None:
     for field, value in asdict(wanted).items():
         if asdict(found)[field] != value:
+            told = f"{field} differs"
+            if field == "fingerprint":  # of the data and the start
+                told = "the data or the start differ; a model of yours starts alike after torch.manual_seed(0)"
             raise StepsizeError(
-                f"{folder} holds a comparison with other settings ({field} differs): "
+                f"{folder} holds a comparison with other settings ({told}): "
                 "choose another --out folder, or repeat the command that made it"
             )
 
