@@ -132,7 +132,7 @@ class Task:
     problem: Callable[[], Problem]
     begin: float
     steps: int = 1000
-    batch_size: int = 32
+    batch_size: int | None = 32  # None: all rows
     beta: float = 0.0
     adam: bool = False
 
@@ -144,11 +144,11 @@ def bowl(begin: float, beta: float = 0.0, steps: int = 300, **noise: float) -> T
     return Task(lambda: Bowl(**noise), begin, steps, 1, beta)
 
 
-def soft(begin: float, **how: float) -> Task:
+def soft(begin: float, **how: float | None) -> Task:
     return Task(lambda: digits(False), begin, **how)  # type: ignore[arg-type]
 
 
-def deep(begin: float, **how: float) -> Task:
+def deep(begin: float, **how: float | None) -> Task:
     return Task(lambda: digits(True), begin, **how)  # type: ignore[arg-type]
 
 
@@ -174,7 +174,11 @@ TASKS = {
     "AdamW": deep(0.006, beta=0.9, adam=True),
     "G1 + 100": bowl(0.0084, slope_noise=1.0, offset=100.0),
     "S label noise .2": Task(lambda: digits(False, 0.2), 0.5),
+    "M label noise .1": Task(lambda: digits(True, 0.1), 0.35),
     "M label noise .2": Task(lambda: digits(True, 0.2), 0.35),
+    "M label noise .4": Task(lambda: digits(True, 0.4), 0.35),
+    "Mm full": deep(0.177, steps=300, batch_size=None, beta=0.9),
+    "Mm full label noise .2": Task(lambda: digits(True, 0.2), 0.177, 300, None, 0.9),
     "G1 3000": bowl(0.0015, steps=3000, slope_noise=1.0),
     "S 3000": soft(8.0, steps=3000),
     "M 3000": deep(1.0, steps=3000),
@@ -239,7 +243,8 @@ def line(name: str, task: Task, decay: str, seeds: range, beta: float | None) ->
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--tasks", default=",".join(TASKS), help="names with commas between")
+    usual = ",".join(name for name in TASKS if "full" not in name)  # those with the full batch take five minutes each
+    options.add_argument("--tasks", default=usual, help=f"names with commas between, of {', '.join(TASKS)}")
     options.add_argument("--seeds", default="100-109", help="first-last")
     options.add_argument("--decays", default="lin40", help="of " + ", ".join(DECAYS))
     options.add_argument("--beta", type=float, default=None, help="the rule's momentum is told to be this")
