@@ -266,7 +266,7 @@ class bowl:
 
     def __init__(self, steps, rule, start, turn=lambda t: 0.0, schedule=lambda t: 1.0):
         curvature, at, total = np.logspace(0, 2, 20), np.random.default_rng(5).standard_normal(20), np.zeros(20)
-        self.state, self.calls, self.confirmed = rule.init(), [], []
+        self.state, self.calls, self.confirmed, self.said = rule.init(), [], [], []
         for t in range(steps):
             tilt = turn(t)
 
@@ -283,7 +283,8 @@ class bowl:
                 rate=start * schedule(t),
                 loss_at=lambda rate, at=at, u=total, loss=loss, asked=asked: asked.append(rate) or loss(at - rate * u),
             )
-            factor, self.state, _ = rule.step(tuple(json.loads(json.dumps(self.state))), now)
+            factor, self.state, why = rule.step(tuple(json.loads(json.dumps(self.state))), now)
+            self.said += [(t, why)] if "batch" in why else []
             at = at - factor * now.rate * total
             self.calls.append(len(asked))
             self.confirmed.append(_Memory(*self.state).same)
@@ -297,6 +298,9 @@ def test_a_full_batch_with_momentum_is_noticed_and_costs_next_to_nothing(beta, b
     assert run.loss < below
     assert sum(run.calls[5:]) < 10
     assert min(run.confirmed[10:]) >= 3
+    ((when, said),) = run.said
+    assert when <= 10
+    assert said == "the same batch at every update: each loss is a check"
 
 
 def test_without_momentum_without_a_floor_or_with_batches_every_second_update_is_checked():
@@ -313,6 +317,7 @@ def test_a_batch_that_changes_after_all_is_noticed_at_the_next_check_and_harms_n
     assert min(run.confirmed[10:129]) >= 3
     assert max(run.confirmed[129:]) < 3
     assert sum(run.calls[130:]) == 135
+    assert run.said[-1] == (129, "the batches differ after all")
     assert run.loss < 100.0
 
 

@@ -138,6 +138,7 @@ class robust_infrared(Controller):
 
     def _update(self, memory: _Memory, left: float, batch: _Batch) -> tuple[float, str]:
         """The rate of this update before the schedule, and why; the memory takes it all in."""
+        was_sure = memory.sure()
         if self.beta > 0 and self.floor is not None:
             memory.compare(batch.loss)
         memory.take_in(left, batch.slope, batch.length, self.beta if memory.sure() else _KEEP_LOSS)
@@ -155,6 +156,8 @@ class robust_infrared(Controller):
             use, said = self._check(memory, use, batch)
             why = said or why
         memory.before, memory.slope, memory.made = batch.loss, batch.slope, use * batch.share
+        if memory.sure() != was_sure:
+            why = "the batches differ after all" if was_sure else "the same batch at every update: each loss is a check"
         return use, why
 
     def _rates(self, memory: _Memory) -> tuple[float | None, float | None]:
