@@ -245,7 +245,7 @@ def ill(seeds: tuple[int, ...] = SEEDS, steps: int = STEPS) -> Iterator[Case]:
         yield Case("vanishing", ("vanishing gradients",), name, strategy, 32, seeds, steps)
     for name, strategy in (
         ("network", "clip_norm(0.01) | sgd() | 0.5 * cosine()"),
-        ("network", "clip_norm(0.1) | adam() | 0.01 * cosine()"),
+        ("network", "clip_norm(0.02) | sgd(momentum=0.9) | 0.05 * cosine()"),
         ("softmax", "clip_norm(0.05) | sgd() | 2"),
         ("regression", "sgd() | 0.03 | clip(0.0001)"),
         ("deep", "clip_norm(0.05) | sgd(momentum=0.9) | 0.5 * cosine()"),

@@ -108,10 +108,28 @@ def test_a_rate_that_is_held_or_flattens_out_is_not_on_its_way_down(rates):
     assert ("schedule ended late" in names(diagnose(replace(one, planned_steps=1000)))) is bool(rates[-1] < 0.09)
 
 
-def test_a_clip_that_always_acts_explains_why_nothing_was_learned():
+def test_a_clip_that_always_acts_and_a_run_that_learned_nothing_ask_for_the_same():
     told = diagnose(record(2.3 + NOISE, clipped=np.ones(300), rates=np.full(300, 0.1)))
-    assert names(told) == {"always clipped"}
-    assert told.findings[0].advice.startswith("a looser clip: ")
+    assert names(told) == {"always clipped", "not learning"}
+    assert told.findings[0].advice.startswith("a looser clip or a higher rate: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "ill"),
+    [
+        ("clip_norm(1) | sgd() | 0.1", True),
+        ("clip_norm(1) | adam() | 0.1", False),
+        ("zclip() | rmsprop() | weight_decay(0.1) | 0.1", False),
+        ("clip_norm(1) | adagrad() | 0.1", False),
+        ("adam() | 0.1 | clip(0.01)", True),
+        ("adam() | clip_rms(0.1) | 0.1", True),
+        (None, True),
+    ],
+)
+def test_a_clip_before_a_rule_that_does_not_mind_lengths_may_always_act(text, ill):
+    told = diagnose(replace(record(FALLING, clipped=np.ones(300)), text=text))
+    assert ("always clipped" in names(told)) is ill
+    assert any("shortens no update" in one for one in told.remarks) is not ill
 
 
 @pytest.mark.parametrize(("clipped", "said"), [(1.0, "A clip acted there."), (0.0, "clip_norm(…) before the rule")])

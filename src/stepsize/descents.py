@@ -82,6 +82,7 @@ class Rule(Stage):
     """
 
     __slots__ = ()
+    scale_free = False  # True: gradients twice as long make the same direction
     averages_squares = False  # True: its state has a running mean of the squared gradient under "squares"
 
     def init(self, param: Array) -> RuleState:

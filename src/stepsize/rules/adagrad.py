@@ -20,6 +20,7 @@ class adagrad(Rule):
     adagrad() | 0.1
     """
 
+    scale_free = True
     __slots__ = ("eps", "eps_in_root", "initial")
     initial: float
     eps: float

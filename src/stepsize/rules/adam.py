@@ -22,7 +22,7 @@ class adam(Rule):
     adam() | 0.001
     """
 
-    averages_squares = True
+    scale_free = averages_squares = True
     __slots__ = ("beta1", "beta2", "eps", "eps_root")
     beta1: float
     beta2: float

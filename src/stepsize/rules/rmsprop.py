@@ -22,7 +22,7 @@ class rmsprop(Rule):
     rmsprop(centered=True) | 0.001
     """
 
-    averages_squares = True
+    scale_free = averages_squares = True
     __slots__ = ("alpha", "centered", "eps", "eps_in_root", "initial", "momentum")
     alpha: float
     eps: float

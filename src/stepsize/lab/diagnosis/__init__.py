@@ -8,7 +8,7 @@ from ..record import Record
 from .base import Diagnosis as Diagnosis
 from .base import Finding as Finding
 from .base import Rule
-from .clipping import CLIPPED, never_clipped
+from .clipping import CLIPPED, remark
 from .diverged import DIVERGED
 from .gradients import EXPLODING, VANISHING
 from .loss import NOT_LEARNING, OSCILLATING, PLATEAUED
@@ -50,7 +50,6 @@ _HIDES = {  # what a finding explains is not said again, nor is what its rows ca
     ),
     "rate too small": ("not learning", "plateaued"),
     "rate too large": ("rate too small", "not learning", "plateaued"),
-    "always clipped": ("rate too small", "not learning"),
     "vanishing gradients": ("not learning", "plateaued"),
     "not learning": ("plateaued",),
 }
@@ -85,7 +84,7 @@ def diagnose(record: Record) -> Diagnosis:
                 healthy.append(rule.illness)
             else:
                 findings.append(found)
-        remarks = tuple(one for one in (left_out, never_clipped(record)) if one)
+        remarks = tuple(one for one in (left_out, remark(record)) if one)
     return Diagnosis(tuple(findings), tuple(healthy), tuple(skipped), _about(record), remarks)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._errors import StepsizeError
+from ...clipping.decay import weight_decay
+from ...text import as_descent
 from ..record import Record
 from .base import Finding, Rule
 from .parts import SLIGHT, fall
@@ -15,32 +18,57 @@ LIMITED = 0.1  # ours: an update counts where a clip limited a tenth of its elem
 
 def find(record: Record) -> Finding | None:
     """The finding of this rule, or None."""
-    assert record.clipped is not None
-    known = record.clipped[np.isfinite(record.clipped)]
-    share = float(np.mean(known >= LIMITED))
-    if share <= MOST:
+    share = _share(record)
+    if share <= MOST or _scale_free(record):
         return None
     numbers = [("share of updates clipped", share)]
     advice = "a looser clip, and a lower rate with it: so tight a clip is a way to write a small rate"
     if fall(record) < SLIGHT:
-        advice = "a looser clip: so tight a clip is a way to write a small rate, and the loss hardly fell"
+        advice = (
+            "a looser clip or a higher rate: so tight a clip is a way to write a small rate, and the loss hardly fell"
+        )
     norms = record.grad_norms
     if norms is not None and np.isfinite(norms).any():
         usual = float(np.quantile(norms[np.isfinite(norms)], 0.9))
         numbers.append(("90th percentile of the gradient norms", usual))
         advice += f"; clip_norm({short(usual)}) would act at one update in ten"
+    unless = "" if record.text is not None else " (unless a rule like Adam comes after it)"
     says = (
         f"A clip acted at {percent(share)} of the updates: the length of the update is then decided by the clip, "
-        "and the rate no longer means what it says."
+        f"and the rate no longer means what it says{unless}."
     )
     return Finding("always clipped", says, tuple(numbers), advice, share=share)
 
 
-def never_clipped(record: Record) -> str | None:
-    """A remark where the strategy has a clip that never acted."""
-    if record.text is None or record.clipped is None or len(record) < 20 or not (record.clipped == 0).all():
+def remark(record: Record) -> str | None:
+    """What is worth saying of a clip that is no illness: it never acted, or always, where that decides no length."""
+    if record.text is None or record.clipped is None or len(record) < 20:
         return None
-    return "The clip of this strategy never acted." if "clip" in record.text else None
+    share = _share(record)
+    if share > MOST and _scale_free(record):
+        return (
+            f"The clip acted at {percent(share)} of the updates; before a rule that divides by the size of its "
+            "gradients, that makes all of them count alike and shortens no update."
+        )
+    never = "clip" in record.text and bool((record.clipped == 0).all())
+    return "The clip of this strategy never acted." if never else None
+
+
+def _share(record: Record) -> float:
+    """The share of the updates that a clip limited."""
+    assert record.clipped is not None
+    known = record.clipped[np.isfinite(record.clipped)]
+    return float(np.mean(known >= LIMITED)) if len(known) else 0.0
+
+
+def _scale_free(record: Record) -> bool:
+    """Whether the strategy is known to clip nothing but the gradients of a rule that does not mind their length."""
+    try:
+        strategy = as_descent(record.text or "")
+    except StepsizeError:
+        return False
+    _, between, after = strategy.split()
+    return strategy.rule.scale_free and not any(not isinstance(one, weight_decay) for one in (*between, *after))
 
 
 CLIPPED = Rule("always clipped", ("clipped",), find)
