@@ -113,10 +113,10 @@ def _cross_entropy(out: Floats, total: Floats, y: NDArray[np.int_]) -> Floats:
     return (np.log(total) - np.take_along_axis(out, y[..., None], 2)[..., 0]).mean(1)
 
 
-def digits(hidden: bool, wrong: float = 0.0) -> Problem:
-    """1400 digits in [0, 1]; `wrong` is the share of labels drawn anew."""
+def digits(hidden: bool, wrong: float = 0.0, rows: int | None = 1400) -> Problem:
+    """1400 digits in [0, 1], or `rows` (None: all); `wrong` is the share of labels drawn anew."""
     data = load_digits()
-    chosen = np.random.default_rng(12345).permutation(len(data.target))[:1400]
+    chosen = np.random.default_rng(12345).permutation(len(data.target))[:rows]
     X, y = data.data[chosen] / 16, data.target[chosen].copy()
     if wrong:
         random = np.random.default_rng(77)
@@ -177,6 +177,7 @@ TASKS = {
     "M label noise .1": Task(lambda: digits(True, 0.1), 0.35),
     "M label noise .2": Task(lambda: digits(True, 0.2), 0.35),
     "M label noise .4": Task(lambda: digits(True, 0.4), 0.35),
+    **{f"S all {steps}": Task(lambda: digits(False, rows=None), 8.0, steps) for steps in (100, 300, 500)},
     "Mm full": deep(0.177, steps=300, batch_size=None, beta=0.9),
     "Mm full label noise .2": Task(lambda: digits(True, 0.2), 0.177, 300, None, 0.9),
     "G1 3000": bowl(0.0015, steps=3000, slope_noise=1.0),
@@ -243,7 +244,7 @@ def line(name: str, task: Task, decay: str, seeds: range, beta: float | None) ->
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    usual = ",".join(name for name in TASKS if "full" not in name)  # those with the full batch take five minutes each
+    usual = ",".join(name for name in TASKS if "full" not in name and "all" not in name)  # the full batch takes minutes
     options.add_argument("--tasks", default=usual, help=f"names with commas between, of {', '.join(TASKS)}")
     options.add_argument("--seeds", default="100-109", help="first-last")
     options.add_argument("--decays", default="lin40", help="of " + ", ".join(DECAYS))

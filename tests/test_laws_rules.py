@@ -14,6 +14,7 @@ pytestmark = pytest.mark.usefixtures("x64")
 SHAPES = ((), (3,), (2, 3))
 GRADS = np.random.default_rng(1).normal(size=(6, 2, 3)) * [1.0, 1e-3, 30.0]
 GRADS[:, 0, 0] = 0.0  # an element that never has a gradient
+NEAR_0 = {"eps", "eps_root", "initial"}  # what keeps a rule from dividing by nothing
 
 
 def directions(rule, grads, param):
@@ -46,6 +47,27 @@ def test_every_library_gives_the_directions_of_numpy(rule, library):
     for one, other in zip(told, expected, strict=True):
         assert type(one) is type(grads[0])
         assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    "rule", [rule.replace(**dict.fromkeys(NEAR_0 & {*rule.fields()}, 0.0)) for rule in RULES], ids=str
+)
+def test_a_rule_that_does_not_mind_the_length_of_its_gradients_says_so(rule):
+    grads = GRADS[:, :1, 1:] * 1e3
+    same = all(
+        np.allclose(*both) for both in zip(*(directions(rule, k * grads, grads[0])[0] for k in (1, 8)), strict=True)
+    )
+    assert same is rule.scale_free
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_a_rule_that_averages_squares_keeps_them_under_that_name(rule):
+    grads = np.full((4000, 1), 3.0)
+    _, state = directions(rule, grads, grads[0])
+    average = float(state["squares"][0]) if "squares" in state else 0.0
+    count = state.get("count")
+    beta2 = getattr(rule, "beta2", 0.0)
+    assert bool(abs(average / (1 - beta2**count if beta2 else 1) - 9.0) < 1e-6) is rule.averages_squares
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

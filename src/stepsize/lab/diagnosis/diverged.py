@@ -12,7 +12,7 @@ from .words import short
 CLEAR = 8.0  # ours: standard deviations of the noise
 FAR = 1000.0  # ours: times the first loss, where there are too few rows to know the noise
 NEVER_BACK = 3.0  # ours: times the first loss, above which all others stay
-LOST = 0.5  # ours: of what was gained; healthy runs: at most 0.1
+LOST = 0.5  # ours: of what was gained; healthy runs of bench/diagnosis.py: at most 0.03
 
 
 def find(record: Record) -> Finding | None:

@@ -17,9 +17,7 @@ from .words import short
 SPIKE = 10.0  # a norm over the medians of the 25 before and the 25 after; good rates: at most 5
 ABOVE = 2.0  # and over nearly all norms of the run, so that a burst in a run that has converged is none
 GROWTH = 10.0  # the last twentieth over the first
-BETWEEN = (
-    0.01  # the weakest layer over the strongest; healthy dense and convolutional nets: at least 0.3, transformers 0.06
-)
+BETWEEN = 0.01  # a first layer over the strongest; healthy dense and convolutional nets: 0.3, transformers 0.06
 ARRAYS = ("weight", "bias", "kernel", "scale", "embedding")  # how torch and flax call the arrays of a layer
 GONE = 1e-3  # the last norms over the first, while the loss is not down by half
 

@@ -7,7 +7,7 @@ import numpy as np
 from ...problems import Floats
 from ..record import Record
 from .base import Finding, Rule
-from .parts import HOT, alphas, fall, level, size
+from .parts import HOT, SURE, alphas, fall, level, size
 from .trend import autocorrelation, blocks, kendall, noise, running_median, theil_sen
 from .words import percent, short
 
@@ -19,7 +19,6 @@ FALLS = -1.645  # one-sided 5 % of the Mann–Kendall test
 SLOW = 0.05  # of all that was gained: a tail that seems to fall by more may only be too noisy to be sure
 LITTLE = 0.1  # ours, a share of the loss: who takes away more has learned something
 UNSEEN = 4.0  # ours: standard errors that the lowest of 20 blocks lies below the first
-SURE = -3.0  # a fall this sure, in standard deviations, is one all the same
 DONE = 1e-4  # a gradient this much smaller than at first has nowhere left to go
 
 

@@ -10,6 +10,7 @@ from ..record import Record
 from .trend import blocks, noise, running_median, scaled
 
 EASY = 6.0  # standard deviations of the noise that a first batch may be easier than the others
+SURE = -3.0  # ours: a fall this sure, in standard deviations of the Mann–Kendall test
 SLIGHT = 0.3  # ours, a share of the loss: a run of a good rate took away at least 0.55 of its loss
 HOT = 0.5  # a rate of at least half the highest is high
 

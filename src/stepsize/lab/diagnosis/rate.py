@@ -6,14 +6,13 @@ import numpy as np
 
 from ..record import Record
 from .base import Finding, Rule
-from .parts import SLIGHT, alphas, fall, highest, level, progress, size
+from .parts import SLIGHT, SURE, alphas, fall, highest, level, progress, size
 from .trend import blocks, kendall, noise, theil_sen
 from .words import percent, short
 
 # ours, set on the runs of bench/diagnosis.py
 SHORT = -0.995  # updates that go a 200th of the way to the floor of their parabola; good rates: −0.995 to 0.16
 STEADY = 0.4  # speed of the second half over that of the first; good rates: at most 0.26
-SURE = -3.0  # a fall this sure, in standard deviations
 BEYOND = 0.3  # where the median update lands at too large a rate; good rates: at most 0.16
 RAISED = 0.25  # share of updates beyond 1, which raised the loss of their own batch; good rates: at most 0.11
 JUMP = 0.6  # an early rise over all that was gained later; good rates: at most 0.44

@@ -16,7 +16,7 @@ LOW = 0.005  # of the highest rate
 LONG = 0.2  # of the run
 HIGH = 0.3  # of the highest rate
 MOVED = 0.999  # of the highest rate: one that has not left it is held or warms up, and is not on its way down
-KEPT_UP = 0.8  # speed of the fall at the end over that since the highest rate; 1/sqrt(t) and floors: below 0.7
+KEPT_UP = 0.8  # speed of the fall at the end over that since the highest rate; 1/√t, floors, exponentials: ≤ 0.72
 FURTHER = 0.05  # ten times as long, the schedule would go below this share of where it ended; 1/t would reach 0.1
 
 
