@@ -42,6 +42,13 @@ def test_a_row_of_validation_has_no_loss_of_training(tmp_path, nothing):
     assert np.array(one.validated).tolist() == [2, 1, 0]
 
 
+def test_a_number_is_not_lost_to_a_row_of_its_step_that_has_none(tmp_path):
+    (tmp_path / "log.csv").write_text("step,loss,lr\n0,3,0.1\n0,nan,0.2\n1,nan,0.1\n2,1,nan\n")
+    one = read(tmp_path / "log.csv")
+    assert one.losses[0] == 3
+    assert np.isnan(one.losses[1])
+
+
 @pytest.mark.parametrize("nothing", ["null", "None", "NA", "-"])
 def test_words_for_nothing_are_empty_cells(tmp_path, nothing):
     (tmp_path / "log.csv").write_text(f"step,loss,grad_norm\n0,3,1\n1,2,{nothing}\n")
