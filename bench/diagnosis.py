@@ -19,8 +19,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, loa
 
 from stepsize import descend_many, problems
 from stepsize.lab.diagnosis import RULES, diagnose
-from stepsize.lab.record import Record
-from stepsize.lab.runs import Run
+from stepsize.lab.records.record import Record
+from stepsize.lab.runs.run import Run
 from stepsize.problems import Floats, Params, Problem, Rows
 
 STEPS = 400

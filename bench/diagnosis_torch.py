@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from stepsize.adapters.torch import Recorder, optimizer
 from stepsize.lab.diagnosis import diagnose
-from stepsize.lab.record import Record, read
+from stepsize.lab.records.record import Record, read
 
 STEPS, SEEDS, OFF = 300, 3, (0.001, 30, 300)
 X, Y = load_digits(return_X_y=True)

@@ -14,7 +14,7 @@ import torch
 from speed import ROUNDS, line, ratio
 from torch import Tensor
 
-from stepsize.adapters.torch.clips import clip_gradients, clip_update
+from stepsize.adapters.torch.clips.hung import clip_gradients, clip_update
 
 LARGE = [500_000] * 20
 SMALL = [1_000] * 1_000

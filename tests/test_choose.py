@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from stepsize import descend, parse, problems, seen
-from stepsize.noticing import needs_of
-from stepsize.report.explain import explain
+from stepsize.quantities import needs_of
+from stepsize.telling.explain import explain
 from stepsize.vocabulary import WORDS, kind_of
 
 PAGE = (Path(__file__).parent.parent / "docs" / "choose.md").read_text(encoding="utf-8")

@@ -13,8 +13,8 @@ import pytest
 from stepsize import StepsizeError, problems
 from stepsize.cli import commands
 from stepsize.lab.compare import compare, plan, versions
-from stepsize.lab.datasets import load
-from stepsize.lab.journal import Journal
+from stepsize.lab.data.datasets import load
+from stepsize.lab.records.journal import Journal
 from stepsize.lab.tasks import workload
 from stepsize.lab.workload import Workload
 from stepsize.report.figures import save_figures
@@ -90,7 +90,7 @@ def bad_numbers():
 
 def late():
     import torch
-    from stepsize.adapters.torch.problem import problem
+    from stepsize.adapters.torch import problem
 
     labels = [0, 1, 0, 1, 7]
     return problem(torch.nn.Linear(1, 2), torch.nn.functional.cross_entropy, (np.zeros((5, 1)), labels))
@@ -353,7 +353,7 @@ def test_json_has_no_validation_losses_where_there_were_none(run):
 def test_a_torch_model_of_ones_own(folder, run):
     (folder / "net.py").write_text(
         "import torch\n"
-        "from stepsize.adapters.torch.problem import problem\n"
+        "from stepsize.adapters.torch import problem\n"
         "def net():\n"
         "    x = torch.linspace(-1, 1, 40)[:, None]\n"
         "    make = lambda: torch.nn.Sequential(torch.nn.Linear(1, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))\n"

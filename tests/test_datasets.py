@@ -10,8 +10,8 @@ import pytest
 from sklearn.datasets import load_diabetes, load_wine
 
 from stepsize import StepsizeError
-from stepsize.lab import tables
-from stepsize.lab.datasets import BUNDLED, Dataset, load
+from stepsize.lab.data import tables
+from stepsize.lab.data.datasets import BUNDLED, Dataset, load
 
 GIB = 2**30
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from stepsize import StepsizeError, descend, descend_many, problems
 from stepsize.lab.diagnosis import RULES, diagnose
 from stepsize.lab.diagnosis.trend import autocorrelation, beside, blocks, kendall, noise, running_median, theil_sen
-from stepsize.lab.record import Record, read
+from stepsize.lab.records.record import Record, read
 from test_cli import last_line, run
 
 BENCH = Path(__file__).parent.parent / "bench" / "diagnosis.py"

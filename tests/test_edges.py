@@ -120,7 +120,7 @@ def test_a_clip_keeps_each_arrays_own_type():
 
 def test_two_writings_of_one_strategy_are_compared_once(capsys):
     from stepsize.lab.compare import plan
-    from stepsize.lab.datasets import load
+    from stepsize.lab.data.datasets import load
 
     settings = plan(load("wine"), ["sgd() | 0.1", "sgd()  |  0.1"], steps=5, seeds=2)
     assert [one.text for one in settings.strategies] == ["sgd() | 0.1"]
@@ -128,8 +128,8 @@ def test_two_writings_of_one_strategy_are_compared_once(capsys):
 
 def test_a_journal_goes_on_after_a_line_that_was_cut_and_keeps_one_record_of_each_run(tmp_path):
     from stepsize.lab.compare import compare, plan
-    from stepsize.lab.datasets import load
-    from stepsize.lab.journal import Journal, read
+    from stepsize.lab.data.datasets import load
+    from stepsize.lab.records.journal import Journal, read
 
     dataset = load("wine")
     settings = plan(dataset, ["sgd() | 0.1"], steps=5, seeds=2, rates=(0.01, 1, 2))
@@ -152,8 +152,8 @@ def test_a_journal_goes_on_after_a_line_that_was_cut_and_keeps_one_record_of_eac
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 140])
 def test_the_table_names_every_strategy_whole_at_any_width(width, monkeypatch, capsys):
     from stepsize.lab.compare import compare, plan
-    from stepsize.lab.datasets import load
-    from stepsize.lab.journal import Journal
+    from stepsize.lab.data.datasets import load
+    from stepsize.lab.records.journal import Journal
     from stepsize.report import table
     from stepsize.report.numbers import summarise
 

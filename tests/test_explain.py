@@ -16,9 +16,9 @@ from stepsize import StepsizeError
 from stepsize.cli.explain import diff_command, explain_command
 from stepsize.controllers.base import Controller
 from stepsize.descents import Clip, Transform
-from stepsize.report.explain import _COMBINATIONS, explain
-from stepsize.report.phrases import _PIECES, CONTROLLERS, CURVES, SEARCHERS, SETTERS, STAGES
 from stepsize.schedules.base import Factor
+from stepsize.telling.explain import _COMBINATIONS, explain
+from stepsize.telling.phrases import _PIECES, CONTROLLERS, CURVES, SEARCHERS, SETTERS, STAGES
 from stepsize.vocabulary import WORDS, kind_of, look_up
 from strategies import descents, schedules, sized
 from subjects import EVERYTHING, SUBJECTS, TOTAL, UNITS, adam_before

@@ -18,7 +18,7 @@ from torch.optim import lr_scheduler as lrs
 from torch.optim.swa_utils import SWALR
 
 from stepsize import StepsizeError, parse, plateau, rate, seen
-from stepsize.adapters.torch.from_torch import from_torch
+from stepsize.adapters.torch import from_torch
 from stepsize.adapters.torch.scheduler import Scheduler
 from stepsize.schedules.base import Factor
 from stepsize.schedules.opaque import opaque

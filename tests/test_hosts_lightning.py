@@ -10,7 +10,7 @@ from hosted import BASE, Net, close, controlled, data, foretold, host, recipe, s
 from stepsize import StepsizeError
 from stepsize.adapters.torch import PlateauScheduler, Scheduler, optimizer, preflight
 from stepsize.lab.diagnosis import diagnose
-from stepsize.lab.record import read
+from stepsize.lab.records.record import read
 
 lightning = host("pytorch_lightning")
 

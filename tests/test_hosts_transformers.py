@@ -10,7 +10,7 @@ from hosted import BASE, Net, close, data, foretold, host, recipe, sgd, values, 
 from stepsize import parse, seen
 from stepsize.adapters.torch import PlateauScheduler, Scheduler, preflight
 from stepsize.lab.diagnosis import diagnose
-from stepsize.lab.record import read
+from stepsize.lab.records.record import read
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 transformers = host("transformers", "accelerate")

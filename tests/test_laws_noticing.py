@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from stepsize import StepsizeError, adam, clip, clip_norm, cosine, descend, descend_many, seen, sgd, weight_decay
-from stepsize.adapters.torch.controlled import COMES, check_given, check_shown
 from stepsize.controllers.base import Controller
+from stepsize.course.control import COMES, check_given, check_shown
 from stepsize.descents import Clip, State, broadcast
-from stepsize.lab.looks import evaluate
+from stepsize.lab.runs.evaluate import evaluate
 from stepsize.measures import dot, global_norm
-from stepsize.noticing import of_run
 from stepsize.problems import least_squares, objective, softmax
+from stepsize.quantities import of_run
 from subjects import LIBRARIES, assert_close, assert_same
 
 RNG = np.random.default_rng(5)

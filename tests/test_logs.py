@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stepsize import StepsizeError
-from stepsize.lab.record import read
+from stepsize.lab.records.record import read
 
 
 def test_steps_that_begin_again_with_each_epoch_are_counted(tmp_path):

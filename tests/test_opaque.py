@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 import stepsize as s
 from stepsize import ParseError, StepsizeError
-from stepsize.report.explain import explain
 from stepsize.schedules.opaque import opaque
 from stepsize.schedules.questions import highest
+from stepsize.telling.explain import explain
 
 
 def decay(t):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from stepsize import StepsizeError, from_json, parse, plateau, seen, to_json
-from stepsize.report.explain import explain
+from stepsize.telling.explain import explain
 
 BASE = 0.3
 TRACES = 1000

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import stepsize as s
 from stepsize import StepsizeError, armijo, bold_driver, descend, greedy, newbob, polyak, problems, seen, spike
-from stepsize.lab.datasets import load
+from stepsize.lab.data.datasets import load
 from subjects import CONTROLLERS, assert_close
 
 NAN, INF = math.nan, math.inf

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.image import imread
 
 from stepsize import StepsizeError
-from stepsize.lab.journal import Journal, Record, Settings, Strategy, read
+from stepsize.lab.records.journal import Journal, Record, Settings, Strategy, read
 from stepsize.report.figures import save, save_figures, schedule_figure
 from stepsize.report.numbers import Mean, summarise
 from stepsize.report.page import ceiling, chart_data, command, headline, page

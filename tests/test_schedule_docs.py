@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stepsize import StepsizeError, parse
-from stepsize.report.schedule_docs import EXAMPLES, STEPS, _draw, draw_curves, schedules_page, sections, words, write
+from stepsize.telling.reference import EXAMPLES, STEPS, _draw, draw_curves, schedules_page, sections, words, write
 from stepsize.vocabulary import WORDS, kind_of, look_up
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -15,7 +15,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 def test_the_committed_page_is_the_generated_one():
     assert (DOCS / "schedules.md").read_text(encoding="utf-8") == schedules_page(), (
-        "run python -m stepsize.report.schedule_docs"
+        "run python -m stepsize.telling.reference"
     )
 
 
@@ -62,7 +62,7 @@ def test_pictures_are_the_same_every_time(tmp_path):
 
 
 def test_writing_removes_pictures_of_words_that_are_gone(tmp_path, monkeypatch):
-    monkeypatch.setattr("stepsize.report.schedule_docs.words", lambda: ["cosine"])
+    monkeypatch.setattr("stepsize.telling.reference.words", lambda: ["cosine"])
     (tmp_path / "curves").mkdir()
     (tmp_path / "curves" / "gone.svg").write_text("<svg/>")
     write(tmp_path)

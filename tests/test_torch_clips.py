@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stepsize import StepsizeError, clip, clip_norm, parse
-from stepsize.adapters.torch import bounding, hooks, norms
-from stepsize.adapters.torch.clips import clip_gradients, clip_update
-from stepsize.adapters.torch.norms import grad_norm
+from stepsize.adapters.torch.clips import arithmetic, closures, norms
+from stepsize.adapters.torch.clips.hung import clip_gradients, clip_update
+from stepsize.adapters.torch.clips.norms import grad_norm
 from stepsize.descents import Clip
 from subjects import CLIPS
 
@@ -59,7 +59,7 @@ def way(request, monkeypatch):
     """As on a processor; as on an accelerator, where no number is read back; and in pieces of five elements."""
     if request.param == "device":
         monkeypatch.setattr(norms, "reads_free", lambda device: False)
-        monkeypatch.setattr(bounding, "reads_free", lambda device: False)
+        monkeypatch.setattr(arithmetic, "reads_free", lambda device: False)
     if request.param == "pieces":
         monkeypatch.setattr(norms, "_SMALL", 5)
         monkeypatch.setattr(norms, "_LARGE", 7)
@@ -89,7 +89,7 @@ def values(params):
 
 
 def as_read(clips):
-    return hooks.read_clips("test", clips)
+    return closures.read_clips("test", clips)
 
 
 def free_step(optimizer):
@@ -502,7 +502,7 @@ class Reads(TorchDispatchMode):
 @pytest.mark.parametrize("attach", BOTH)
 def test_how_many_numbers_are_read_back(attach, dtype, answer, reads, monkeypatch):
     monkeypatch.setattr(norms, "reads_free", lambda device: False)
-    monkeypatch.setattr(bounding, "reads_free", lambda device: False)
+    monkeypatch.setattr(arithmetic, "reads_free", lambda device: False)
     params = parameters(dtype=dtype)
     optimizer = torch.optim.SGD(params, lr=0.1)
     several = ("clip_norm(1) | clip(0.01)", twin_clip_norm(1), twin_clip(0.1))
@@ -1008,8 +1008,8 @@ from torch import distributed
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distribute_tensor
 from stepsize import StepsizeError, clip
-from stepsize.adapters.torch.clips import clip_gradients, clip_update
-from stepsize.adapters.torch.norms import grad_norm
+from stepsize.adapters.torch.clips.hung import clip_gradients, clip_update
+from stepsize.adapters.torch.clips.norms import grad_norm
 
 class twin_clip(clip): ...
 

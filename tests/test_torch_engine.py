@@ -12,10 +12,10 @@ import torch
 from resumed import resumed
 from stepsize import StepsizeError, descend, problems
 from stepsize.adapters.torch import Scheduler, Strategy, backward_halves, clip_gradients, clip_update, optimizer
-from stepsize.adapters.torch.engine import StrategyEngine
+from stepsize.adapters.torch.strategy.staged import StrategyEngine
 from stepsize.clipping.stable import stable
 from stepsize.clipping.trust import trust
-from stepsize.lab.run import _Batches
+from stepsize.lab.runs.descend import _Batches
 from subjects import CLIPS, CONTROLLERS, EVERYTHING, adam_before
 
 RNG = np.random.default_rng(5)

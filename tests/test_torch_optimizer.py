@@ -11,8 +11,8 @@ import torch
 from resumed import resumed
 from stepsize import StepsizeError, descend, problems
 from stepsize.adapters.torch import Scheduler, optimizer
-from stepsize.adapters.torch.engine import StrategyEngine
-from stepsize.adapters.torch.native import beyond
+from stepsize.adapters.torch.strategy.native import beyond
+from stepsize.adapters.torch.strategy.staged import StrategyEngine
 from stepsize.text import parse
 
 RNG = np.random.default_rng(3)

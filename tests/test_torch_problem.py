@@ -13,8 +13,8 @@ from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, Subset, TensorDataset
 
 from stepsize import StepsizeError, descend, problems
-from stepsize.adapters.torch.problem import problem
-from stepsize.lab.run import descend_many
+from stepsize.adapters.torch import problem
+from stepsize.lab.runs.descend import descend_many
 
 
 def table(rows=24, columns=5, classes=3, seed=0):

@@ -10,7 +10,7 @@ import torch
 
 from stepsize import StepsizeError, descend, problems
 from stepsize.adapters.torch import Recorder, Scheduler, clip_gradients, optimizer
-from stepsize.lab.record import read
+from stepsize.lab.records.record import read
 
 X = np.random.default_rng(1).normal(size=(30, 4))
 Y = X @ np.arange(4.0)
@@ -203,7 +203,7 @@ def test_a_folder_that_is_none_is_said_in_one_line(tmp_path):
 
 def test_the_record_is_read_by_diagnose_with_its_layers(tmp_path):
     from stepsize.lab.diagnosis import diagnose
-    from stepsize.lab.record import read
+    from stepsize.lab.records.record import read
 
     torch.manual_seed(0)
     deep = [layer for _ in range(8) for layer in (torch.nn.Linear(8, 8), torch.nn.Sigmoid())]

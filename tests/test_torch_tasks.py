@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from stepsize import descend
-from stepsize.adapters.torch import tasks
-from stepsize.adapters.torch.tasks import ALPHABET, CONTEXT, TASKS, description
-from stepsize.lab.datasets import TORCH_TASKS
+from stepsize.adapters.torch.as_problem import tasks
+from stepsize.adapters.torch.as_problem.tasks import ALPHABET, CONTEXT, TASKS, description
+from stepsize.lab.data.datasets import TORCH_TASKS
 from stepsize.lab.tasks import workload
 
 ENOUGH = {"digits-cnn": 60, "digits-mlp": 60, "topics-transformer": 40}

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from ._errors import LengthError as LengthError
     from ._errors import ParseError as ParseError
     from ._errors import StepsizeError as StepsizeError
-    from ._seen import seen as seen
+    from .as_json import from_json as from_json
+    from .as_json import to_json as to_json
     from .clipping.adagc import adagc as adagc
     from .clipping.decay import weight_decay as weight_decay
     from .clipping.norm import clip_norm as clip_norm
@@ -40,12 +41,11 @@ if TYPE_CHECKING:
     from .controllers.polyak import polyak as polyak
     from .controllers.robust_infrared import robust_infrared as robust_infrared
     from .controllers.spike import spike as spike
-    from .data import from_json as from_json
-    from .data import to_json as to_json
     from .descents import descent as descent
-    from .lab.run import Run as Run
-    from .lab.run import descend as descend
-    from .lab.run import descend_many as descend_many
+    from .lab.runs.descend import Run as Run
+    from .lab.runs.descend import descend as descend
+    from .lab.runs.descend import descend_many as descend_many
+    from .observed import seen as seen
     from .rules.adagrad import adagrad as adagrad
     from .rules.adam import adam as adam
     from .rules.adam import adamw as adamw
@@ -104,14 +104,14 @@ __version__ = "0.1.0"
 _ELSEWHERE = {
     "LengthError": "_errors",
     "ParseError": "_errors",
-    "Run": "lab.run",
+    "Run": "lab.runs.descend",
     "StepsizeError": "_errors",
-    "descend": "lab.run",
-    "descend_many": "lab.run",
-    "from_json": "data",
+    "descend": "lab.runs.descend",
+    "descend_many": "lab.runs.descend",
+    "from_json": "as_json",
     "parse": "text",
-    "seen": "_seen",
-    "to_json": "data",
+    "seen": "observed",
+    "to_json": "as_json",
 }
 
 __all__ = sorted([*WORDS, *_ELSEWHERE, "problems"])

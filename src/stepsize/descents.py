@@ -7,7 +7,7 @@ from ._space import namespace
 from ._value import Value
 from .measures import Array as Array
 from .measures import Arrays as Arrays
-from .noticing import Memory, at_start, check_there, consult, measure, needs_of, remember
+from .quantities import Memory, at_start, check_there, consult, measure, needs_of, remember
 from .schedules.base import Factor
 from .schedules.rate import rate
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeAlias
 
-    from ._seen import seen
+    from .observed import seen
 
 RuleState: TypeAlias = "dict[str, Any]"
 Rate: TypeAlias = rate  # the property descent.rate would hide the class

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..lab.compare import compare, plan, versions
-from ..lab.journal import Journal
+from ..lab.records.journal import Journal
 from ..lab.tasks import workload
 from ..lab.workload import Workload
 from ..report.numbers import Summary, summarise

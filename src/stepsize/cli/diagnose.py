@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ..lab.diagnosis import Diagnosis, diagnose
-from ..lab.record import read
+from ..lab.records.record import read
 
 
 def diagnose_command(path: Path, as_json: bool) -> int:

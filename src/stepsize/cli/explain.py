@@ -15,7 +15,7 @@ _POINTS = 401
 
 def explain_command(text: str, steps: int, as_json: bool, **units: Any) -> int:
     """Print what an expression does, a sentence a line (or one JSON object); returns the exit code."""
-    from ..report.explain import explain
+    from ..telling.explain import explain
 
     try:
         value = parse(text)

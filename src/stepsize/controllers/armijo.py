@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._seen import seen
+    from ..observed import seen
 
 
 class armijo(Controller):

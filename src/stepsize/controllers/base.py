@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
-    from .._seen import seen
+    from ..observed import seen
 
 State: TypeAlias = "tuple[Any, ...]"
 

@@ -10,7 +10,7 @@ from .watching import given, held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._seen import seen
+    from ..observed import seen
 
 
 class bold_driver(Controller):

@@ -10,7 +10,7 @@ from .watching import choice, given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._seen import seen
+    from ..observed import seen
 
 FORMS = ("dog", "dowg")
 _LARGEST = 1e300  # beyond it norms stay where they are, so that a sum never becomes infinite

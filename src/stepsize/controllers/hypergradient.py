@@ -10,7 +10,7 @@ from .watching import choice, given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._seen import seen
+    from ..observed import seen
 
 FORMS = ("multiplicative", "additive")
 

@@ -9,7 +9,7 @@ from .base import Controller, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._seen import seen
+    from ..observed import seen
 
 _LARGEST = 1e300
 

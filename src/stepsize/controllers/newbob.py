@@ -12,7 +12,7 @@ from .watching import MODES, WATCHED, choice, held, watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._seen import seen
+    from ..observed import seen
 
 SCALES = ("last", "new")
 

@@ -12,7 +12,7 @@ from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._seen import seen
+    from ..observed import seen
 
 
 class polyak(Controller):

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._seen import seen
+    from ..observed import seen
 
 # "measured": chosen on other seeds than those of the table in docs/lab-book.md.
 _HUGE = 1e100  # larger numbers count as not finite: squares and sums of them must stay finite

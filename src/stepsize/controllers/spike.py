@@ -10,7 +10,7 @@ from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._seen import seen
+    from ..observed import seen
 
 _TO_DEVIATION = 1.2533  # of a normal distribution: standard deviation over mean rise of the upper half
 _ENOUGH = 10  # losses before any is judged

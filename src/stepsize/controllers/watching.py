@@ -6,7 +6,7 @@ from .._errors import StepsizeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._seen import seen
+    from ..observed import seen
     from .base import Controller
 
 WATCHED = ("loss", "metric")

@@ -12,9 +12,9 @@ from .._errors import StepsizeError, number
 from ..descents import descent
 from ..rules.sgd import sgd
 from ..text import as_descent
-from .datasets import Dataset
-from .journal import Journal, Record, Settings, Strategy, finite
-from .run import Run, descend_many, units
+from .data.datasets import Dataset
+from .records.journal import Journal, Record, Settings, Strategy, finite
+from .runs.descend import Run, descend_many, units
 from .workload import Workload
 
 DEFAULTS = (

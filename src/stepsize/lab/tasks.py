@@ -19,7 +19,7 @@ import numpy as np
 
 from .._errors import StepsizeError
 from ..problems import Problem
-from .datasets import TORCH_TASKS, load
+from .data.datasets import TORCH_TASKS, load
 from .workload import Workload, fingerprint, sized
 
 IN_FILE = re.compile(r"(?P<file>.+\.py)(:(?P<function>.*))?")
@@ -43,7 +43,7 @@ def workload(data: str, *, target: str | None = None, task: str | None = None) -
 
 def _bundled(name: str) -> Workload:
     try:
-        from ..adapters.torch.tasks import TASKS, description
+        from ..adapters.torch.as_problem.tasks import TASKS, description
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "torch":
             raise

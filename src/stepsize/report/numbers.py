@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .._errors import StepsizeError
-from ..lab.journal import Journal, Record, Settings
+from ..lab.records.journal import Journal, Record, Settings
 
 BASIN = 1.1
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from .._errors import StepsizeError
-from ..lab.journal import Settings
+from ..lab.records.journal import Settings
 from .numbers import Curve, Mean, Row, Summary
 from .palette import colour, dark, dash
 

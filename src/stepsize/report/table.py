@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..lab.journal import Settings
+from ..lab.records.journal import Settings
 from .numbers import Row, Summary
 
 LONGEST_NAME = 28

@@ -1,16 +1,16 @@
 """Any strategy in PyTorch: on any optimizer, in any loop."""
 
-from .clips import clip_gradients, clip_update
+from .as_problem.problem import problem
+from .clips.hung import clip_gradients, clip_update
+from .clips.norms import grad_norm
 from .feedback import PlateauScheduler
-from .from_torch import from_torch
-from .halves import backward_halves
-from .norms import grad_norm
-from .optimizer import optimizer
 from .preflight import Preflight, preflight
-from .problem import problem
+from .reading.from_torch import from_torch
 from .recorder import Recorder
 from .scheduler import Scheduler
-from .strategy import Strategy
+from .strategy.base import Strategy
+from .strategy.halves import backward_halves
+from .strategy.optimizer import optimizer
 
 __all__ = [
     "PlateauScheduler",

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from .hooks import hookable
+from .clips.closures import hookable
 from .scheduler import Scheduler
 
 

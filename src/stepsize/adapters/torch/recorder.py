@@ -17,14 +17,14 @@ from torch.optim import Optimizer
 from ..._errors import StepsizeError, whole
 from ...clipping.trust import trust
 from ...descents import Clip
-from . import groups
-from .clips import Clipping
-from .engine import StrategyEngine
-from .hooks import hookable, with_closure
-from .norms import length_of, members_of, settled
+from . import knobs as groups
+from .clips.closures import hookable, with_closure
+from .clips.hung import Clipping
+from .clips.norms import length_of, members_of, settled
 from .ranks import as_number
 from .refusals import spoken_of
-from .strategy import Strategy
+from .strategy.base import Strategy
+from .strategy.staged import StrategyEngine
 
 
 class Recorder:

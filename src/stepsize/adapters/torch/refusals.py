@@ -11,7 +11,7 @@ from torch import Tensor
 from ..._errors import StepsizeError
 from ...clipping.decay import weight_decay
 from ...descents import descent
-from .norms import Member, as_sharded
+from .clips.norms import Member, as_sharded
 
 
 @contextmanager

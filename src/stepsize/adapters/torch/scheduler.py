@@ -10,18 +10,18 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..._errors import StepsizeError, number, whole
-from ..._seen import seen
+from ...course.ahead import BLOCK, Ahead
+from ...course.control import COMES, COMES_BETWEEN, Controlled, check_finite, check_given, check_shown
+from ...course.resume import adopt, written
+from ...course.targets import Target, check_targets, extended, governing, read_targets, resolved
 from ...lengths import Horizon
+from ...observed import seen
 from ...schedules.base import Factor
 from ...schedules.plan import plan
 from ...schedules.rate import rate
-from . import groups
-from .ahead import BLOCK, Ahead
-from .controlled import COMES, COMES_BETWEEN, Controlled, check_finite, check_given, check_shown
+from . import knobs as groups
+from .amp import was_skipped
 from .ranks import averaged
-from .saved import adopt, written
-from .skipping import was_skipped
-from .targets import Target, check_targets, extended, governing, read_targets, resolved
 
 Expression = str | float | Factor | rate | plan | Mapping[Any, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..record import Record
+from ..records.record import Record
 from .base import Diagnosis as Diagnosis
 from .base import Finding as Finding
 from .base import Rule

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
 
-from ..record import Record
+from ..records.record import Record
 
 WIDTH = 100
 

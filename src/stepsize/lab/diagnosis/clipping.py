@@ -7,7 +7,7 @@ import numpy as np
 from ..._errors import StepsizeError
 from ...clipping.decay import weight_decay
 from ...text import as_descent
-from ..record import Record
+from ..records.record import Record
 from .base import Finding, Rule
 from .parts import SLIGHT, fall
 from .words import percent, short

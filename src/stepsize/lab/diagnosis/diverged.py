@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..record import Record
+from ..records.record import Record
 from .base import Finding, Rule
 from .trend import blocks, noise, running_median, scaled
 from .words import short

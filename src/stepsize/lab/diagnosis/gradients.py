@@ -7,7 +7,7 @@ from itertools import takewhile
 import numpy as np
 
 from ...problems import Floats
-from ..record import Record
+from ..records.record import Record
 from .base import Finding, Rule
 from .parts import fall
 from .trend import beside, blocks, kendall, scaled

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...problems import Floats
-from ..record import Record
+from ..records.record import Record
 from .base import Finding, Rule
 from .parts import HOT, SURE, alphas, fall, level, size
 from .trend import autocorrelation, blocks, kendall, noise, running_median, theil_sen

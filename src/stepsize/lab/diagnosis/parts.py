@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...problems import Floats
-from ..record import Record
+from ..records.record import Record
 from .trend import blocks, noise, running_median, scaled
 
 EASY = 6.0  # standard deviations of the noise that a first batch may be easier than the others

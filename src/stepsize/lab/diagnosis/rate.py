@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..record import Record
+from ..records.record import Record
 from .base import Finding, Rule
 from .parts import SLIGHT, SURE, alphas, fall, highest, level, progress, size
 from .trend import blocks, kendall, noise, theil_sen

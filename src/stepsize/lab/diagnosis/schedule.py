@@ -6,7 +6,7 @@ import numpy as np
 
 from ..._errors import StepsizeError
 from ...text import as_descent
-from ..record import Record
+from ..records.record import Record
 from .base import Finding, Rule
 from .trend import kendall
 from .words import percent, short

@@ -1,0 +1,1 @@
+"""Clips on any torch optimizer."""

@@ -1,0 +1,68 @@
+"""What clips remember of the updates they saw, on an optimizer: kept by name, saved as tensors and numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ...._errors import StepsizeError
+from ....descents import Arrays, Clip, RuleState
+
+
+class Remembering:
+    """Clips in a row, each with its memory."""
+
+    def __init__(self, call: str, clips: tuple[Clip, ...]) -> None:
+        self.call, self.clips = call, clips
+        self.states: list[RuleState] = [{} for _ in clips]
+        self._known: list[set[str]] = [set() for _ in clips]
+
+    def through(self, which: int, flowing: Arrays, params: Arrays) -> tuple[Arrays, Any]:
+        """What one of the clips makes of these arrays, and the share that it limited; it takes in what it saw."""
+        one, known = self.clips[which], self._known[which]
+        if not known.issuperset(params):
+            self.states[which] = merged(one.init(params), self.states[which])
+            known.update(params)
+        limited, share, after = one.step(flowing, params, self.states[which], {"grads": flowing, "rules": {}})
+        self.states[which] = merged(self.states[which], after)
+        return limited, share
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that resume needs, as `torch.save` takes it."""
+        return {"clips": [str(one) for one in self.clips], "states": list(self.states)}
+
+    def check(self, state: Any) -> None:
+        """Refuse the state of other clips."""
+        texts = [str(one) for one in self.clips]
+        if not isinstance(state, dict) or state.get("clips") != texts or len(state.get("states", ())) != len(texts):
+            found = state.get("clips") if isinstance(state, dict) else None
+            raise StepsizeError(
+                f"{self.call}: the state is that of {' | '.join(found) if found else 'something else'}, not of "
+                f"{' | '.join(texts) or 'no clips'}: load the state that this call saved"
+            )
+
+    def load_state_dict(self, state: Any, device: torch.device) -> None:
+        """The opposite; None begins anew."""
+        self._known = [set() for _ in self.clips]
+        if state is None:
+            self.states = [{} for _ in self.clips]
+            return
+        self.check(state)
+        self.states = [on_device(one, device) for one in state["states"]]
+
+
+def merged(old: Any, new: Any) -> Any:
+    """A memory with what is newer; entries of parameters that had no gradient stay."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {**old, **{key: merged(old.get(key), one) for key, one in new.items()}}
+    return new
+
+
+def on_device(memory: Any, device: torch.device) -> Any:
+    """A memory whose tensors lie on the device."""
+    if isinstance(memory, dict):
+        return {key: on_device(one, device) for key, one in memory.items()}
+    if isinstance(memory, (tuple, list)):
+        return type(memory)(on_device(one, device) for one in memory)
+    return memory.to(device) if isinstance(memory, torch.Tensor) else memory

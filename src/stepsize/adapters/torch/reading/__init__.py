@@ -1,0 +1,1 @@
+"""torch's own schedulers, read as expressions."""

@@ -1,0 +1,1 @@
+"""A whole strategy in one optimizer.step()."""

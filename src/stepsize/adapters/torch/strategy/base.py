@@ -1,0 +1,187 @@
+"""What every optimizer made by `optimizer` is: a strategy, its schedule, and one state for both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from math import isfinite
+from typing import Any, NamedTuple
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ...._errors import StepsizeError
+from ....course.control import COMES_BETWEEN
+from ....descents import descent
+from ....observed import seen
+from ..ranks import averaged
+from ..refusals import spoken_of
+from ..scheduler import Scheduler
+
+_ASKED_FOR = {
+    "loss": "step(loss=loss), or step(closure)",
+    "loss_at": "step(loss=loss, loss_of=lambda: loss_fn(model(x), y)), or step(closure)",
+    "grad_variance": "step(loss=loss, grad_variance=variance), with the variance that backward_halves returns",
+}
+_GIVEN = ("loss", "metric", "grad_norm", "grad_variance")  # a NaN there is the script's affair, not a controller's
+
+
+class Wishes(NamedTuple):
+    """How a strategy was asked for, which is also how a copy of it begins."""
+
+    strategy: descent
+    units: dict[str, Any]
+    on_nonfinite: str
+    on_change: str
+
+
+class StrategySchedule(Scheduler):
+    """The schedule of a strategy, whose controllers are shown the update that they decide."""
+
+    _shown = seen.field_names()
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The quantities that its controllers look at."""
+        return frozenset(self._needs)
+
+    def see(self, *, loss: Any = None, metric: Any = None, grad_norm: Any = None) -> None:
+        """Hand the metric of an evaluation to the controllers, between two updates; the updates are seen as made."""
+        if loss is not None or grad_norm is not None:
+            raise StepsizeError("optimizer: the loss of an update comes with its step: write step(loss=loss)")
+        super().see(metric=metric)
+
+    def show(self, given: dict[str, Any], loss_at: Callable[[float], Any] | None = None) -> None:
+        """Let the controllers decide the coming update, of which this is all that will be known; write its rate."""
+        if not self._needs.difference(COMES_BETWEEN):
+            return
+        given = {name: one for name, one in given.items() if name in self._needs and one is not None}
+        self.check({*given, *self._now}, loss_at is not None)
+        with spoken_of("optimizer"):
+            values = averaged(given, self.process_group)
+        if self.on_nonfinite == "raise":
+            self._check_finite(values)
+        self._now = {**self._now, **values}
+        at = None if loss_at is None else self._on_all_ranks(loss_at)
+        self._ask(seen(**self._now, loss_at=at), {*values, "loss_at"}, measured=True)
+        self.write()
+
+    def check(self, there: Collection[str], again: bool) -> None:
+        """Refuse an update of which something is not there that only the script can tell."""
+        missing = self._needs.intersection(_ASKED_FOR).difference(there, ("loss_at",) if again else ())
+        for name in sorted(missing):
+            raise StepsizeError(
+                f"optimizer: a controller of {self.expression} needs the {name} of update {self.last_epoch}: write "
+                f"{_ASKED_FOR[name]}"
+            )
+
+    def _check_finite(self, values: dict[str, float]) -> None:
+        for name in _GIVEN:
+            if not isfinite(values.get(name, 0.0)):
+                raise StepsizeError(
+                    f"optimizer: the {name} of update {self.last_epoch} is {values[name]}: leave that step out, or "
+                    'write optimizer(…, on_nonfinite="skip"), under which controllers hold'
+                )
+
+    def _take(self, given: dict[str, Any]) -> None:
+        """After the update: whatever its controllers needed was shown before it."""
+        self._await_metric()
+
+    def _on_all_ranks(self, loss_at: Callable[[float], Any]) -> Callable[[float], float]:
+        return lambda rate: averaged({"loss": loss_at(rate)}, self.process_group)["loss"]
+
+
+class Strategy(Optimizer):
+    """What every optimizer made by `optimizer` is: a strategy and its `scheduler`."""
+
+    strategy: descent
+    scheduler: StrategySchedule
+
+    def _begin(self, wishes: Wishes) -> None:
+        """Take the strategy, from its beginning."""
+        self._wishes, self.strategy = wishes, wishes.strategy
+        lenient = "raise" if wishes.on_nonfinite == "raise" else "hold"
+        with spoken_of("optimizer"):
+            self.scheduler = StrategySchedule(
+                self, self.strategy.rate.factor, **wishes.units, on_change=wishes.on_change, on_nonfinite=lenient
+            )
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group, whose rate is scheduled at once."""
+        super().add_param_group(param_group)
+        if hasattr(self, "scheduler"):
+            self.scheduler.write()
+
+    def _memory(self) -> dict[str, Any]:
+        """What the stages remember that torch's own state does not hold."""
+        return {}
+
+    def _check_memory(self, memory: dict[str, Any]) -> None:
+        """Refuse the memory of other stages."""
+
+    def _recall(self, memory: dict[str, Any]) -> None:
+        """The opposite of `_memory`; an empty one begins anew."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """torch's state, with the schedule's under "schedule" and what the stages remember under "stages"."""
+        memory = self._memory()
+        schedule = {"schedule": self.scheduler.state_dict()}
+        return {**super().state_dict(), **schedule, **({"stages": memory} if memory else {})}
+
+    def load_state_dict(self, state_dict: dict[str, Any], on_change: str | None = None) -> None:
+        """Load torch's state and, where they are there, the schedule's and the stages'; refused, nothing is loaded.
+
+        `on_change` ("error", "keep" or "replace") says whose rates go on where the state's differ, for this load.
+        """
+        schedule, memory = state_dict.get("schedule"), state_dict.get("stages", {})
+        self._check_groups(state_dict.get("param_groups", []))
+        if schedule is not None or memory:
+            self._check_memory(memory)
+        if schedule is not None:
+            with spoken_of("optimizer"):
+                self.scheduler.load_state_dict(schedule, on_change)
+        super().load_state_dict({key: one for key, one in state_dict.items() if key not in ("schedule", "stages")})
+        self._recall(memory)
+        self.scheduler.write()
+
+    def _check_groups(self, saved: list[dict[str, Any]]) -> None:
+        found, own = ([len(group["params"]) for group in groups] for groups in (saved, self.param_groups))
+        if found != own:
+            raise StepsizeError(
+                f"optimizer: the state is that of {_counted(found)}, not of {_counted(own)}: load the state of an "
+                "optimizer of the same parameters"
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        ours = {"wishes": self._wishes, "schedule": self.scheduler.state_dict(), "memory": self._memory()}
+        return {**super().__getstate__(), **ours}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        wishes, schedule, memory = (state.pop(key, None) for key in ("wishes", "schedule", "memory"))
+        super().__setstate__(state)
+        if wishes is not None:
+            self._begin(wishes)
+            self.scheduler.load_state_dict(schedule, on_change="keep")
+            self._recall(memory or {})
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__} of {self.strategy}, {self.scheduler.last_epoch} updates done\n{super().__repr__()}"
+        )
+
+    def _is_probe(self) -> bool:
+        """torch.distributed.checkpoint makes an optimizer lay out its state by a step: that is no update.
+
+        It sets every rate to 0 and every gradient to zeros, and where there is a state already it makes no such step.
+        """
+        rates = [group["lr"] for group in self.param_groups]
+        if any(one.device.type != "cpu" if isinstance(one, Tensor) else False for one in rates) or any(rates):
+            return False
+        if not any(self.scheduler.get_last_lr()) and self.scheduler.last_epoch > 0:
+            return False
+        grads = [one.grad for group in self.param_groups for one in group["params"] if one.grad is not None]
+        return bool(grads) and not any(bool(one.any()) for one in grads)
+
+
+def _counted(sizes: list[int]) -> str:
+    return " + ".join(map(str, sizes)) + (" parameters" if sizes != [1] else " parameter") if sizes else "no parameters"

@@ -1,0 +1,115 @@
+"""A whole strategy as one torch optimizer: torch's own step where it can compute it, else the engine of `descend`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch import Tensor
+from torch.nn import Module
+
+from ...._errors import StepsizeError
+from ....descents import descent
+from ....text import as_descent
+from ..clips.hung import ANSWERS
+from ..clips.norms import tensors_of
+from ..refusals import refuse_own_decay, spoken_of
+from .base import Strategy, Wishes
+from .fused import CLASSES, decoupled
+from .native import beyond, kernel, native
+from .staged import StrategyEngine
+
+_UNITS = ("steps_per_epoch", "batch_size", "tokens_per_step", "tokens_per_sample", "done", "process_group")
+
+
+def optimizer(
+    params: Iterable[Any],
+    strategy: descent | str,
+    total_steps: int | None = None,
+    steps_per_epoch: float | None = None,
+    *,
+    on_nonfinite: str = "raise",
+    on_change: str = "error",
+    fused: bool | None = None,
+    foreach: bool | None = None,
+    **units: Any,
+) -> Strategy:
+    """A whole strategy as a torch optimizer: rule, rate, schedule, controllers and clips in one `step()`.
+
+    Formula: that of `descent`: u = rule(clips(g)); Δ = clips(η_t·u); θ ← θ − Δ. Use it where the training script may
+    change its optimizer line; to keep the optimizer, put a `Scheduler` on it. torch's own SGD, Adagrad, RMSprop, Adam
+    or AdamW compute what they can; anything else (a clip between rule and rate, a controller that looks at the slope,
+    a rule of your own) is computed stage by stage as in `descend`, which costs several passes over the parameters and
+    some copies of them (`type(…)` is then StrategyEngine). `params` are tensors, (name, tensor) pairs or groups; a
+    group with an `lr` of its own has its schedule multiplied with that, all others with the strategy's base.
+    `total_steps` and units are those of `Scheduler`. `on_nonfinite` says what happens to a gradient that is NaN or
+    infinite: "raise", "skip" the update, "zero" the elements, or "ignore". `fused` and `foreach` choose torch's
+    implementation; left out, it is fused where torch has that.
+
+    Controllers decide the rate of the update that they look at, as in `descend`. One that watches the loss takes it
+    from the closure, or from `step(loss=loss)`; one that tries other rates evaluates it again, by the closure or by
+    `step(loss=loss, loss_of=lambda: loss_fn(model(x), y))`; the variance of the gradient comes from `backward_halves`.
+    `state_dict()` holds the schedule too, under "schedule", and what stages remember, under "stages";
+    torch.distributed.checkpoint keeps only torch's part: save `optimizer.scheduler` beside it. A group's
+    `weight_decay` takes the place of the strategy's, which has to have one, and is of its kind, decoupled or not.
+
+    >>> import torch
+    >>> weight = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
+    >>> descent = optimizer([weight], "sgd() | 0.5 * cosine() | clip(0.4)", total_steps=10)
+    >>> weight.grad = torch.tensor([0.2, -4.0])
+    >>> descent.step()
+    >>> weight.tolist(), round(descent.param_groups[0]["lr"], 6)
+    ([0.9, -1.6], 0.487764)
+    """
+    whole = as_descent(strategy)
+    if on_nonfinite not in ANSWERS:
+        raise StepsizeError(f"optimizer: on_nonfinite must be one of {', '.join(ANSWERS)}, not {on_nonfinite!r}")
+    listed = _all_listed(params)
+    for name in units:
+        if name not in _UNITS:
+            raise StepsizeError(f"optimizer: there is no option {name!r}: write total_steps or {', '.join(_UNITS)}")
+    units = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch, **units}
+    wishes = Wishes(whole, units, on_nonfinite, on_change)
+    reason = beyond(whole)
+    if reason:
+        if fused or foreach:
+            raise StepsizeError(
+                f"optimizer: {reason}, so torch's kernels cannot compute {whole}: leave fused and foreach out"
+            )
+        with spoken_of("optimizer"):
+            return StrategyEngine(listed, wishes)
+    stages = native(whole)
+    for one in listed:
+        refuse_own_decay(one, whole)
+    if stages.decoupled:
+        listed = [decoupled(one) if isinstance(one, dict) and "weight_decay" in one else one for one in listed]
+    arguments = stages.arguments | kernel(stages.name, tensors_of(listed), fused, foreach)
+    made: Strategy = CLASSES[stages.name](listed, lr=float(whole.rate.base), **arguments)
+    with spoken_of("optimizer"):
+        made._begin(wishes)
+    return made
+
+
+def _all_listed(params: Any) -> list[Any]:
+    """Parameters, pairs or groups, as a list; what is none of these is said in one line."""
+    if isinstance(params, Tensor):
+        raise StepsizeError("optimizer: params must be several parameters, not one tensor: write [tensor]")
+    if isinstance(params, Module):
+        raise StepsizeError("optimizer: params must be parameters, not a module: write model.parameters()")
+    if isinstance(params, str) or not isinstance(params, Iterable):
+        raise StepsizeError(f"optimizer: params must be parameters, not {params!r}: write model.parameters()")
+    listed = [_listed(one) for one in params]
+    for one in listed:
+        if not isinstance(one, (Tensor, dict, tuple)):
+            raise StepsizeError(f"optimizer: params must be parameters, (name, parameter) pairs or groups, not {one!r}")
+    if not listed:
+        raise StepsizeError("optimizer: there are no parameters: a generator is empty after its first use")
+    return listed
+
+
+def _listed(one: Any) -> Any:
+    """A group with its parameters in a list: a generator would be used up by the first look."""
+    if not isinstance(one, dict):
+        return one
+    held = one.get("params", [])
+    return {**one, "params": [held] if isinstance(held, Tensor) else list(held)}

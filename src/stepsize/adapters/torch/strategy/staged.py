@@ -1,0 +1,333 @@
+"""A strategy that torch's own optimizers cannot compute: every stage by the engine of `descend`, on the tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ...._errors import StepsizeError
+from ....clipping.decay import weight_decay
+from ....descents import Array, Arrays, State, Transform, descent
+from ....quantities import Memory, at_start, measure, remember
+from ..clips.hung import clip_gradients
+from ..clips.memory import merged, on_device
+from ..clips.norms import Member, members_of
+from ..ranks import as_number
+from ..refusals import refuse_own_decay, refuse_parts
+from .base import Strategy, Wishes
+
+_NOT_BY_GROUP = (
+    "momentum", "dampening", "nesterov", "betas", "alpha", "eps", "centered", "amsgrad", "maximize", "lr_decay"
+)  # fmt: skip
+_KEPT = "stepsize."  # begins the names of what is kept for the next update, beside the rule's own state
+
+
+class StrategyEngine(Strategy):
+    """A strategy computed stage by stage, out of place, on the tensors of its parameters.
+
+    The arrays are named by the places of the parameters. Where a group's rate is not the strategy's, its directions
+    are taken in that proportion, so that slopes and trial steps are those of the whole update.
+    """
+
+    def __init__(self, params: Any, wishes: Wishes) -> None:
+        self.strategy = wishes.strategy
+        Optimizer.__init__(self, params, {"lr": float(wishes.strategy.rate.base)})
+        self._begin(wishes)
+
+    def _begin(self, wishes: Wishes) -> None:
+        super()._begin(wishes)
+        self.register_step_post_hook(_count)
+        self._guard = clip_gradients(self, (), on_nonfinite=wishes.on_nonfinite)
+        self._guard.call = "optimizer"  # which its errors speak of
+        self._states: tuple[Any, ...] = tuple({} for _ in self._transforms())
+        self._left_out = False
+        self.shares: list[Any] | None = None  # of elements that clips limited, while somebody looks
+        self._lay_out()
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group; its `weight_decay` is used in place of the strategy's."""
+        _check_group(param_group, getattr(self, "strategy", None))
+        super().add_param_group(param_group)
+        if hasattr(self, "_carried"):
+            self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Name the parameters by their places."""
+        self._members = {str(i): one for i, one in enumerate(members_of(self))}
+        self._amounts: dict[str, float] = {}
+        with_own = any("weight_decay" in group for group in self.param_groups)
+        self._carried = _with_own_decay(self.strategy, self._amounts) if with_own else self.strategy
+
+    @torch.no_grad()
+    def step(
+        self,
+        closure: Callable[[], Any] | None = None,
+        *,
+        loss: Any = None,
+        loss_of: Callable[[], Any] | None = None,
+        grad_variance: Any = None,
+    ) -> Any:
+        """One update; returns the closure's loss.
+
+        `loss` is the loss of the batch, without the scale of a GradScaler; `loss_of()` evaluates it again where the
+        parameters then are, as often as a controller asks (without a gradient; left out, the closure is used);
+        `grad_variance` is what `backward_halves` measured. What is missing is an error before anything moves. Where
+        torch.distributed runs, every rank must call it alike.
+        """
+        self._left_out = self._is_probe()
+        if closure is None and not self._left_out:
+            told = {"loss": loss, "grad_variance": grad_variance}
+            self.scheduler.check([name for name, one in told.items() if one is not None], loss_of is not None)
+        outcome = None
+        if closure is not None:
+            with torch.enable_grad():
+                outcome = closure()
+        moving = {name: one for name, one in self._members.items() if one.param.grad is not None and one.param.numel()}
+        self._left_out = self._left_out or self._guard.left_out
+        if self._left_out:
+            self._state(moving)
+        elif moving:
+            _refuse(moving)
+            given = {"loss": outcome if loss is None else loss, "grad_variance": grad_variance}
+            self._update(moving, given, _Trials(self, moving, loss_of, closure))
+        return outcome
+
+    def _update(self, moving: Mapping[str, Member], given: dict[str, Any], trials: _Trials) -> None:
+        needs, state = self.scheduler.needs, self._state(moving)
+        tries = trials.begin() if "loss_at" in needs else False
+        params = {name: _copied(one.param) if tries else one.param.detach() for name, one in moving.items()}
+        grads: Arrays = {name: one.param.grad for name, one in moving.items()}
+        self._amounts.update((name, one.group["weight_decay"]) for name, one in moving.items() if _decays(one))
+        directions, after, early = self._carried.direct(params, grads, state)
+        at = {"params": params, "grads": grads, "directions": self._in_proportion(moving, directions)}
+        memory = remember(needs, at, state.memory)
+        if needs:
+            told = given | self._noticed(at, state.memory)
+            self.scheduler.show(told, trials.at(self._carried, at, after) if tries else None)
+        update = {name: one.group["lr"] * directions[name] for name, one in moving.items()}
+        update, after, late = self._carried.bound(params, update, grads, after)
+        if self.shares is not None:
+            self.shares = [early, late]
+        for name, one in moving.items():
+            one.param.copy_(params[name] - update[name])
+            self.state[one.param] = dict(after.rules[name])
+        self._states = tuple(merged(old, new) for old, new in zip(self._states, after.transforms, strict=True))
+        self._keep(memory, moving)
+
+    def _state(self, moving: Mapping[str, Member]) -> State:
+        """What the engine remembers of these parameters; those that are new begin."""
+        new = {name: one for name, one in moving.items() if one.param not in self.state}
+        if new:
+            self._start(new)
+        rules = {name: _parted(self.state[one.param])[0] for name, one in moving.items()}
+        kept = {name: _parted(self.state[one.param])[1] for name, one in moving.items()}
+        kinds = {kind for one in kept.values() for kind in one}
+        memory = {
+            kind: {name: one.get(kind, self._no_past(kind, moving[name])) for name, one in kept.items()}
+            for kind in kinds
+        }
+        return State(rules, (), self.scheduler.last_epoch, self._states, memory)
+
+    def _start(self, new: Mapping[str, Member]) -> None:
+        params = {name: one.param.detach() for name, one in new.items()}
+        begun = tuple(one.init(params) for one in self._transforms())
+        self._states = tuple(merged(*both) for both in zip(begun, self._states, strict=True))
+        start = at_start(self.scheduler.needs, params)
+        for name, one in new.items():
+            kept = {_KEPT + kind: arrays[name] for kind, arrays in start.items()}
+            self.state[one.param] = {**self.strategy.rule.init(params[name]), **kept}
+
+    def _transforms(self) -> tuple[Transform, ...]:
+        return tuple(one for part in self.strategy.split() for one in part)
+
+    def _no_past(self, kind: str, one: Member) -> Array:
+        """For a parameter that did not move in the last update: it stood where it is, its gradient was what it is."""
+        past = {"params": one.param.detach(), "start": one.param.detach(), "grads": one.param.grad}
+        return past.get(kind, torch.zeros_like(one.param))
+
+    def _keep(self, memory: Memory, moving: Mapping[str, Member]) -> None:
+        for kind, arrays in memory.items():
+            for name, one in moving.items():
+                self.state[one.param][_KEPT + kind] = arrays[name]
+
+    def _in_proportion(self, moving: Mapping[str, Member], directions: Arrays) -> Arrays:
+        """Directions that the strategy's rate leads as far along as its own rate leads each group."""
+        base, found = self.strategy.rate.base, {}
+        for name, one in moving.items():
+            own = self.scheduler._bases[one.place[0], "lr"]
+            found[name] = directions[name] if own == base or base == 0 else own / base * directions[name]
+        return found
+
+    def _noticed(self, at: Memory, memory: Memory) -> dict[str, Any]:
+        """The quantities of this update that its arrays and its schedule tell."""
+        needs, schedule = self.scheduler.needs, self.scheduler
+        known: dict[str, Any] = measure(needs, at, memory)
+        if "rate" in needs:
+            known["rate"] = self.strategy.rate.base * schedule._parts[0].without_control(schedule.last_epoch)
+        if "progress" in needs:
+            known["progress"] = schedule.last_epoch / (schedule.units["total_steps"] or 1)
+        return known
+
+    def _memory(self) -> dict[str, Any]:
+        return {"stages": self._stages(), "states": list(self._states)}
+
+    def _stages(self) -> list[str]:
+        """What the memory belongs to: the rule by its word, the stages that remember as they are written."""
+        return [self.strategy.rule.word(), *(str(one) if one.init({}) else one.word() for one in self._transforms())]
+
+    def _check_memory(self, memory: dict[str, Any]) -> None:
+        found = memory.get("stages")
+        if found != self._stages():
+            raise StepsizeError(
+                f"optimizer: the state is that of {' | '.join(found) if found else 'another optimizer'}, not of "
+                f"{' | '.join(self._stages())}: load the state of the same strategy"
+            )
+
+    def load_state_dict(self, state_dict: dict[str, Any], on_change: str | None = None) -> None:
+        """Load a state of the same strategy; that of another optimizer, torch's own too, is refused."""
+        wanted = set(self.strategy.rule.init(next(iter(self._members.values())).param.detach()))
+        if any(not wanted <= set(kept) for kept in state_dict.get("state", {}).values()):
+            self._check_memory({})
+        super().load_state_dict(state_dict, on_change)
+
+    def _recall(self, memory: dict[str, Any]) -> None:
+        self._lay_out()  # torch has put other groups in place
+        if memory:
+            device = next(one.param.device for one in self._members.values())
+            self._states = tuple(on_device(one, device) for one in memory["states"])
+        else:
+            begun = {name: one.param.detach() for name, one in self._members.items() if one.param in self.state}
+            self._states = tuple(one.init(begun) if begun else {} for one in self._transforms())
+
+
+class _Trials:
+    """Evaluations of the batch elsewhere; parameters and gradients come back as they were."""
+
+    def __init__(
+        self,
+        made: StrategyEngine,
+        moving: Mapping[str, Member],
+        loss_of: Callable[[], Any] | None,
+        closure: Callable[[], Any] | None,
+    ) -> None:
+        self.made, self.moving, self.loss_of, self.closure = made, moving, loss_of, closure
+        self.grads: dict[str, Tensor] = {}
+
+    def begin(self) -> bool:
+        """Whether there is anything to evaluate with; a closure may clear gradients in place, so they are copied."""
+        if self.loss_of is None and self.closure is not None:
+            self.grads = {name: _copied(_gradient(one)) for name, one in self.moving.items()}
+            self._give_back()
+        return self.loss_of is not None or self.closure is not None
+
+    def at(self, carried: descent, at: Memory, after: State) -> Callable[[float], float]:
+        """From a rate to the loss of the batch where it leads."""
+
+        def loss_of(there: Arrays) -> float:
+            try:
+                self._put(there)
+                return as_number("loss_of", self._evaluated())
+            finally:
+                self._put(at["params"])
+
+        return carried.trial(at, after, loss_of)
+
+    def _put(self, there: Arrays) -> None:
+        for name, one in self.moving.items():
+            one.param.copy_(there[name])
+        torch.clear_autocast_cache()  # an autocast around the loop would go on with the weights that it cast before
+
+    def _evaluated(self) -> Any:
+        if self.loss_of is not None:
+            return self.loss_of()
+        assert self.closure is not None
+        try:
+            with self.made._guard.paused(), torch.enable_grad():
+                return self.closure()
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        for name, one in self.moving.items():
+            one.param.grad = self.grads[name]
+
+
+def _count(made: Any, args: Any, kwargs: Any) -> None:
+    """Last of all: the update is done, the schedule moves on."""
+    if not made._left_out:
+        made.scheduler.step()
+
+
+class _OwnDecay(Transform):
+    """The strategy's weight decay, with amounts of their own for the parameters of some groups."""
+
+    __slots__ = ("amount", "amounts")
+    amount: float
+    amounts: dict[str, float]
+
+    def __init__(self, amount: float, amounts: dict[str, float]) -> None:
+        self._store(amount=amount, amounts=amounts)
+
+    def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
+        amounts = {name: self.amounts.get(name, self.amount) for name in flowing}
+        return {name: array + amounts[name] * params[name] for name, array in flowing.items()}, 0.0
+
+
+def _with_own_decay(strategy: descent, amounts: dict[str, float]) -> descent:
+    stages = (_OwnDecay(one.amount, amounts) if isinstance(one, weight_decay) else one for one in strategy.stages)
+    return descent(*stages)
+
+
+def _check_group(group: dict[str, Any], strategy: descent | None) -> None:
+    """Refuse what the engine would not do for a group."""
+    if strategy is None:
+        return
+    own = [name for name in _NOT_BY_GROUP if name in group]
+    if own:
+        raise StepsizeError(
+            f"optimizer: a group has {own[0]!r} of its own, which this strategy has once for all groups "
+            f"({strategy}): leave it out; a group may have lr and weight_decay"
+        )
+    refuse_own_decay(group, strategy)
+
+
+def _decays(one: Member) -> bool:
+    return "weight_decay" in one.group
+
+
+def _parted(kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The rule's state, and what is kept of the last update by kind."""
+    rule = {key: one for key, one in kept.items() if not key.startswith(_KEPT)}
+    return rule, {key.removeprefix(_KEPT): one for key, one in kept.items() if key.startswith(_KEPT)}
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone()
+
+
+def _gradient(one: Member) -> Tensor:
+    assert one.param.grad is not None  # those that have none do not move
+    return one.param.grad
+
+
+def _refuse(moving: Mapping[str, Member]) -> None:
+    """Gradients and parameters that the engine cannot compute with."""
+    devices = {one.param.device for one in moving.values()}
+    if len(devices) > 1:
+        raise StepsizeError(
+            f"optimizer: parameters lie on {' and '.join(sorted(map(str, devices)))}, of which torch's own optimizers "
+            "can do a step but not this strategy: put them on one device"
+        )
+    for one in moving.values():
+        if one.param.dtype == torch.float16:
+            raise StepsizeError(
+                f"optimizer: {one.name()} is in float16, whose squares overflow above 256: keep parameters in float32 "
+                "and use autocast, or write a strategy that torch's optimizers compute"
+            )
+    tensors = [(one, tensor) for one in moving.values() for tensor in (one.param, _gradient(one))]
+    instead = "one that torch's optimizers compute, as clip_norm(1) | sgd() | 0.1, or dense gradients"
+    refuse_parts("optimizer", "this strategy cannot compute with", tensors, instead)

@@ -1,0 +1,1 @@
+"""Following an expression through somebody's training: what every framework's adapter stands on."""

@@ -1,0 +1,294 @@
+"""Data sets: a bundled set or the user's table, split, filled, encoded and standardised, as problems to train on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._errors import StepsizeError, number
+from ...problems import Floats, Problem, least_squares, softmax
+from ..workload import MEASUREMENTS, Workload, fingerprint
+from .encoding import Index, encoded
+from .tables import check_size, check_text, named, read, short, typed
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TARGETS = {"breast_cancer": "diagnosis", "diabetes": "progression", "digits": "digit", "wine": "cultivar"}
+BUNDLED: tuple[str, ...] = tuple(TARGETS)
+TORCH_TASKS = ("digits-cnn", "digits-mlp", "topics-transformer")  # named here, because nothing may import torch to know
+TASKS = ("classification", "regression")
+SQUARES = "Least squares by its mean squared residual, on the standardised target"
+FEWEST_ROWS = 10
+FEW_VALUES = 20  # whole numbers with so few different values are classes
+MOST_REAL_CLASSES = 50  # numbers with a fraction and more different values than this are no classes
+MOST_CLASSES = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A table made ready to train on: the training part, the validation part, and notes on what was done.
+
+    The last column of `X_train` and `X_validation` holds ones, for the intercept; `columns` counts it. `y_train` and
+    `y_validation` are class numbers 0 … k − 1 for `classes`, or the target standardised by the training part.
+    """
+
+    name: str
+    task: str
+    target: str
+    classes: tuple[str, ...]
+    columns: int
+    X_train: Floats
+    y_train: Floats
+    X_validation: Floats
+    y_validation: Floats
+    notes: tuple[str, ...]
+
+    def problem(self) -> Problem:
+        """Least squares, or softmax regression, over the training part."""
+        return self._problem(self.X_train, self.y_train)
+
+    def validation(self) -> Problem:
+        """The same problem over the validation part."""
+        return self._problem(self.X_validation, self.y_validation)
+
+    def workload(self) -> Workload:
+        """What a comparison needs: both problems, and what the reports say of them."""
+        parts = (self.X_train, self.y_train, self.X_validation, self.y_validation)
+        model = "Softmax regression by its mean cross-entropy" if self.classes else SQUARES
+        return Workload(
+            name=self.name,
+            problem=self.problem(),
+            validation=self.validation(),
+            model=f"{model}, beginning at zero, with an intercept among the columns.",
+            fingerprint=fingerprint(np.ascontiguousarray(one).tobytes() for one in parts),
+            notes=tuple(self.notes),
+            packages=("scikit-learn", "polars"),
+            measurements=MEASUREMENTS,
+            task=self.task,
+            target=self.target,
+            classes=len(self.classes),
+            columns=self.columns,
+        )
+
+    def _problem(self, X: Floats, y: Floats) -> Problem:
+        return softmax(X, y, classes=len(self.classes)) if self.classes else least_squares(X, y)
+
+
+def load(
+    data: str,
+    *,
+    target: str | None = None,
+    task: str | None = None,
+    validation_share: float = 0.25,
+    split_seed: int = 0,
+) -> Dataset:
+    """Read a bundled set or a CSV or Parquet file, and make it ready to train on.
+
+    `data` is one of `BUNDLED` or a path; `target` the column to predict, for files only; `task` "classification" or
+    "regression", found from the target if left out; `validation_share` of the rows are held out, chosen by
+    `split_seed`. Numbers are filled with the training median and standardised, text becomes columns of 0 and 1, all
+    fitted on the training part only. What cannot be used is a StepsizeError that says what to change.
+
+    >>> load("digits").X_train.shape
+    (1347, 65)
+    """
+    _check_extras()
+    if task not in (None, *TASKS):
+        raise StepsizeError(f"compare: task must be classification or regression, not {task!r}")
+    share = number("compare", "validation_share", validation_share, above=0, below=1)
+    seed = number("compare", "split_seed", split_seed, low=0, high=2**32 - 1)
+    if seed != int(seed):
+        raise StepsizeError(f"compare: split_seed must be a whole number, not {split_seed!r}")
+    if data in TARGETS:
+        return _prepared(data, _bundled(data, target), TARGETS[data], task, share, int(seed))
+    path = _found(data)
+    frame = read(path)
+    return _prepared(path.name, frame, _chosen(frame.columns, target), task, share, int(seed))
+
+
+def _check_extras() -> None:
+    try:
+        import polars  # noqa: F401
+        import sklearn  # noqa: F401
+    except ImportError:
+        raise StepsizeError("compare needs extra packages: pip install 'stepsize[compare]'") from None
+
+
+def _bundled(name: str, target: str | None) -> pl.DataFrame:
+    import polars as pl
+    from sklearn import datasets
+
+    if target is not None:
+        raise StepsizeError(f"compare: {name} needs no --target, not {target!r}: its target is known; leave it out")
+    made: Any = getattr(datasets, f"load_{name}")()
+    columns = {str(key): made.data[:, i] for i, key in enumerate(made.feature_names)}
+    labels = [str(one) for one in made.get("target_names", ())]
+    y = pl.Series(made.target)
+    if labels and name != "digits":
+        y = pl.Series([labels[i] for i in made.target], dtype=pl.Enum(labels))
+    return pl.DataFrame(columns).with_columns(y.alias(TARGETS[name]))
+
+
+def _found(data: str) -> Path:
+    if os.path.exists(data):  # unlike Path.exists, False for names that no file can have
+        return Path(data)
+    near = get_close_matches(str(data).lower(), (*BUNDLED, *TORCH_TASKS), n=1)
+    guess = f"; did you mean {near[0]}?" if near else ""
+    raise StepsizeError(
+        f"compare: {short(str(data), 80)} is neither a file nor a bundled set ({', '.join((*BUNDLED, *TORCH_TASKS))})"
+        f"{guess}{'' if near else ';'} write one of these names, the path of a .csv or .parquet file, or file.py:name"
+    )
+
+
+def _chosen(columns: Sequence[str], target: str | None) -> str:
+    if target is None:
+        raise StepsizeError(f"compare: a file needs a target: write --target COLUMN, one of {named(columns, 8)}")
+    if target in columns:
+        return target
+    lower = {name.lower(): name for name in columns}
+    near = get_close_matches(target.lower(), lower, n=1)
+    guess = f"did you mean {lower[near[0]]!r}? " if near else ""
+    raise StepsizeError(
+        f"compare: target must be a column of the file, not {target!r}; {guess}its columns are {named(columns, 8)}"
+    )
+
+
+def _prepared(name: str, raw: pl.DataFrame, target: str, task: str | None, share: float, seed: int) -> Dataset:
+    frame = raw.with_columns(typed(column) for column in raw.get_columns())
+    chosen = _task(frame[target], task)
+    _check_columns(frame, target, chosen)
+    kept = frame.filter(frame[target].is_not_null())
+    notes = _dropped(frame.height - kept.height, target)
+    _check_rows(name, kept.height)
+    y, classes = _classes(kept[target]) if chosen == "classification" else (_numbers(kept[target]), ())
+    train, held, told = _split(y, classes, share, seed)
+    if not classes:
+        y = _standardised(y, train)
+    X_train, X_held, done = encoded(kept.drop(target), train, held)
+    every = (*notes, *told, *done)
+    return Dataset(name, chosen, target, classes, X_train.shape[1], X_train, y[train], X_held, y[held], every)
+
+
+def _task(column: pl.Series, task: str | None) -> str:
+    """The task the target asks for, or `task` where the target allows it."""
+    import polars as pl
+
+    values = column.drop_nulls()
+    if values.is_empty():
+        raise StepsizeError(f"compare: target {column.name!r} must have values, not only missing ones: choose another")
+    distinct, words = values.n_unique(), column.dtype in (pl.String, pl.Enum)
+    if task is None:
+        check_text(column, "correct it, leave it empty, or write --task classification")
+        few = column.dtype.is_integer() and distinct <= FEW_VALUES
+        return "classification" if words or few or column.dtype == pl.Boolean else "regression"
+    if task == "regression" and words:
+        raise _no_number(column)
+    if task == "classification" and column.dtype.is_float() and distinct > MOST_REAL_CLASSES:
+        raise StepsizeError(
+            f"compare: target {column.name!r} must have at most {MOST_REAL_CLASSES} different values to be classes, "
+            f"not {distinct} numbers with fractions: write --task regression"
+        )
+    return task
+
+
+def _no_number(column: pl.Series) -> StepsizeError:
+    import polars as pl
+
+    bad = column.is_not_null() & column.cast(pl.String).cast(pl.Float64, strict=False).is_null()
+    row = int(bad.arg_max() or 0)
+    return StepsizeError(
+        f"compare: target {column.name!r} must hold numbers for --task regression, not {short(column[row])} in data "
+        f"row {row + 1}: correct it or write --task classification"
+    )
+
+
+def _check_columns(frame: pl.DataFrame, target: str, task: str) -> None:
+    for column in frame.get_columns():
+        check_size(column)
+        if column.name == target:
+            continue
+        check_text(column, "correct it, or leave it empty")
+        if column.null_count() == frame.height:
+            raise StepsizeError(
+                f"compare: column {column.name!r} must have at least 1 value, not {frame.height} missing ones: drop it"
+            )
+
+
+def _dropped(count: int, target: str) -> tuple[str, ...]:
+    rows = "1 row was" if count == 1 else f"{count} rows were"
+    return (f"{rows} dropped because the target {target!r} is missing there.",) if count else ()
+
+
+def _check_rows(name: str, rows: int) -> None:
+    if rows < FEWEST_ROWS:
+        raise StepsizeError(
+            f"compare: {name} must have at least {FEWEST_ROWS} rows with a target, not {rows}: add rows"
+        )
+
+
+def _classes(column: pl.Series) -> tuple[Floats, tuple[str, ...]]:
+    """Class numbers in the order of the labels, and the labels as text."""
+    labels = column.unique().sort().to_list()
+    if not 2 <= len(labels) <= MOST_CLASSES:
+        hint = "choose another target" if len(labels) < 2 else "group the classes, or choose another target"
+        raise StepsizeError(
+            f"compare: target {column.name!r} must have 2 to {MOST_CLASSES} classes, not {len(labels)} "
+            f"({named(labels, 3)}): {hint}"
+        )
+    place = {label: i for i, label in enumerate(labels)}
+    return np.array([place[one] for one in column.to_list()], dtype=float), tuple(_label(one) for one in labels)
+
+
+def _label(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _numbers(column: pl.Series) -> Floats:
+    import polars as pl
+
+    values = column.cast(pl.Float64).to_numpy().astype(float)
+    if np.ptp(values) == 0:
+        raise StepsizeError(
+            f"compare: target {column.name!r} must have at least 2 different values, not only {values[0]:g}: choose "
+            "another target"
+        )
+    return values
+
+
+def _standardised(y: Floats, train: Index) -> Floats:
+    mean, spread = float(y[train].mean()), float(y[train].std())
+    return (y - mean) / (spread if spread > 0 else 1.0)
+
+
+def _split(y: Floats, classes: tuple[str, ...], share: float, seed: int) -> tuple[Index, Index, tuple[str, ...]]:
+    """Rows of the training and the validation part, in equal shares of every class where that is possible."""
+    from sklearn.model_selection import train_test_split
+
+    rows, held = len(y), int(np.ceil(share * len(y)))
+    if held == rows:
+        raise StepsizeError(
+            f"compare: validation_share must leave a row to train on, so ≤ {(rows - 1) / rows:.3g} for {rows} rows, "
+            f"not {share:g}"
+        )
+    counts = np.bincount(y.astype(int)) if classes else np.zeros(1, dtype=int)
+    even = bool(classes) and counts.min() >= 2 and len(classes) <= min(held, rows - held)
+    parts = train_test_split(np.arange(rows), test_size=held, random_state=seed, stratify=y if even else None)
+    return np.sort(parts[0]), np.sort(parts[1]), _uneven(classes, counts) if classes and not even else ()
+
+
+def _uneven(classes: tuple[str, ...], counts: NDArray[Any]) -> tuple[str, ...]:
+    single = [one for one, count in zip(classes, counts, strict=True) if count == 1]
+    why = (
+        f"only one row each of the classes {named(single)}"
+        if single
+        else "a part has fewer rows than there are classes"
+    )
+    return (f"The split does not keep the shares of the classes: {why}.",)

@@ -1,0 +1,93 @@
+"""Encoding: a table of numbers and text as two arrays of numbers, fitted on the training part only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._errors import StepsizeError
+from ...problems import Floats
+from .tables import named
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Index = NDArray[np.intp]
+MOST_WORDS = 20  # columns one text column may become; its rarer values share the last
+
+
+def encoded(frame: pl.DataFrame, train: Index, held: Index) -> tuple[Floats, Floats, list[str]]:
+    """Both parts as numbers, with a last column of ones; all is fitted on the training part."""
+    import polars as pl
+
+    fitting = frame[train]
+    words, notes = _useful_words(fitting)
+    numbers = [one.name for one in frame.get_columns() if one.name and one.dtype not in (pl.String, pl.Enum)]
+    if "" in frame.columns:
+        notes.insert(0, "A column without a name, as row numbers have, was dropped.")
+    if not words and not numbers:
+        raise _no_features(frame.columns)
+    table = frame.select(pl.col(numbers).cast(pl.Float64), pl.col(words).cast(pl.String))
+    encoder = _encoder(numbers, words)
+    X_train = np.asarray(encoder.fit_transform(table[train]), dtype=float)
+    X_held = np.asarray(encoder.transform(table[held]), dtype=float)
+    constant = np.ptp(X_train, axis=0) == 0
+    if constant.all():
+        raise _no_features(frame.columns)
+    X_train[:, constant] = X_held[:, constant] = 0.0
+    notes += [*_number_notes(table[train], frame, numbers), *_word_notes(encoder, words)]
+    return _with_ones(X_train), _with_ones(X_held), notes
+
+
+def _encoder(numbers: list[str], words: list[str]) -> Any:
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    levels = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MOST_WORDS, sparse_output=False)
+    return ColumnTransformer([("numbers", make_pipeline(fill, StandardScaler()), numbers), ("words", levels, words)])
+
+
+def _useful_words(fitting: pl.DataFrame) -> tuple[list[str], list[str]]:
+    """The text columns worth a column per value, and notes on the others."""
+    import polars as pl
+
+    distinct = {one.name: one.n_unique() for one in fitting.get_columns() if one.dtype in (pl.String, pl.Enum)}
+    same = [name for name, count in distinct.items() if count == 1]
+    own = [name for name, count in distinct.items() if count > max(MOST_WORDS, fitting.height / 2)]
+    notes = [f"Text with one value in the training part was dropped: {named(same)}."] if same else []
+    notes += [f"Text that differs from row to row, as names do, was dropped: {named(own)}."] if own else []
+    return [name for name in distinct if name and name not in (*same, *own)], notes
+
+
+def _number_notes(fitting: pl.DataFrame, frame: pl.DataFrame, numbers: list[str]) -> list[str]:
+    gaps = [f"{name} ({frame[name].null_count()})" for name in numbers if frame[name].null_count()]
+    same = [name for name in numbers if fitting[name].drop_nulls().n_unique() <= 1]
+    notes = [f"Missing numbers were filled with the training median and marked: {named(gaps)}."] if gaps else []
+    return notes + ([f"Numbers with one value in the training part became zeros: {named(same)}."] if same else [])
+
+
+def _word_notes(encoder: Any, words: list[str]) -> list[str]:
+    if not words:
+        return []
+    levels = encoder.named_transformers_["words"]
+    notes = [f"Text became columns of 0 and 1, one per value, missing included: {named(words)}."]
+    rare = zip(words, levels.infrequent_categories_, strict=True)
+    grouped = [f"{name} ({len(values)})" for name, values in rare if values is not None]
+    return notes + ([f"Rare values share one column: {named(grouped)}."] if grouped else [])
+
+
+def _no_features(columns: Sequence[str]) -> StepsizeError:
+    return StepsizeError(
+        f"compare: the data must have at least 1 column that varies besides the target, not "
+        f"{named(columns) or 'none'}: add columns"
+    )
+
+
+def _with_ones(X: Floats) -> Floats:
+    return np.column_stack([X, np.ones(len(X))])

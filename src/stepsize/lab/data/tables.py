@@ -1,0 +1,249 @@
+"""Tables: a CSV or Parquet file as a Polars frame of numbers, booleans and text, with every trouble named."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..._errors import StepsizeError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SUFFIXES = (".csv", ".parquet")
+MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "?")
+NUMBER_SHARE = 0.8  # a text column with so many numbers among its values was meant to hold numbers
+LARGEST = 1e100  # squares of larger values leave float64
+COPIES = 3  # what is read, what is encoded, what the problem keeps
+CSV_GROWTH = 4  # a number of about 6 characters becomes 8 bytes, in three copies
+
+
+def read(path: Path) -> pl.DataFrame:
+    """Read a CSV or Parquet file, its column names without spaces around them.
+
+    `path` is an existing file. A file that is empty, unreadable, not UTF-8, too large for the memory, or that has
+    duplicate column names or no rows is a StepsizeError.
+    """
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        raise StepsizeError(f"compare: a table is a .csv or .parquet file, not {str(path)!r}: convert it first")
+    with _reading(path):
+        frame = _csv(path) if path.suffix.lower() == ".csv" else _parquet(path)
+    if frame.height == 0:
+        raise StepsizeError(f"compare: {path.name} must have at least 1 row below its column names, not 0: add rows")
+    return frame
+
+
+def typed(column: pl.Series) -> pl.Series:
+    """Turn a column into numbers, booleans, text or an Enum, with null for all that is missing.
+
+    `column` may be text: if all its values are numbers it becomes numbers. Text that is mostly numbers stays text
+    (see `check_text`); nested and binary columns are a StepsizeError.
+    """
+    import polars as pl
+
+    kind = column.dtype
+    if kind == pl.String:
+        return _from_text(column)
+    if kind == pl.Categorical:
+        return column.cast(pl.String)
+    if kind.is_temporal():
+        return column.to_physical().cast(pl.Float64)
+    if kind.is_float() or kind.is_decimal():
+        return column.cast(pl.Float64).fill_nan(None)
+    if kind.is_integer() or kind in (pl.Boolean, pl.Null, pl.Enum):
+        return column
+    raise StepsizeError(
+        f"compare: column {column.name!r} must hold numbers, text, booleans or dates, not {kind}: drop the column"
+    )
+
+
+def check_text(column: pl.Series, hint: str) -> None:
+    """Raise an error where most values of a text column are numbers: it names the first that is none, and its row.
+
+    `column` comes from `typed`; `hint` says what else can be written.
+    """
+    import polars as pl
+
+    if column.dtype != pl.String:
+        return
+    numbers = column.cast(pl.Float64, strict=False).is_not_null()
+    share = numbers.sum() / max(column.count(), 1)
+    if share >= NUMBER_SHARE:
+        row = int((column.is_not_null() & ~numbers).arg_max() or 0)
+        raise StepsizeError(
+            f"compare: column {column.name!r} must hold numbers, as {share:.0%} of its values are, not "
+            f"{short(column[row])} in data row {row + 1}: {hint}"
+        )
+
+
+def check_size(column: pl.Series) -> None:
+    """Raise an error where a column of numbers holds infinite values, or values too large to be squared."""
+    import polars as pl
+
+    if not column.dtype.is_numeric():
+        return
+    values = column.cast(pl.Float64)
+    large = (values.abs() > LARGEST).fill_null(False)
+    if large.any():
+        row = int(large.arg_max() or 0)
+        raise StepsizeError(
+            f"compare: column {column.name!r} must hold finite numbers between -{LARGEST:g} and {LARGEST:g}, not "
+            f"{values[row]} in data row {row + 1}: correct the value or leave it empty"
+        )
+
+
+def named(names: Iterable[str], most: int = 5) -> str:
+    """Write column names for a sentence, at most `most` of them, and how many more there are."""
+    every = list(names)
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(short(name) for name in every[:most]) + more
+
+
+def short(value: object, most: int = 40) -> str:
+    """Write a value as Python would, on one line, shortened to about `most` characters."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def available_memory() -> int | None:
+    """Bytes of memory free for use, or all there are where the system says no more; None where it is silent."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _check_memory(path: Path, needed: int, counted: str) -> None:
+    free = available_memory()
+    if free is not None and needed > free:
+        raise StepsizeError(
+            f"compare: {path.name} needs about {needed / 2**30:.3g} GiB ({counted}), and {free / 2**30:.3g} GiB of "
+            "memory are available: write a sample of its rows to a smaller file and compare on that"
+        )
+
+
+def _csv(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    _check_memory(path, path.stat().st_size * CSV_GROWTH, f"{CSV_GROWTH} × the size of the file")
+    _check_text_file(path)
+    _check_header(path, _header(path))
+    lazy = pl.scan_csv(path, infer_schema_length=None, try_parse_dates=True, null_values=list(MISSING), glob=False)
+    frame = lazy.collect()
+    return frame.rename({name: name.strip() for name in frame.columns})
+
+
+def _parquet(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    if path.stat().st_size == 0:
+        raise _empty(path)
+    lazy = pl.scan_parquet(path, glob=False)
+    rows = int(lazy.select(pl.len()).collect().item())
+    names = lazy.collect_schema().names()
+    counted = f"{rows} rows × {len(names)} columns × 8 bytes × {COPIES} copies"
+    _check_memory(path, rows * len(names) * 8 * COPIES, counted)
+    _check_names(path, [name.strip() for name in names])
+    frame = lazy.collect()
+    return frame.rename({name: name.strip() for name in names})
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Polars tells of damaged files by its errors, and of badly damaged ones by a panic."""
+    import polars as pl
+
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as trouble:
+        raise _unreadable(path, trouble) from None
+
+
+def _unreadable(path: Path, trouble: BaseException) -> StepsizeError:
+    first = (str(trouble).strip().splitlines() or [type(trouble).__name__])[0]
+    if "more fields" in first:
+        first = "a row has more cells than the first line has names"
+    return StepsizeError(f"compare: {path.name} cannot be read ({first}): write the file again")
+
+
+def _empty(path: Path) -> StepsizeError:
+    return StepsizeError(f"compare: {path.name} is empty: the file must hold column names and at least 1 row")
+
+
+def _check_text_file(path: Path) -> None:
+    try:
+        with path.open(encoding="utf-8") as file:
+            while file.read(1 << 20):
+                pass
+    except UnicodeDecodeError as trouble:
+        raise StepsizeError(
+            f"compare: {path.name} must be UTF-8 text, not another encoding (byte 0x{trouble.object[trouble.start]:02x}"
+            "): save it as UTF-8"
+        ) from None
+
+
+def _header(path: Path) -> list[str]:
+    """The column names, from the first line that is not blank."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for line in csv.reader(file):
+                if any(cell.strip() for cell in line):
+                    return [cell.strip() for cell in line]
+    except csv.Error as trouble:
+        raise _unreadable(path, trouble) from None
+    raise _empty(path)
+
+
+def _check_header(path: Path, names: Sequence[str]) -> None:
+    other = next((mark for mark in ";\t|" if mark in names[0]), None)
+    if len(names) == 1 and other is not None:
+        raise StepsizeError(
+            f"compare: {path.name} must have commas between its columns, not {other!r} (first line {short(names[0])}): "
+            "save it with commas"
+        )
+    if all(_is_number(name) for name in names):
+        raise StepsizeError(
+            f"compare: the first line of {path.name} must name the columns, not hold numbers ({named(names)}): "
+            "add a line of names"
+        )
+    _check_names(path, names)
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise StepsizeError(
+            f"compare: every column of {path.name} must have a name of its own, not {named(twice)} "
+            f"{names.count(twice[0])} times: rename or drop the copies"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _from_text(column: pl.Series) -> pl.Series:
+    """Text without spaces around it; whole numbers, or numbers, where every value is one."""
+    import polars as pl
+
+    stripped = column.str.strip_chars()
+    text = stripped.set(stripped.is_in(list(MISSING)), None)
+    for kind in (pl.Int64, pl.Float64):
+        numbers = text.cast(kind, strict=False)
+        if numbers.count() == text.count() > 0:
+            return numbers.fill_nan(None) if kind == pl.Float64 else numbers
+    return text

@@ -1,0 +1,235 @@
+"""Logs of other loops as records: CSV, JSON lines, transformers' trainer_state.json, Lightning's metrics.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..._errors import StepsizeError
+from ...problems import Floats
+from ...text import as_descent
+from .record import Record
+
+# the names that loops give to a column, the surest first; case, spaces and a leading "train/" do not matter
+NAMES = {
+    "step": ("step", "global_step", "trainer/global_step", "iteration", "iter", "update", "batch", "epoch"),
+    "loss": ("loss", "train_loss", "training_loss", "train_loss_step", "loss_step", "batch_loss", "train_loss_epoch"),
+    "rate": ("lr", "learning_rate", "rate"),
+    "grad_norm": ("grad_norm", "gnorm", "gradient_norm", "total_norm", "grad_norm_step", "grad_2.0_norm_total"),
+    "clipped": ("clipped",),
+    "slope": ("slope",),
+    "end_slope": ("end_slope",),
+    "validated": ("val_loss", "eval_loss", "validation_loss", "valid_loss", "test_loss"),
+}
+LAYER = "grad_norm/"  # begins the column of one layer's gradient norm
+MOST_SHOWN = 12
+_EMPTY = ("", "null", "none", "na", "n/a", "-")
+
+
+def lines_of(file: Path) -> str:
+    """The text of a file; what cannot be read is an error in one line."""
+    if file.is_dir():
+        raise StepsizeError(f"{file} is a folder: name one file, such as one of run.save(…), a CSV or a JSON lines log")
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise StepsizeError(f"there is no file {file}: name a file of run.save(…), a CSV or a JSON lines log") from None
+    except OSError as error:
+        raise StepsizeError(f"{file} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise StepsizeError(
+            f"{file} is not a text file: name a file of run.save(…), a CSV or a JSON lines log"
+        ) from None
+    if not text.strip():
+        raise StepsizeError(f"{file} is empty: a record has a row for each update that was logged")
+    if "\0" in text:
+        raise StepsizeError(f"{file} is not a text file: name a file of run.save(…), a CSV or a JSON lines log")
+    return text
+
+
+def parsed(text: str) -> list[dict[str, Any]]:
+    """The objects of JSON lines, of a JSON list, or of `log_history`; empty where the text is no JSON."""
+    whole = _json(text)
+    if isinstance(whole, dict) and isinstance(whole.get("log_history"), list):
+        return [one for one in whole["log_history"] if isinstance(one, dict)]
+    if isinstance(whole, list):
+        return [one for one in whole if isinstance(one, dict)]
+    if isinstance(whole, dict):
+        return [whole]
+    found = [_json(line) for line in text.splitlines() if line.strip()]
+    if found and isinstance(found[-1], type(None)):  # the last line may have been cut off in the middle
+        found = found[:-1]
+    whole = [one for one in found if isinstance(one, dict)]
+    # a run that died and went on left a line cut off in the middle: few of them do no harm
+    return whole if len(found) - len(whole) <= 0.05 * len(found) else []
+
+
+def from_log(text: str, rows: list[dict[str, Any]], file: Path) -> Record:
+    """The record of a log that is not ours; `rows` are its objects where it is JSON."""
+    rows = rows or _csv_rows(text, file)
+    columns = list(dict.fromkeys(str(name) for row in rows for name in row))
+    named = {what: _column(columns, what) for what in NAMES}
+    if named["loss"] is None:
+        raise StepsizeError(
+            f"{file} has no column for the loss, only {_listed(columns)}: name it loss (and step, lr, grad_norm)"
+        )
+    layers = [one for one in columns if _plain(one).startswith(LAYER)]
+    merged = _by_step(rows, named | {one: one for one in layers}, file)
+    kept = sorted(step for step, cells in merged.items() if "loss" in cells)
+    if not kept:
+        raise StepsizeError(f"{file} has a column {named['loss']} without a number in it")
+    series = {what: _series(merged, kept, what) for what in ("loss", "rate", "grad_norm", "clipped", "slope")}
+    ends = _series(merged, kept, "end_slope")
+    losses = series["loss"]
+    checked = sorted(step for step, cells in merged.items() if "validated" in cells)
+    validated = np.array([merged[step]["validated"] for step in checked]) if checked else None
+    assert losses is not None
+    return Record(
+        steps=np.array(kept, dtype=int),
+        losses=losses,
+        rates=series["rate"],
+        grad_norms=series["grad_norm"],
+        clipped=series["clipped"],
+        slopes=series["slope"],
+        end_slopes=ends,
+        layers=_layers(merged, kept, layers),
+        planned_steps=_planned(text, rows),
+        measured_at=tuple(checked) if checked else None,
+        validated=validated,
+        text=_strategy(rows),
+        source=str(file),
+    )
+
+
+def _csv_rows(text: str, file: Path) -> list[dict[str, Any]]:
+    first = text.split("\n", 1)[0]
+    mark = max((",", ";", "\t"), key=first.count)
+    try:
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=mark, restkey="", skipinitialspace=True))
+    except csv.Error as error:
+        raise StepsizeError(f"{file} cannot be read as CSV: {error}") from None
+    if not rows:
+        raise StepsizeError(f"{file} has no rows: a record has a header and a row for each update that was logged")
+    return [{str(name): cell for name, cell in row.items() if name} for row in rows]
+
+
+def _column(columns: list[str], what: str) -> str | None:
+    """The column that holds this quantity, by its name."""
+    plain = {_plain(one): one for one in reversed(columns)}
+    for name in NAMES[what]:
+        for form in (name, f"train/{name}", f"train_{name}", f"training/{name}"):
+            if form in plain:
+                return plain[form]
+    if what == "rate":  # Lightning's monitor names the optimizer: lr-SGD, lr-Adam/pg1
+        return next((one for one in columns if _plain(one).startswith(("lr-", "lr/"))), None)
+    if what == "validated":
+        return next((one for one in columns if _plain(one) in ("val/loss", "eval/loss", "validation/loss")), None)
+    return None
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "_")
+
+
+def _by_step(rows: list[dict[str, Any]], named: dict[str, str | None], file: Path) -> dict[int, dict[str, float]]:
+    """The numbers by update; rows of one update are one, the last number of each kind counts.
+
+    Without a column of steps every row with a loss is one update.
+    """
+    merged: dict[int, dict[str, float]] = {}
+    counted, restarts = 0, _restarts([row.get(named["step"]) for row in rows]) if named["step"] else False
+    for place, row in enumerate(rows, start=1):
+        if all(row.get(name) == name for name in named.values() if name is not None):
+            continue  # a resumed run wrote the header again
+        cells = {what: _number(row.get(name), name, place, file) for what, name in named.items() if name is not None}
+        there = {what: one for what, one in cells.items() if one is not None}
+        step = float(place - 1) if restarts else there.pop("step", None)
+        if named["step"] is None:
+            step, counted = counted, counted + ("loss" in there)
+        if step is None or not math.isfinite(step) or abs(step) > 2**53:
+            continue
+        if "validated" in there and not math.isfinite(there.get("loss", 0.0)):
+            there.pop("loss")  # pandas writes NaN for what a row does not have
+        kept = merged.setdefault(int(step), {})
+        kept.update({what: one for what, one in there.items() if math.isfinite(one) or what not in kept})
+    return merged
+
+
+def _restarts(cells: list[Any]) -> bool:
+    """Whether the column counts within epochs, or in parts of one, and so does not name an update."""
+    try:
+        steps = [float(one) for one in cells if one not in (None, "")]
+    except (TypeError, ValueError):
+        return False
+    again = sum(b < a and b == steps[0] for a, b in pairwise(steps))
+    return again > 0 or any(one % 1 for one in steps if math.isfinite(one))
+
+
+def _number(cell: Any, name: str, place: int, file: Path) -> float | None:
+    """The number of a cell; None where it is empty."""
+    if cell is None or (isinstance(cell, str) and cell.strip().lower() in _EMPTY):
+        return None
+    if isinstance(cell, bool):
+        return float(cell)
+    try:
+        return float(cell)
+    except (TypeError, ValueError, OverflowError):
+        raise StepsizeError(
+            f"{file}: row {place} has {str(cell)[:30]!r} under {name}, which is not a number: "
+            "leave the cell empty where nothing was logged"
+        ) from None
+
+
+def _series(merged: dict[int, dict[str, float]], kept: list[int], what: str) -> Floats | None:
+    """One column over the rows that have a loss; a rate holds until the next one is logged."""
+    if not any(what in cells for cells in merged.values()):
+        return None
+    if what != "rate":
+        return np.array([merged[step].get(what, math.nan) for step in kept], dtype=float)
+    known = sorted(step for step, cells in merged.items() if "rate" in cells)
+    places = np.searchsorted(known, kept, side="right") - 1
+    return np.array([merged[known[max(0, int(i))]]["rate"] for i in places], dtype=float)
+
+
+def _layers(merged: dict[int, dict[str, float]], kept: list[int], columns: list[str]) -> dict[str, Floats] | None:
+    """The gradient norms by layer, where they were logged."""
+    found = {one.strip()[len(LAYER) :]: _series(merged, kept, one) for one in columns}
+    return {name: one for name, one in found.items() if one is not None} or None
+
+
+def _planned(text: str, rows: list[dict[str, Any]]) -> int | None:
+    """The updates planned, where the file says so: `max_steps` of transformers, or the last `planned_steps`."""
+    whole = _json(text)
+    told = (row["planned_steps"] for row in reversed(rows) if row.get("planned_steps"))
+    planned = next(told, whole.get("max_steps") if isinstance(whole, dict) else None)
+    if isinstance(planned, str) and planned.strip().isdecimal():
+        planned = int(planned)
+    return planned if type(planned) is int and planned > 0 else None
+
+
+def _strategy(rows: list[dict[str, Any]]) -> str | None:
+    """The strategy, where a row says it as a Recorder does."""
+    told = next((row["strategy"] for row in rows if isinstance(row.get("strategy"), str)), None)
+    try:
+        return None if told is None else str(as_descent(told))
+    except StepsizeError:
+        return None
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _listed(columns: list[str]) -> str:
+    more = f" and {len(columns) - MOST_SHOWN} more" if len(columns) > MOST_SHOWN else ""
+    return ", ".join(repr(one[:40]) for one in columns[:MOST_SHOWN]) + more

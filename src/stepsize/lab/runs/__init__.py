@@ -1,0 +1,1 @@
+"""Runs: a problem, a strategy and a number of steps; one or many at once."""

@@ -1,0 +1,1 @@
+"""An expression told: in words, side by side with another, as a page of reference."""
