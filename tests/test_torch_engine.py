@@ -187,7 +187,7 @@ def test_slopes_and_trial_steps_are_those_of_all_groups_together(monkeypatch):
     tried = []
     made.step(loss=found, loss_of=lambda: tried.append((first.item(), second.item())) or loss())
     assert shown[0].slope == pytest.approx(9 + 2 * 16)
-    far = made.scheduler._parts[0].answers[0] * 0.1
+    far = made.scheduler.course.parts[0].factors[0] * 0.1
     assert (first.item(), second.item()) == pytest.approx((3 - far * 3, 4 - 2 * far * 4))
     assert tried[-1] == pytest.approx((first.item(), second.item()))
 

@@ -1,105 +1,108 @@
-"""One scheduled expression with its controllers: what they need, what they decided, what they remember."""
+"""One expression being followed: its controllers' states, what they answered last, and its values."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Set
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._errors import StepsizeError
 from ..observed import seen
-from ..quantities import NOT_AT_FIRST
 from .ahead import Ahead
+from .host import COMES_BETWEEN
 from .targets import Target
 
-COMES = ("loss", "metric", "grad_norm")  # what a scheduler can be given
-COMES_BETWEEN = ("metric",)  # measured between updates, when somebody evaluates; everything else at every update
 
+@dataclass(frozen=True)
+class Part:
+    """A target with the states of the controllers inside it and the factors that they answered last."""
 
-class Controlled:
-    """An expression, the states of the controllers inside it, and their last factors."""
+    target: Target
+    states: tuple[Any, ...]
+    factors: tuple[float, ...]
+    ahead: Ahead = field(compare=False, repr=False)  # values made in advance: no part of what it is
+    controllers: tuple[Any, ...] = field(compare=False, repr=False)  # those inside the target, in its order
+    awaited: tuple[frozenset[str], ...] = field(compare=False, repr=False)  # without which each is not asked
 
-    __slots__ = ("ahead", "answers", "control", "controllers", "target")
-
-    def __init__(self, target: Target) -> None:
-        self.controllers: tuple[Any, ...] = target.factor.controllers
-        self.control: list[Any] = [one.init() for one in self.controllers]
-        self.answers: list[float] = [1.0 for _ in self.controllers]
-        self.change(target)
-
-    def change(self, target: Target) -> None:
-        """Another expression around the same controllers."""
-        self.target, self.ahead = target, Ahead(target.factor)
+    @property
+    def needs(self) -> frozenset[str]:
+        """The quantities that its controllers look at."""
+        return frozenset(name for one in self.controllers for name in one.needs)
 
     def at(self, t: int) -> float:
         """The factor of update `t`, with what the controllers said last; before a part has begun, its first."""
         t = max(t, 0)
-        if not self.controllers:
+        if not self.factors:
             return self.ahead.at(t)
-        return self.target.factor.with_control(t, tuple(self.answers))
+        return self.target.factor.with_control(t, self.factors)
 
     def without_control(self, t: int) -> float:
         """The factor of update `t` where every controller answers 1."""
-        return self.target.factor.with_control(t, tuple(1.0 for _ in self.controllers))
+        return self.target.factor.with_control(t, (1.0,) * len(self.factors))
 
-    @property
-    def needs(self) -> set[str]:
-        """The quantities that its controllers look at."""
-        return {name for one in self.controllers for name in one.needs}
+    def around(self, target: Target) -> Part:
+        """Another expression around the same controllers."""
+        return replace(self, target=target, ahead=Ahead(target.factor))
 
-    def decide(self, now: seen, fresh: set[str], measured: bool = False) -> list[str]:
-        """Ask every controller for which a `fresh` quantity completes what it looks at; returns what they said.
-
-        `measured` says that an update was looked at whole: what is not there then cannot be there yet.
-        """
-        said, answers, control = [], list(self.answers), list(self.control)
-        may_lack = NOT_AT_FIRST if measured else set()
-        for i, one in enumerate(self.controllers):
-            awaited = set(one.needs).difference(COMES_BETWEEN) or set(one.needs)
-            if awaited & (fresh | may_lack) and all(getattr(now, name) is not None for name in awaited - may_lack):
-                answers[i], control[i], why = one.step(control[i], now)
-                said += [f"{one.word()}: {why}"] if why else []
-        self.answers, self.control = answers, control  # all or none: a trial may have raised
-        return said
+    def decide(self, now: seen, fresh: Set[str], there: Set[str]) -> tuple[Part, list[str]]:
+        """Ask every controller that misses nothing and for which something is `fresh`; and what they said."""
+        said: list[str] = []
+        factors, states = list(self.factors), list(self.states)
+        for i, awaited in enumerate(self.awaited):
+            if awaited.isdisjoint(fresh) or not awaited.issubset(there):
+                continue
+            one = self.controllers[i]
+            factors[i], states[i], why = one.step(states[i], now)
+            if why:
+                said.append(f"{one.word()}: {why}")
+        new = object.__new__(Part)
+        object.__setattr__(new, "__dict__", {**self.__dict__, "states": tuple(states), "factors": tuple(factors)})
+        return new, said
 
     def saved(self) -> dict[str, Any]:
         """What resume needs, in lists and numbers."""
-        return {"states": _lists(self.control), "factors": list(self.answers)}
+        return {"states": _lists(self.states), "factors": list(self.factors)}
 
-    def restore(self, saved: dict[str, Any]) -> None:
-        """The opposite of `saved`."""
-        states, factors = [_tuples(one) for one in saved["states"]], [float(one) for one in saved["factors"]]
+    def restored(self, saved: Any) -> Part:
+        """The opposite of `saved`; a state that these controllers could not go on from is an error."""
+        states, factors = saved["states"], saved["factors"]
         if not len(states) == len(factors) == len(self.controllers):
             raise ValueError(f"{len(states)} states and {len(factors)} factors of {len(self.controllers)} controllers")
-        self.control, self.answers = states, factors
+        factors = tuple(float(one) for one in factors)
+        for one in factors:
+            if not (math.isfinite(one) and one >= 0):
+                raise ValueError(f"a controller's factor is {one}")
+        restored = tuple(_tuples(state) for state in states)
+        for one, state in zip(self.controllers, restored, strict=True):
+            _try(one, state)
+        return replace(self, states=restored, factors=factors)
 
 
-def check_shown(needs: set[str], shown: Collection[str]) -> None:
-    """Refuse a controller that looks at what a scheduler is never shown."""
-    for name in sorted(needs.difference(shown)):
-        raise StepsizeError(
-            f"Scheduler: a controller needs {name}, which a scheduler never sees (only {', '.join(COMES)}): write the "
-            "whole strategy with stepsize.adapters.torch.optimizer, which measures it"
-        )
+def begin(target: Target) -> Part:
+    """A target at its beginning: controllers that have seen nothing answer 1."""
+    controllers = target.factor.controllers
+    awaited = tuple(frozenset(one.needs).difference(COMES_BETWEEN) or frozenset(one.needs) for one in controllers)
+    states, factors = tuple(one.init() for one in controllers), (1.0,) * len(controllers)
+    return Part(target, states, factors, Ahead(target.factor), controllers, awaited)
 
 
-def check_given(missing: set[str], update: int) -> None:
-    """Refuse an update at which a controller would look at something that nobody passed."""
-    for name in sorted(missing.difference(COMES_BETWEEN)):
-        raise StepsizeError(
-            f"Scheduler: a controller needs the {name} of update {update}: write scheduler.step({name}={name}), or "
-            f"scheduler.see({name}={name}) before it"
-        )
+_PROBE = seen(**{name: 1.0 for name in seen.field_names() if name != "loss_at"}, loss_at=lambda rate: 1.0)
 
 
-def check_finite(values: dict[str, float], update: int) -> None:
-    """Refuse a NaN or infinite quantity by name."""
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise StepsizeError(
-                f"Scheduler: the {name} of update {update} is {value}: leave the update out with "
-                'scheduler.step(skipped=True), or build Scheduler(…, on_nonfinite="hold") to let controllers hold'
-            )
+def _try(controller: Any, state: Any) -> None:
+    """Refuse a state that the controller's next step could not start from, now and not in the middle of the run."""
+    if _leaves(state) - {int, float, bool, str, type(None)}:
+        raise ValueError(f"{controller.word()} cannot go on from {state!r}")
+    factor, _, _ = controller.step(state, _PROBE)
+    if not (math.isfinite(factor) and factor >= 0):
+        raise StepsizeError(f"{controller.word()} cannot go on from {state!r}")
+
+
+def _leaves(state: Any) -> set[type]:
+    if isinstance(state, tuple):
+        return set().union(*(_leaves(one) for one in state))
+    return {type(state)}
 
 
 def _lists(state: Any) -> Any:

@@ -1,118 +1,128 @@
-"""A scheduler's state on the way back: the same expression continues, another one is a choice."""
+"""A course on its way to disk and back: the same expression continues, another one is a choice."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from .._errors import StepsizeError, whole
 from ..observed import seen
 from ..text import parse
+from .control import Part
+from .course import Course, follow
+from .horizon import Change
+from .host import one_of
+from .knobs import Knobs
 from .targets import Target, known_group
 
-if TYPE_CHECKING:
-    from ..adapters.torch.scheduler import Scheduler
-
-_KEYS = (
-    "last_epoch",
-    "step_count",
-    "expression",
-    "units",
-    "bases",
-    "control",
-    "changes",
-    "seen",
-    "metric_came",
-)
+CHOICES = ("error", "keep", "replace")
+_KEYS = ("last_epoch", "expression", "units", "bases", "control", "changes", "seen", "metric_came")
 
 
-def written(targets: tuple[Target, ...]) -> list[list[Any]]:
-    """The expressions as they are saved: group, hyper-parameter, text with every length in steps."""
-    return [[one.group, one.field, str(one.value)] for one in targets]
+def saved(course: Course) -> dict[str, Any]:
+    """Everything that resume needs, in plain Python: the counter, the controllers' states, texts and changes."""
+    return {
+        "last_epoch": course.done,
+        "expression": [one.row for one in course.written],
+        "units": {key: one for key, one in course.units.items() if one is not None},
+        "bases": [[index, field, base] for (index, field), base in course.bases.items()],
+        "control": [part.saved() for part in course.parts],
+        "changes": [one.saved() for one in course.changes],
+        "seen": dict(course.seen),
+        "metric_came": course.metric_came,
+    }
 
 
-def adopt(scheduler: Scheduler, state: object, on_change: str) -> None:
-    """Put a saved state into a scheduler; nothing is changed where it is refused."""
-    before = dict(vars(scheduler))  # whatever is adopted replaces an attribute and changes none in place
+def resumed(course: Course, state: object, on_change: str, knobs: Knobs) -> Course:
+    """The course that goes on where `state` was saved; where that is refused nothing has changed.
+
+    `on_change` says what happens where the state follows another expression, or other bases, than `course`: "error",
+    "keep" the state's, or "replace" them by this one's.
+    """
+    choice = one_of(course.host.name, "on_change", on_change, CHOICES)
     try:
-        _adopt(scheduler, _checked(state), on_change)
+        return _resumed(course, _checked(course, state), choice, knobs)
+    except StepsizeError:
+        raise
     except Exception as error:
-        vars(scheduler).clear()
-        vars(scheduler).update(before)
-        if isinstance(error, StepsizeError):
-            raise
         raise StepsizeError(
-            f"Scheduler: the state is damaged ({type(error).__name__}: {error}): load another, or begin at an update "
-            "with Scheduler(…, done=…)"
+            f"{course.host.name}: the state is damaged ({type(error).__name__}: {_line(error)}): load another, or "
+            f"begin at an update with {course.host.name}(…, done=…)"
         ) from error
 
 
-def _checked(state: object) -> Mapping[str, Any]:
+def _checked(course: Course, state: object) -> Mapping[str, Any]:
     given = state if isinstance(state, Mapping) else {}
     missing = [key for key in _KEYS if key not in given]
     if missing:
         raise StepsizeError(
-            f"Scheduler: this is no state of a stepsize Scheduler, it lacks {missing[0]!r}: load the state of the "
-            "scheduler, or begin at an update with Scheduler(…, done=…)"
+            f"{course.host.name}: this is no state of a stepsize {course.host.name}, it lacks {missing[0]!r}: load the "
+            f"state of the scheduler, or begin at an update with {course.host.name}(…, done=…)"
         )
     return given
 
 
-def _adopt(scheduler: Scheduler, state: Mapping[str, Any], on_change: str) -> None:
-    rows = [list(one) for one in state["expression"]]
-    other_text = rows != scheduler._written
-    other_base = None if other_text else _other_base(state, scheduler)
-    if on_change == "error" and (other_text or other_base):
-        differ = f"{_told(rows)}, now it is {_told(scheduler._written)}" if other_text else other_base
+def _resumed(course: Course, state: Mapping[str, Any], choice: str, knobs: Knobs) -> Course:
+    rows, mine = [list(one) for one in state["expression"]], [one.row for one in course.written]
+    changes = tuple(Change(**one) for one in state["changes"])
+    bases = {(int(index), str(field)): float(base) for index, field, base in state["bases"]}
+    same = rows == mine
+    other_base = _other_base(bases, course) if same else None
+    if choice == "error" and (not same or other_base):
+        differ = other_base if same else f"{_told(rows)}, now it is {_told(mine)}"
         raise StepsizeError(
-            f'Scheduler: the state was saved under {differ}: load_state_dict(state, on_change="keep") continues the '
-            'state\'s, "replace" goes on with the new one'
+            f'{course.host.name}: the state was saved under {differ}: load_state_dict(state, on_change="keep") '
+            'continues the state\'s, "replace" goes on with the new one'
         )
-    if other_text and on_change == "replace":
-        stays = _controllers(rows) == [one.factor.controllers for one in scheduler._original]
-        _begin_again(scheduler, scheduler._original, scheduler.units, scheduler.changes)
+    if not same and choice == "replace":
+        parts = begun_again(course, course.written, course.planned, course.changes)
+        stays = _controllers(rows) == [part.controllers for part in parts.parts]
     else:
-        stays = True
-        if not other_base or on_change == "keep":
-            scheduler._bases = {(int(index), str(field)): float(base) for index, field, base in state["bases"]}
-        units = state["units"] if other_text or state["changes"] else _planned(scheduler.units, scheduler.changes)
-        targets = _read(rows, scheduler) if other_text else scheduler._original
-        _begin_again(scheduler, targets, {**dict.fromkeys(scheduler.units), **units}, state["changes"])
-    if stays:
-        for part, saved in zip(scheduler._parts, state["control"], strict=True):
-            part.restore(saved)
-    scheduler.last_epoch = whole("Scheduler", "last_epoch", state["last_epoch"])
-    scheduler._step_count = whole("Scheduler", "step_count", state["step_count"])
-    scheduler._now = {name: float(one) for name, one in seen(**state["seen"]).fields().items() if one is not None}
-    scheduler._metric_came = bool(state["metric_came"])
+        units = _planned(state["units"], changes) if not same or changes else course.planned
+        targets = course.written if same else _read(course, rows, knobs)
+        parts, stays = begun_again(course, targets, {**dict.fromkeys(course.planned), **units}, changes), True
+    return replace(
+        parts,
+        parts=_restored(parts.parts, state["control"]) if stays else parts.parts,
+        bases=bases if choice == "keep" or (same and not other_base) else course.bases,
+        done=whole(course.host.name, "last_epoch", state["last_epoch"]),
+        seen={name: float(one) for name, one in seen(**state["seen"]).fields().items() if one is not None},
+        metric_came=bool(state["metric_came"]),
+        waited=course.waited,
+    )
 
 
-def _begin_again(
-    scheduler: Scheduler, targets: tuple[Target, ...], units: Mapping[str, Any], changes: list[dict[str, Any]]
-) -> None:
+def begun_again(
+    course: Course, targets: tuple[Target, ...], planned: Mapping[str, Any], changes: tuple[Change, ...]
+) -> Course:
     """Expressions from their beginning, then every change of the horizon in turn."""
-    scheduler.units, scheduler.changes = _planned(units, changes), []
-    scheduler._govern(targets)
+    begun = follow(course.host, targets, planned)
     for one in changes:
-        scheduler._apply(one)
+        begun = begun.changed(one)
+    return begun
 
 
-def _planned(units: Mapping[str, Any], changes: list[dict[str, Any]]) -> dict[str, Any]:
+def _restored(parts: tuple[Part, ...], control: Any) -> tuple[Part, ...]:
+    return tuple(part.restored(one) for part, one in zip(parts, control, strict=True))
+
+
+def _planned(units: Mapping[str, Any], changes: tuple[Change, ...]) -> dict[str, Any]:
     """The units as they were before the first change of the horizon."""
-    return {**units, "total_steps": changes[0]["was"]} if changes else dict(units)
+    return {**units, "total_steps": changes[0].was} if changes else dict(units)
 
 
-def _read(rows: list[list[Any]], scheduler: Scheduler) -> tuple[Target, ...]:
-    """The state's targets; a group that the optimizer has not is an error."""
-    groups = [None if group is None else known_group(group, scheduler.optimizer) for group, _, _ in rows]
+def _read(course: Course, rows: list[list[Any]], knobs: Knobs) -> tuple[Target, ...]:
+    """The state's targets; a group that is not there is an error."""
+    groups = [None if group is None else known_group(course.host, knobs, group) for group, _, _ in rows]
     return tuple(Target(group, field, parse(text)) for group, (_, field, text) in zip(groups, rows, strict=True))
 
 
-def _other_base(state: Mapping[str, Any], scheduler: Scheduler) -> str | None:
+def _other_base(bases: Mapping[tuple[int, str], float], course: Course) -> str | None:
     """Where a group's base was another number, as text."""
-    for index, field, base in state["bases"]:
-        mine = scheduler._bases.get((index, field))
+    for (index, field), base in bases.items():
+        mine = course.bases.get((index, field))
         if mine is not None and not math.isclose(mine, base, rel_tol=1e-12):
             return f"{field} {base:g} of group {index}, now it is {mine:g}"
     return None
@@ -131,3 +141,7 @@ def _controllers(rows: list[list[Any]]) -> list[Any] | None:
         return [parse(text).controllers for _, _, text in rows]
     except StepsizeError:
         return None
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

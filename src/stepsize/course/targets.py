@@ -1,4 +1,4 @@
-"""What is to be scheduled: an expression for a hyper-parameter, of one parameter group or of all the others."""
+"""What is to be scheduled: an expression for a hyper-parameter, of one group or of all the others."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch.optim import Optimizer
-
 from .._errors import LengthError, StepsizeError, number
-from ..adapters.torch import knobs as groups
 from ..descents import Stage, descent
 from ..schedules.base import Factor
-from ..schedules.extend import extend
 from ..schedules.plan import plan
 from ..schedules.rate import rate
 from ..text import parse
+from .host import Host
+from .knobs import Knobs, called, check_field
 
 OTHERS = "*"
 
@@ -36,29 +34,98 @@ class Target:
         """The part that depends on the step and on what was seen."""
         return self.value if isinstance(self.value, Factor) else self.value.factor
 
+    @property
+    def row(self) -> list[Any]:
+        """The target as it is saved: group, hyper-parameter, text with every length in steps."""
+        return [self.group, self.field, str(self.value)]
+
     def with_value(self, value: Any) -> Target:
         """The same place, another expression."""
         return Target(self.group, self.field, value)
 
+    def resolved(self, host: Host, units: Mapping[str, Any]) -> Target:
+        """The target with its lengths in steps; without `total_steps` they must be in steps already."""
+        total, others = units.get("total_steps"), {key: one for key, one in units.items() if key != "total_steps"}
+        if total is not None:
+            return self.with_value(self.value.over(total, **others))
+        try:
+            self.factor.with_control(0, (1.0,) * len(self.factor.controllers))
+        except LengthError:
+            raise LengthError(
+                f"{host.name}: {self.value} depends on the length of the run: write {host.name}(…, total_steps=…), the "
+                "number of optimizer steps"
+            ) from None
+        return self
+
+    @property
+    def place(self) -> str:
+        """How a message names the place."""
+        return self.field if self.group is None else f"group {self.group} {self.field}"
+
     def __str__(self) -> str:
-        where = self.field if self.group is None else f"group {self.group} {self.field}"
-        return f"{where}: {self.value}"
+        return f"{self.place}: {self.value}"
 
 
-def read_targets(expression: object, optimizer: Optimizer) -> tuple[Target, ...]:
+def read_targets(expression: object, host: Host, knobs: Knobs) -> tuple[Target, ...]:
     """The targets that a user's expression names: one text or value, or a mapping by group and hyper-parameter."""
     expression = _opened(expression)
     if not isinstance(expression, Mapping):
-        return (Target(None, "lr", _value(expression)),)
+        return (Target(None, "lr", _value(host, expression)),)
     if not expression:
-        raise StepsizeError('Scheduler: the mapping is empty: write {"lr": "cosine()"}')
+        raise StepsizeError(f'{host.name}: the mapping is empty: write {{"lr": "cosine()"}}')
     found: list[Target] = []
     for key, one in expression.items():
-        if _is_field(key, optimizer):
-            found.append(Target(None, key, _value(one, key)))
+        if _is_field(host, knobs, key):
+            found.append(Target(None, key, _value(host, one, key)))
         else:
-            found += _of_group(known_group(key, optimizer), one)
+            found += _of_group(host, known_group(host, knobs, key), one)
     return tuple(found)
+
+
+def governing(targets: tuple[Target, ...], knobs: Knobs) -> list[list[tuple[int, Target]]]:
+    """For every group the targets that govern it, with their places in the list: its own ones before the others'."""
+    table: list[list[tuple[int, Target]]] = []
+    for index in range(knobs.count()):
+        names = {index, knobs.name(index)} - {None}
+        own = [(i, one) for i, one in enumerate(targets) if one.group is not None and one.group in names]
+        taken = {one.field for _, one in own}
+        table.append(own + [(i, one) for i, one in enumerate(targets) if one.group is None and one.field not in taken])
+    return table
+
+
+def check_targets(targets: tuple[Target, ...], host: Host, knobs: Knobs) -> None:
+    """Refuse what the groups do not have, two expressions for one number, one base for different groups."""
+    table = governing(targets, knobs)
+    for index, rows in enumerate(table):
+        by_field: dict[str, Target] = {}
+        for _, target in rows:
+            check_field(host.name, knobs, index, target.field)
+            if target.field in by_field:
+                raise StepsizeError(
+                    f"{host.name}: the {target.field} of group {called(knobs, index)} is given twice, "
+                    f"{by_field[target.field].value} and {target.value}: leave one out"
+                )
+            by_field[target.field] = target
+    for i, target in enumerate(targets):
+        if target.group is None and isinstance(target.value, rate):
+            here = [index for index, rows in enumerate(table) if any(place == i for place, _ in rows)]
+            _check_one_base(host, target, [knobs.initial(index, target.field) for index in here])
+
+
+def known_group(host: Host, knobs: Knobs, key: object) -> int | str | None:
+    """A key that is no hyper-parameter: the index or the name of a group, or None for all others."""
+    if key == OTHERS:
+        return None
+    count = knobs.count()
+    if isinstance(key, int) and not isinstance(key, bool) and 0 <= key < count:
+        return key
+    if isinstance(key, str) and any(knobs.name(i) == key for i in range(count)):
+        return key
+    there = ", ".join(called(knobs, i) for i in range(min(count, 8)))
+    known = ", ".join(dict.fromkeys(name for i in range(count) for name in knobs.fields(i)))
+    raise StepsizeError(
+        f"{host.name}: {key!r} is neither a group (there are {there}) nor a hyper-parameter of {knobs.owner} ({known})"
+    )
 
 
 def _opened(expression: object) -> object:
@@ -67,114 +134,38 @@ def _opened(expression: object) -> object:
     return dict(expression.parts) if isinstance(expression, plan) else expression
 
 
-def resolved(target: Target, units: dict[str, Any]) -> Target:
-    """The target with its lengths in steps; without `total_steps` they must be in steps already."""
-    total, others = units.get("total_steps"), {key: one for key, one in units.items() if key != "total_steps"}
-    if total is not None:
-        return target.with_value(target.value.over(total, **others))
-    try:
-        target.factor.with_control(0, (1.0,) * len(target.factor.controllers))
-    except LengthError:
-        raise LengthError(
-            f"Scheduler: {target.value} depends on the length of the run: write Scheduler(…, total_steps=…), the "
-            "number of optimizer steps"
-        ) from None
-    return target
-
-
-def extended(target: Target, change: dict[str, Any]) -> Target:
-    """The target for a run of another length; a cool-down is one of the rate, not of a momentum or an eps."""
-    total, rule = change["total_steps"], change["rule"]
-    how: dict[str, Any] = {"was": change["was"] or total}
-    if rule == "cooldown_now" and target.field != "lr":
-        rule = "keep_step"
-    if rule in ("cooldown_now", "stretch_rest"):
-        how["at"] = change["at"]
-    if rule == "cooldown_now":
-        how |= {"shape": change["shape"], "final": change["final"]}
-    return target.with_value(extend(target.value, total, rule=rule, **how))
-
-
-def governing(targets: tuple[Target, ...], optimizer: Optimizer) -> list[list[tuple[int, Target]]]:
-    """For every group the targets that govern it, with their places in the list: its own ones before the others'."""
-    table: list[list[tuple[int, Target]]] = []
-    for index, group in enumerate(optimizer.param_groups):
-        names = {index, group.get("name")} - {None}
-        own = [(i, one) for i, one in enumerate(targets) if one.group is not None and one.group in names]
-        taken = {one.field for _, one in own}
-        table.append(own + [(i, one) for i, one in enumerate(targets) if one.group is None and one.field not in taken])
-    return table
-
-
-def check_targets(targets: tuple[Target, ...], optimizer: Optimizer) -> None:
-    """Refuse what the optimizer does not have, two expressions for one number, one base for different groups."""
-    table = governing(targets, optimizer)
-    for index, rows in enumerate(table):
-        by_field: dict[str, Target] = {}
-        for _, target in rows:
-            groups.check_fields(optimizer, index, target.field)
-            if target.field in by_field:
-                raise StepsizeError(
-                    f"Scheduler: the {target.field} of group {groups.called(optimizer, index)} is given twice, "
-                    f"{by_field[target.field].value} and {target.value}: leave one out"
-                )
-            by_field[target.field] = target
-    for i, target in enumerate(targets):
-        if target.group is None and isinstance(target.value, rate):
-            here = [index for index, rows in enumerate(table) if any(place == i for place, _ in rows)]
-            _check_one_base(target, [groups.initial(optimizer.param_groups[index], target.field) for index in here])
-
-
-def _check_one_base(target: Target, own: list[float]) -> None:
+def _check_one_base(host: Host, target: Target, own: list[float]) -> None:
     if len(set(own)) < 2:
         return
     factor = target.factor._grouped()
     told = ", ".join(f"{one:g}" for one in own[:4]) + (", …" if len(own) > 4 else "")
     raise StepsizeError(
-        f"Scheduler: {target.value} would give one {target.field} to groups that have {told}: write the factor alone, "
-        f"{factor!r}, to scale each group's own, or a mapping by group {{0: {str(target.value)!r}, …}}"
+        f"{host.name}: {target.value} would give one {target.field} to groups that have {told}: write the factor "
+        f"alone, {factor!r}, to scale each group's own, or a mapping by group {{0: {str(target.value)!r}, …}}"
     )
 
 
-def _is_field(key: object, optimizer: Optimizer) -> bool:
-    held = isinstance(key, str) and any(
-        key in groups.fields(one) or key.partition(".")[0] in one for one in optimizer.param_groups
-    )
-    if held and any(one.get("name") == key for one in optimizer.param_groups):
-        raise StepsizeError(f"Scheduler: {key!r} is a hyper-parameter and the name of a group: rename the group")
+def _is_field(host: Host, knobs: Knobs, key: object) -> bool:
+    groups = range(knobs.count())
+    held = isinstance(key, str) and any(knobs.holds(i, key.partition(".")[0]) for i in groups)
+    if held and any(knobs.name(i) == key for i in groups):
+        raise StepsizeError(f"{host.name}: {key!r} is a hyper-parameter and the name of a group: rename the group")
     return held
 
 
-def known_group(key: object, optimizer: Optimizer) -> int | str | None:
-    """A key that is no hyper-parameter: the index or the name of a group, or all others."""
-    if key == OTHERS:
-        return None
-    count = len(optimizer.param_groups)
-    if isinstance(key, int) and not isinstance(key, bool) and 0 <= key < count:
-        return key
-    if isinstance(key, str) and any(one.get("name") == key for one in optimizer.param_groups):
-        return key
-    there = ", ".join(groups.called(optimizer, i) for i in range(min(count, 8)))
-    known = ", ".join(dict.fromkeys(name for one in optimizer.param_groups for name in groups.fields(one)))
-    raise StepsizeError(
-        f"Scheduler: {key!r} is neither a group (there are {there}) nor a hyper-parameter of "
-        f"{type(optimizer).__name__} ({known})"
-    )
-
-
-def _of_group(group: int | str | None, one: object) -> list[Target]:
+def _of_group(host: Host, group: int | str | None, one: object) -> list[Target]:
     one = _opened(one)
     if not isinstance(one, Mapping):
-        return [Target(group, "lr", _value(one))]
-    return [Target(group, str(field), _value(value, str(field))) for field, value in one.items()]
+        return [Target(group, "lr", _value(host, one))]
+    return [Target(group, str(field), _value(host, value, str(field))) for field, value in one.items()]
 
 
-def _value(one: object, field: str = "lr") -> Factor | rate:
+def _value(host: Host, one: object, field: str = "lr") -> Factor | rate:
     """An expression for one hyper-parameter, from text, a number or a value."""
     one = _opened(one)
     if isinstance(one, Mapping):
         raise StepsizeError(
-            f"Scheduler: {field!r} takes one expression, not a mapping: name the group first, "
+            f"{host.name}: {field!r} takes one expression, not a mapping: name the group first, "
             f"{{'head': {{{field!r}: …}}, '*': …}}"
         )
     if isinstance(one, (Factor, rate)):
@@ -182,7 +173,7 @@ def _value(one: object, field: str = "lr") -> Factor | rate:
     if isinstance(one, (descent, Stage)):
         said = str(one.rate) if isinstance(one, descent) and any(isinstance(x, rate) for x in one.stages) else "0.1"
         raise StepsizeError(
-            f"Scheduler: {one} is more than a rate: write Scheduler(optimizer, {said!r}), or build the whole "
-            "strategy with stepsize.adapters.torch.optimizer(params, …)"
+            f"{host.name}: {one} is more than a rate: write {host.name}(optimizer, {said!r}), or build the whole "
+            f"strategy with {host.whole}(params, …)"
         )
-    return rate(number("Scheduler", "expression", one, low=0))
+    return rate(number(host.name, "expression", one, low=0))

@@ -3,7 +3,7 @@
 from .as_problem.problem import problem
 from .clips.hung import clip_gradients, clip_update
 from .clips.norms import grad_norm
-from .feedback import PlateauScheduler
+from .plateau import PlateauScheduler
 from .preflight import Preflight, preflight
 from .reading.from_torch import from_torch
 from .recorder import Recorder

@@ -10,12 +10,12 @@ from torch import distributed
 from ..._errors import StepsizeError
 
 
-def averaged(values: dict[str, Any], process_group: Any = None) -> dict[str, float]:
+def averaged(values: dict[str, Any], process_group: Any = None, owner: str = "Scheduler") -> dict[str, float]:
     """The values as numbers, averaged over the ranks when `torch.distributed` is running.
 
     Every rank must pass the same names. A NaN on one rank is a NaN on all.
     """
-    plain = {name: as_number(name, one) for name, one in values.items()}
+    plain = {name: one if type(one) is float else as_number(name, one, owner) for name, one in values.items()}
     if not (distributed.is_available() and distributed.is_initialized()) or not plain:
         return plain
     device = "cuda" if distributed.get_backend(process_group) == "nccl" else "cpu"
@@ -25,7 +25,7 @@ def averaged(values: dict[str, Any], process_group: Any = None) -> dict[str, flo
     return dict(zip(plain, mean, strict=True))
 
 
-def as_number(name: str, one: Any) -> float:
+def as_number(name: str, one: Any, owner: str = "Scheduler") -> float:
     """A plain number of what a script hands over: a number, or a tensor of one element."""
     if hasattr(one, "full_tensor"):
         one = one.full_tensor()
@@ -35,4 +35,4 @@ def as_number(name: str, one: Any) -> float:
         return float(one)
     except (TypeError, ValueError, RuntimeError):
         said = f"a tensor of shape {tuple(one.shape)}" if isinstance(one, torch.Tensor) else repr(one)
-        raise StepsizeError(f"Scheduler: {name} must be a number or a tensor of one element, not {said}") from None
+        raise StepsizeError(f"{owner}: {name} must be a number or a tensor of one element, not {said}") from None

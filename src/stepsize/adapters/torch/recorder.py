@@ -17,10 +17,10 @@ from torch.optim import Optimizer
 from ..._errors import StepsizeError, whole
 from ...clipping.trust import trust
 from ...descents import Clip
-from . import knobs as groups
 from .clips.closures import hookable, with_closure
 from .clips.hung import Clipping
 from .clips.norms import length_of, members_of, settled
+from .knobs import Groups
 from .ranks import as_number
 from .refusals import spoken_of
 from .strategy.base import Strategy
@@ -181,7 +181,7 @@ class Recorder:
         overflow = getattr(optimizer, "found_inf", None)  # a fused optimizer leaves such an update out by itself
         self._made = overflow is None or not float(overflow)
         if self._found is not None:
-            self._found = {"lr": groups.get(optimizer.param_groups[0], "lr")} | self._found
+            self._found = {"lr": Groups(optimizer).get(0, "lr")} | self._found
 
 
 def _layers_of(model: torch.nn.Module) -> dict[str, list[Tensor]]:

@@ -1,27 +1,28 @@
-"""The scheduler: any expression on any torch optimizer, as an `LRScheduler` that hosts accept."""
+"""The scheduler: a course on the groups of a torch optimizer, as an `LRScheduler` that hosts accept."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from ..._errors import StepsizeError, number, whole
-from ...course.ahead import BLOCK, Ahead
-from ...course.control import COMES, COMES_BETWEEN, Controlled, check_finite, check_given, check_shown
-from ...course.resume import adopt, written
-from ...course.targets import Target, check_targets, extended, governing, read_targets, resolved
-from ...lengths import Horizon
-from ...observed import seen
+from ..._errors import StepsizeError, whole
+from ...course import rows
+from ...course.ahead import BLOCK
+from ...course.course import Course, begin_course
+from ...course.host import Host, one_of
+from ...course.resume import CHOICES, resumed, saved
 from ...schedules.base import Factor
 from ...schedules.plan import plan
 from ...schedules.rate import rate
-from . import knobs as groups
 from .amp import was_skipped
+from .knobs import Groups
 from .ranks import averaged
+from .together import Together
 
 Expression = str | float | Factor | rate | plan | Mapping[Any, Any]
 
@@ -58,7 +59,7 @@ class Scheduler(LRScheduler):
     0.1
     """
 
-    _shown: Collection[str] = COMES
+    _host = Host("Scheduler", whole="stepsize.adapters.torch.optimizer")
 
     def __init__(
         self,
@@ -80,32 +81,34 @@ class Scheduler(LRScheduler):
             raise StepsizeError(f"Scheduler: optimizer must be a torch.optim.Optimizer, not {optimizer!r}")
         if not optimizer.param_groups:
             raise StepsizeError("Scheduler: the optimizer has no parameter groups: build it with the parameters first")
-        self.optimizer = optimizer
-        total = None if total_steps is None else whole("Scheduler", "total_steps", total_steps, low=1)
-        known = Horizon(total or 1, steps_per_epoch, batch_size, tokens_per_step, tokens_per_sample)
-        self.units: dict[str, Any] = {
-            "total_steps": total,
-            "steps_per_epoch": known.steps_per_epoch,
-            "batch_size": None if known.ramp is None else [list(one) for one in known.ramp],
-            "tokens_per_step": known.tokens_per_step,
-            "tokens_per_sample": known.tokens_per_sample,
-        }
-        self.on_change = _one_of("on_change", on_change, ("error", "keep", "replace"))
-        self.on_nonfinite = _one_of("on_nonfinite", on_nonfinite, ("raise", "hold"))
+        self.optimizer, self._knobs = optimizer, Groups(optimizer)
+        self.on_change = one_of("Scheduler", "on_change", on_change, CHOICES)
+        self.on_nonfinite = one_of("Scheduler", "on_nonfinite", on_nonfinite, ("raise", "hold"))
         self.process_group = process_group
-        self.last_epoch = whole("Scheduler", "done", done, low=0)
-        self._more_calls = 0
-        self.why = ""
-        self.changes: list[dict[str, Any]] = []
-        self._bases: dict[tuple[int, str], float] = {}
-        self._now: dict[str, float] = {}  # seen since the last update
-        self._metric_came, self._waited = False, 0
+        self._more_calls, self._in_sequence = 0, False
         self._scale: float | None = None
-        self._in_sequence = False
-        targets = tuple(resolved(one, self.units) for one in read_targets(expression, optimizer))
-        check_targets(targets, optimizer)
-        _check_alone(optimizer, targets)
-        self._govern(targets)
+        units = {
+            "total_steps": total_steps,
+            "steps_per_epoch": steps_per_epoch,
+            "batch_size": batch_size,
+            "tokens_per_step": tokens_per_step,
+            "tokens_per_sample": tokens_per_sample,
+        }
+        host = replace(self._host, lenient=self.on_nonfinite == "hold")
+        course = begin_course(expression, host, self._knobs, done, **units)
+        _check_alone(optimizer, course)
+        self._follow(course)
+        self.write()
+
+    @property
+    def course(self) -> Course:
+        """Where the run is: one frozen value. Keep it, and assign it later to be there again."""
+        course = self._course
+        return course if course.done == self.last_epoch else course.at(self.last_epoch)
+
+    @course.setter
+    def course(self, course: Course) -> None:
+        self._follow(course)
         self.write()
 
     def step(  # type: ignore[override]
@@ -124,30 +127,35 @@ class Scheduler(LRScheduler):
         hosts hand something over, is whatever the controllers still need; `epoch` is ignored, as torch has long asked
         for. `skipped` is True, or the GradScaler, where mixed precision left this update out: then nothing moves.
         """
-        ahead, live, t = self._ahead, self.optimizer.param_groups, self.last_epoch + 1
-        i = t - ahead.start
+        t, live = self.last_epoch + 1, self.optimizer.param_groups
+        together = self._together
+        i = t - together.start
         if not 0 <= i < BLOCK or skipped is not None or live is not self._bound or len(live) != self._count:
             self._step_with_care({"loss": loss, "metric": metric, "grad_norm": grad_norm}, skipped)
             return
-        self.last_epoch = t  # one schedule for the rate of every group: nothing else to ask
-        value = ahead.values[i]
-        if len(live) == 1 and type(live[0]["lr"]) is float:  # a tenth faster than a loop of one
-            live[0]["lr"] = self._rates[0] * value
-            return
-        for group, base in zip(live, self._rates):  # noqa: B905  (of one length; saying so takes a tenth of the time)
-            if type(group["lr"]) is float:
-                group["lr"] = base * value
-            else:
-                groups.put(group, "lr", base * value)
+        self.last_epoch = t  # schedules alone: nothing to ask, their values are there
+        rates = together.rates
+        if rates and type(live[0]["lr"]) is float:
+            live[0]["lr"] = rates[i]
+        else:
+            together.write(i, live)
 
     def _step_with_care(self, given: dict[str, Any], skipped: Any) -> None:
-        """A step where there is more to do than to write one number into each group."""
+        """A step where there is more to do than to write numbers that are there."""
         if skipped is not None and self._skips(skipped):
-            self._now = {name: one for name, one in self._now.items() if name in COMES_BETWEEN}
+            self._course = self.course.skip()
             return
-        if self._needs:
-            self._take(given)
-        self._update_lr()
+        course = self._seen_by(self.course, self._wanted(given))
+        self._go(course.made())
+        if self._course.overdue:
+            warnings.warn(
+                f"Scheduler: a controller waits for a metric and {self._course.waited - 1} updates brought none: write "
+                "scheduler.see(metric=…) after each evaluation, or let it watch the loss",
+                stacklevel=3,
+            )
+
+    def _wanted(self, given: dict[str, Any]) -> dict[str, Any]:
+        return self.course.wanted(**given) if self._course.needs else given
 
     def see(self, *, loss: Any = None, metric: Any = None, grad_norm: Any = None) -> None:
         """Hand something to the controllers without counting a step, and write what they decide at once.
@@ -156,31 +164,48 @@ class Scheduler(LRScheduler):
         `descend` does; after an evaluation, `see(metric=…)` hands over the metric. What was seen need not be passed to
         the next `step()`, which does not take it twice.
         """
-        self._decide({"loss": loss, "metric": metric, "grad_norm": grad_norm})
+        course = self.course
+        given = course.looked_at({"loss": loss, "metric": metric, "grad_norm": grad_norm})
+        self._course = self._seen_by(course, given)
         self.write()
+
+    def _seen_by(self, course: Course, given: dict[str, Any]) -> Course:
+        """The course once its controllers saw this, the same on every rank."""
+        return course.see(averaged(given, self.process_group)) if given and course.needs else course
 
     def write(self) -> None:
         """Write the values of the coming update into the groups: after add_param_group, or to undo a change by hand."""
         live = self.optimizer.param_groups
-        if live is not self._bound or len(live) != len(self._uses):
-            self._bind()
-        values = [part.at(self.last_epoch) for part in self._parts]
-        for group, uses in zip(live, self._uses, strict=True):
-            for field, base, i in uses:
-                groups.put(group, field, base * values[i])
+        if live is not self._bound or len(live) != self._count:
+            self._follow(self.course)
+        rows.write(self.course, self._rows, self._knobs)
+        self._together.look(self._course.parts)
 
     @property
     def expression(self) -> str:
         """What is scheduled, as text, with every length in steps."""
-        parts = [part.target for part in self._parts]
-        if len(parts) == 1 and parts[0].group is None and parts[0].field == "lr":
-            return str(parts[0].value)
-        return "; ".join(str(one) for one in parts)
+        return self._course.expression
+
+    @property
+    def units(self) -> dict[str, Any]:
+        """What is known of the run's length, with its present one: total_steps, steps_per_epoch, batch_size, …."""
+        return self._course.units
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        """Every change of the run's length: at which update, from what to what, by which rule."""
+        return [one.saved() for one in self._course.changes]
+
+    @property
+    def why(self) -> str:
+        """What controllers said when they last acted, and which expression each belongs to where there are several."""
+        return self._course.why
 
     @property
     def base_lrs(self) -> list[float]:  # type: ignore[override]
         """The rate of every group that the factors multiply."""
-        return [self._bases.get((i, "lr"), rate) for i, rate in enumerate(self.get_last_lr())]
+        bases = self._course.bases
+        return [bases.get((i, "lr"), rate) for i, rate in enumerate(self.get_last_lr())]
 
     @property
     def _step_count(self) -> int:
@@ -197,39 +222,28 @@ class Scheduler(LRScheduler):
 
     def get_last_lr(self) -> list[float]:  # type: ignore[override]
         """The rate of every group for the coming update, as plain numbers; no scheduled tensor is read back."""
-        values = [part.at(self.last_epoch) for part in self._parts]
-        live = self.optimizer.param_groups
-        rates: list[float] = []
-        for i, group in enumerate(live):
-            uses = self._uses[i] if i < len(self._uses) else ()
-            own = [base * values[place] for field, base, place in uses if field == "lr"]
-            rates.append(own[0] if own else groups.get(group, "lr"))
-        return rates
+        return self.rates_at(self.last_epoch)
 
     def get_lr(self) -> list[float]:  # type: ignore[override]
         """The same as `get_last_lr`, at any time."""
         return self.get_last_lr()
 
+    def rates_at(self, t: int) -> list[float]:
+        """The rate of every group at update `t`, where controllers answer what they answered last."""
+        return rows.rates(self._course, self._rows, self._knobs, t)
+
     def state_dict(self) -> dict[str, Any]:
         """Everything that resume needs, in plain Python: the counter, the controllers' states, texts and changes."""
-        return {
-            "last_epoch": self.last_epoch,
-            "step_count": self._step_count,
-            "expression": [list(one) for one in self._written],
-            "units": {key: one for key, one in self.units.items() if one is not None},
-            "bases": [[index, field, base] for (index, field), base in self._bases.items()],
-            "control": [part.saved() for part in self._parts],
-            "changes": [dict(one) for one in self.changes],
-            "seen": dict(self._now),
-            "metric_came": self._metric_came,
-        }
+        return {**saved(self.course), "step_count": self._step_count}
 
     def load_state_dict(self, state_dict: dict[str, Any], on_change: str | None = None) -> None:
         """Continue where a state was taken, bit for bit; `on_change` as in the constructor, for this load."""
-        choice = self.on_change if on_change is None else _one_of("on_change", on_change, ("error", "keep", "replace"))
         # a part of torch's SequentialLR may be waiting or over: the part that is running keeps its rates
         waiting = self._in_sequence or self.last_epoch < 0
-        adopt(self, state_dict, choice)
+        course = resumed(self.course, state_dict, on_change or self.on_change, self._knobs)
+        count = whole(self._host.name, "step_count", state_dict.get("step_count", course.done + 1))
+        self._follow(course)
+        self._step_count = count
         if not waiting:
             self.write()
 
@@ -244,110 +258,28 @@ class Scheduler(LRScheduler):
         `final` times the present factor: of the rates, while other hyper-parameters follow "keep_step".
         `total_steps` counts from the beginning of the run. The state remembers it.
         """
-        total = whole("extend", "total_steps", total_steps, low=1)
-        if total <= self.last_epoch:
-            raise StepsizeError(f"extend: total_steps must be > {self.last_epoch}, the updates made, not {total_steps}")
-        change = {
-            "at": self.last_epoch,
-            "was": self.units["total_steps"],
-            "total_steps": total,
-            "rule": rule,
-            "shape": shape,
-            "final": number("extend", "final", final, low=0, high=1),
-        }
-        self._apply(change)
-        self.write()
+        self.course = self.course.extend(total_steps, rule, shape=shape, final=final)
 
     def cooldown(self, steps: int, shape: str = "linear", *, final: float = 0.0) -> None:
         """End the run in so many steps: from now on the present rates, times a fall of `shape` down to `final`."""
-        more = whole("cooldown", "steps", steps, low=1)
-        self.extend(self.last_epoch + more, "cooldown_now", shape=shape, final=final)
+        self.course = self.course.cooldown(steps, shape, final=final)
 
-    def _apply(self, change: dict[str, Any]) -> None:
-        """One change of the horizon, to every expression; recorded so that a loaded state can repeat it."""
-        if change["was"] is None and change["rule"] != "cooldown_now":
-            raise StepsizeError("extend: the run has no length yet: build Scheduler(…, total_steps=…)")
-        new = [extended(part.target, change) for part in self._parts]
-        for part, target in zip(self._parts, new, strict=True):
-            part.change(target)
-        self._bind()
-        self.units = {**self.units, "total_steps": change["total_steps"]}
-        self.changes.append(dict(change))
+    def _follow(self, course: Course) -> None:
+        """Take a course, and find out which of its values goes where; refused, nothing has changed."""
+        before = getattr(self, "_count", 0)
+        course, self._rows = rows.bind(course, self._knobs, groups_before=before)
+        self._course, self.last_epoch = course, course.done
+        self._bound, self._count = self.optimizer.param_groups, len(self.optimizer.param_groups)
+        self._together = Together(course.parts, self._rows)
 
-    def _govern(self, targets: tuple[Target, ...]) -> None:
-        """Take these expressions, from their beginning."""
-        self._original = targets
-        self._parts = [Controlled(one) for one in targets]
-        self._needs = set().union(*(part.needs for part in self._parts))
-        check_shown(self._needs, self._shown)
-        self._written = written(targets)
-        self._bind()
-
-    def _bind(self) -> None:
-        """Which base and which expression every group uses: again whenever the groups change."""
-        if len(self.optimizer.param_groups) < len(getattr(self, "_uses", ())):
-            self._bases = {}  # a group is gone: bases are known by place
-        self._bound = self.optimizer.param_groups
-        for field in {part.target.field for part in self._parts}:
-            groups.part_tensors(self.optimizer, field)
-        self._uses: list[list[tuple[str, float, int]]] = []
-        for index, rows in enumerate(governing(tuple(part.target for part in self._parts), self.optimizer)):
-            for _, target in rows:
-                groups.check_fields(self.optimizer, index, target.field)
-            self._uses.append([(one.field, self._base(index, one), i) for i, one in rows])
-        first = self._parts[0]
-        one = len(self._parts) == 1 and not first.controllers and all(len(uses) == 1 for uses in self._uses)
-        # an empty one has no value for any step, which sends `step` the careful way
-        self._ahead = first.ahead if one and first.target.field == "lr" else Ahead(first.target.factor)
-        self._rates, self._count = [uses[0][1] for uses in self._uses if uses], len(self._uses)
-
-    def _base(self, index: int, target: Target) -> float:
-        key = (index, target.field)
-        if key not in self._bases:
-            own = groups.keep_initial(self.optimizer.param_groups[index], target.field)
-            self._bases[key] = target.value.base if isinstance(target.value, rate) else own
-        return self._bases[key]
+    def _go(self, course: Course) -> None:
+        """Be at another update of the same run."""
+        self._course, self.last_epoch = course, course.done
+        self.write()
 
     def _skips(self, skipped: Any) -> bool:
         answer, self._scale = was_skipped(skipped, self.optimizer, self._scale)
         return answer
-
-    def _take(self, given: dict[str, Any]) -> None:
-        """What came with a step: the number that a host hands over goes to what is needed, nothing may be missing."""
-        there = set(self._now) | {name for name, one in given.items() if one is not None}
-        missing = sorted(self._needs.intersection(COMES) - there, reverse=True)  # the loss before the grad_norm
-        if missing and given["metric"] is not None and "metric" not in self._needs:
-            given[missing.pop(0)] = given["metric"]
-        check_given(set(missing), self.last_epoch)
-        self._decide({name: one for name, one in given.items() if name in COMES_BETWEEN or name not in self._now})
-        self._await_metric()
-
-    def _await_metric(self) -> None:
-        """A metric comes between the updates; a whole epoch without one probably means that nobody passes it."""
-        epoch = self.units["steps_per_epoch"]
-        if epoch is None or self._metric_came or "metric" not in self._needs:
-            return
-        self._waited += 1
-        if self._waited == int(epoch) + 1:
-            warnings.warn(
-                f"Scheduler: a controller waits for a metric and {self._waited - 1} updates brought none: write "
-                "scheduler.see(metric=…) after each evaluation, or let it watch the loss",
-                stacklevel=5,
-            )
-
-    def _decide(self, given: dict[str, Any]) -> None:
-        wanted = {name: one for name, one in given.items() if one is not None and name in self._needs}
-        if not wanted:
-            return
-        values = averaged(wanted, self.process_group)
-        if self.on_nonfinite == "raise":
-            check_finite(values, self.last_epoch)
-        self._now = {**self._now, **values}
-        self._ask(seen(**self._now), set(values))
-
-    def _ask(self, now: seen, fresh: set[str], measured: bool = False) -> None:
-        self.why = "; ".join(said for part in self._parts for said in part.decide(now, fresh, measured))
-        self._metric_came = self._metric_came or "metric" in fresh
 
     def _initial_step(self) -> None:
         """What torch's SequentialLR calls, once it has taken a step back, where its first part is to begin."""
@@ -357,25 +289,17 @@ class Scheduler(LRScheduler):
     def _update_lr(self, epoch: int | None = None) -> None:
         """Count an update, or go to `epoch`, which is how SequentialLR begins a later part; and write."""
         self._in_sequence = self._in_sequence or epoch is not None
-        self.last_epoch = max(self.last_epoch + 1, 0) if epoch is None else epoch
-        self._now = {}
-        self.write()
+        self._go(self.course.made() if epoch is None else self.course.at(epoch))
 
     def __repr__(self) -> str:
         return f"<Scheduler {self.expression!r}, {self.last_epoch} updates done>"
 
 
-def _check_alone(optimizer: Optimizer, targets: tuple[Target, ...]) -> None:
+def _check_alone(optimizer: Optimizer, course: Course) -> None:
     """Refuse a second schedule for the rate of a strategy that has its own: the later writer would win in silence."""
     own = getattr(optimizer, "scheduler", None)
-    if isinstance(own, Scheduler) and any(one.field == "lr" for one in targets):
+    if isinstance(own, Scheduler) and any(one.field == "lr" for one in course.written):
         raise StepsizeError(
             f"Scheduler: this optimizer has the schedule {own.expression} already: write both into its strategy, or "
             "schedule an optimizer of torch's"
         )
-
-
-def _one_of(field: str, value: str, words: tuple[str, ...]) -> str:
-    if value not in words:
-        raise StepsizeError(f"Scheduler: {field} must be one of {', '.join(words)}, not {value!r}")
-    return value

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from math import isfinite
 from typing import Any, NamedTuple
 
 from torch import Tensor
 from torch.optim import Optimizer
 
 from ...._errors import StepsizeError
-from ....course.control import COMES_BETWEEN
 from ....descents import descent
-from ....observed import seen
-from ..ranks import averaged
-from ..refusals import spoken_of
-from ..scheduler import Scheduler
-
-_ASKED_FOR = {
-    "loss": "step(loss=loss), or step(closure)",
-    "loss_at": "step(loss=loss, loss_of=lambda: loss_fn(model(x), y)), or step(closure)",
-    "grad_variance": "step(loss=loss, grad_variance=variance), with the variance that backward_halves returns",
-}
-_GIVEN = ("loss", "metric", "grad_norm", "grad_variance")  # a NaN there is the script's affair, not a controller's
+from .schedule import StrategySchedule
 
 
 class Wishes(NamedTuple):
@@ -32,62 +19,6 @@ class Wishes(NamedTuple):
     units: dict[str, Any]
     on_nonfinite: str
     on_change: str
-
-
-class StrategySchedule(Scheduler):
-    """The schedule of a strategy, whose controllers are shown the update that they decide."""
-
-    _shown = seen.field_names()
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """The quantities that its controllers look at."""
-        return frozenset(self._needs)
-
-    def see(self, *, loss: Any = None, metric: Any = None, grad_norm: Any = None) -> None:
-        """Hand the metric of an evaluation to the controllers, between two updates; the updates are seen as made."""
-        if loss is not None or grad_norm is not None:
-            raise StepsizeError("optimizer: the loss of an update comes with its step: write step(loss=loss)")
-        super().see(metric=metric)
-
-    def show(self, given: dict[str, Any], loss_at: Callable[[float], Any] | None = None) -> None:
-        """Let the controllers decide the coming update, of which this is all that will be known; write its rate."""
-        if not self._needs.difference(COMES_BETWEEN):
-            return
-        given = {name: one for name, one in given.items() if name in self._needs and one is not None}
-        self.check({*given, *self._now}, loss_at is not None)
-        with spoken_of("optimizer"):
-            values = averaged(given, self.process_group)
-        if self.on_nonfinite == "raise":
-            self._check_finite(values)
-        self._now = {**self._now, **values}
-        at = None if loss_at is None else self._on_all_ranks(loss_at)
-        self._ask(seen(**self._now, loss_at=at), {*values, "loss_at"}, measured=True)
-        self.write()
-
-    def check(self, there: Collection[str], again: bool) -> None:
-        """Refuse an update of which something is not there that only the script can tell."""
-        missing = self._needs.intersection(_ASKED_FOR).difference(there, ("loss_at",) if again else ())
-        for name in sorted(missing):
-            raise StepsizeError(
-                f"optimizer: a controller of {self.expression} needs the {name} of update {self.last_epoch}: write "
-                f"{_ASKED_FOR[name]}"
-            )
-
-    def _check_finite(self, values: dict[str, float]) -> None:
-        for name in _GIVEN:
-            if not isfinite(values.get(name, 0.0)):
-                raise StepsizeError(
-                    f"optimizer: the {name} of update {self.last_epoch} is {values[name]}: leave that step out, or "
-                    'write optimizer(…, on_nonfinite="skip"), under which controllers hold'
-                )
-
-    def _take(self, given: dict[str, Any]) -> None:
-        """After the update: whatever its controllers needed was shown before it."""
-        self._await_metric()
-
-    def _on_all_ranks(self, loss_at: Callable[[float], Any]) -> Callable[[float], float]:
-        return lambda rate: averaged({"loss": loss_at(rate)}, self.process_group)["loss"]
 
 
 class Strategy(Optimizer):
@@ -100,10 +31,9 @@ class Strategy(Optimizer):
         """Take the strategy, from its beginning."""
         self._wishes, self.strategy = wishes, wishes.strategy
         lenient = "raise" if wishes.on_nonfinite == "raise" else "hold"
-        with spoken_of("optimizer"):
-            self.scheduler = StrategySchedule(
-                self, self.strategy.rate.factor, **wishes.units, on_change=wishes.on_change, on_nonfinite=lenient
-            )
+        self.scheduler = StrategySchedule(
+            self, self.strategy.rate.factor, **wishes.units, on_change=wishes.on_change, on_nonfinite=lenient
+        )
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group, whose rate is scheduled at once."""
@@ -137,8 +67,7 @@ class Strategy(Optimizer):
         if schedule is not None or memory:
             self._check_memory(memory)
         if schedule is not None:
-            with spoken_of("optimizer"):
-                self.scheduler.load_state_dict(schedule, on_change)
+            self.scheduler.load_state_dict(schedule, on_change)
         super().load_state_dict({key: one for key, one in state_dict.items() if key not in ("schedule", "stages")})
         self._recall(memory)
         self.scheduler.write()

@@ -26,7 +26,7 @@ class Hooked(Strategy):
         super()._begin(wishes)
         stages = native(wishes.strategy)
         # what a loaded expression may look at: the gradient's norm is gone when it has been clipped
-        self.scheduler._shown = ("loss", "metric") if stages.grads else ("loss", "metric", "grad_norm")
+        self.scheduler.shows(("loss", "metric") if stages.grads else ("loss", "metric", "grad_norm"))
         self._skipped, self._left_out, self._loss = False, 0, None
         self._decoupled = stages.decoupled
         self.register_step_pre_hook(_before)
@@ -141,7 +141,7 @@ def _decide(made: Any, loss: Any) -> None:
     if _is_left_out(made) or made._is_probe():
         return
     params = [one for group in made.param_groups for one in group["params"]]
-    norm = grad_norm(params) if "grad_norm" in made.scheduler._needs else None
+    norm = grad_norm(params) if "grad_norm" in made.scheduler.needs else None
     made.scheduler.show({"loss": loss, "grad_norm": norm})
     if made._decoupled:
         _decay(made)

@@ -158,7 +158,7 @@ class StrategyEngine(Strategy):
         """Directions that the strategy's rate leads as far along as its own rate leads each group."""
         base, found = self.strategy.rate.base, {}
         for name, one in moving.items():
-            own = self.scheduler._bases[one.place[0], "lr"]
+            own = self.scheduler.course.bases[one.place[0], "lr"]
             found[name] = directions[name] if own == base or base == 0 else own / base * directions[name]
         return found
 
@@ -167,7 +167,7 @@ class StrategyEngine(Strategy):
         needs, schedule = self.scheduler.needs, self.scheduler
         known: dict[str, Any] = measure(needs, at, memory)
         if "rate" in needs:
-            known["rate"] = self.strategy.rate.base * schedule._parts[0].without_control(schedule.last_epoch)
+            known["rate"] = self.strategy.rate.base * schedule.course.parts[0].without_control(schedule.last_epoch)
         if "progress" in needs:
             known["progress"] = schedule.last_epoch / (schedule.units["total_steps"] or 1)
         return known

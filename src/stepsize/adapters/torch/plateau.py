@@ -51,6 +51,6 @@ class PlateauScheduler(Scheduler, ReduceLROnPlateau):  # type: ignore[misc]  # i
         self, metric: Any = None, epoch: Any = None, *, loss: Any = None, grad_norm: Any = None, skipped: Any = None
     ) -> None:
         """Hand a metric to the controllers; the steps of the optimizer are counted without this call."""
-        if loss is None and "metric" not in self._needs:
+        if loss is None and "metric" not in self.course.needs:
             metric, loss = None, metric
         self.see(loss=loss, metric=metric, grad_norm=grad_norm)

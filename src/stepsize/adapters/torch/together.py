@@ -1,0 +1,86 @@
+"""Several values written together: what a step of plain schedules comes down to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ...course.ahead import NOWHERE
+from ...course.control import Part
+from ...course.rows import Row
+from .knobs import put
+
+
+class _Column(NamedTuple):
+    """One hyper-parameter that one part turns: in `groups` by base, at `place` where it is in a tuple."""
+
+    values: list[float]  # of the block
+    part: int
+    name: str
+    place: int | None
+    groups: tuple[tuple[float, list[int]], ...]
+
+
+class Together:
+    """The writing of a whole step where every value is in a table already: the same numbers as `rows.write`.
+
+    `start` is the first update of the block of values that all parts hold, or nowhere: where a controller decides,
+    where a part has no table, and before `look` has found them. `rates` are the values of the block where there is
+    nothing to write but the rate of one group, which is most of all training.
+    """
+
+    __slots__ = ("_cells", "_columns", "_plain", "rates", "start")
+
+    def __init__(self, parts: Sequence[Part], rows: Sequence[Row]) -> None:
+        self.start = NOWHERE
+        self.rates: list[float] = []
+        self._cells: list[tuple[str, list[float]]] = []  # the values themselves, where there is just one group
+        self._plain = not any(part.factors for part in parts)
+        found: dict[tuple[int, str], dict[float, list[int]]] = {}
+        for row in rows:
+            found.setdefault((row.part, row.field), {}).setdefault(row.base, []).append(row.group)
+        self._columns = [_column(part, field, by_base) for (part, field), by_base in found.items()]
+
+    def look(self, parts: Sequence[Part]) -> None:
+        """Take the blocks that the parts have made, if they are of the same updates."""
+        if not self._plain or not self._columns:
+            return
+        starts = {part.ahead.start for part in parts}
+        start = starts.pop() if len(starts) == 1 else NOWHERE
+        if start != self.start:
+            self.start = start
+            self._columns = [one._replace(values=parts[one.part].ahead.values) for one in self._columns]
+            self._cells = _of_one_group(self._columns)
+            self.rates = self._cells[0][1] if [name for name, _ in self._cells] == ["lr"] else []
+
+    def write(self, i: int, live: list[dict[str, Any]]) -> None:
+        """Write the values at place `i` of the block into these groups."""
+        if self._cells:
+            group = live[0]
+            for name, block in self._cells:
+                if type(group[name]) is float:
+                    group[name] = block[i]
+                else:
+                    put(group, name, None, block[i])
+            return
+        for values, _, name, place, by_base in self._columns:
+            factor = values[i]
+            for base, groups in by_base:
+                value = base * factor
+                for one in groups:
+                    group = live[one]
+                    if place is None and type(group[name]) is float:
+                        group[name] = value
+                    else:
+                        put(group, name, place, value)
+
+
+def _of_one_group(columns: list[_Column]) -> list[tuple[str, list[float]]]:
+    if any(one.place is not None or [places for _, places in one.groups] != [[0]] for one in columns):
+        return []
+    return [(one.name, [one.groups[0][0] * value for value in one.values]) for one in columns]
+
+
+def _column(part: int, field: str, by_base: dict[float, list[int]]) -> _Column:
+    name, _, place = field.partition(".")
+    return _Column([], part, name, int(place) if place else None, tuple(by_base.items()))
