@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PEERS   := tests/test_presets_peers.py tests/test_plateau.py tests/test_reference_controllers_loss.py tests/test_faults.py
+PEERS   := $(wildcard tests/test_presets_peers_*.py) tests/test_plateau.py tests/test_reference_greedy.py tests/test_faults.py
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: demo test test-peers test-hosts bench bench-faults bench-diagnosis bench-infrared lint clean
