@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from commandline import run
 from stepsize import StepsizeError, descend, descend_many, problems
 from stepsize.lab.diagnosis import RULES, diagnose
 from stepsize.lab.diagnosis.trend import autocorrelation, beside, blocks, kendall, noise, running_median, theil_sen
 from stepsize.lab.records.record import Record, read
-from test_cli import last_line, run
+from test_cli import last_line
 
 BENCH = Path(__file__).parent.parent / "bench" / "diagnosis.py"
 NAMES = [rule.illness for rule in RULES]
