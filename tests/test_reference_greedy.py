@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from followed import NAN, factors_of, follow, traces
+from peers import library
 from stepsize import greedy, seen
 from subjects import assert_close
 
@@ -13,7 +14,7 @@ def huggingface(losses, rate, **options):
     """The rates after each step of transformers' GreedyLR."""
     import torch
 
-    GreedyLR = pytest.importorskip("transformers.optimization").GreedyLR  # in the extra `hosts`
+    GreedyLR = library("transformers.optimization").GreedyLR
 
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=rate)
     scheduler, told = GreedyLR(optimizer, **options), []
