@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PEERS   := tests/test_presets_peers.py tests/test_plateau.py tests/test_reference_controllers_loss.py tests/test_faults.py
+PEERS   := $(wildcard tests/test_presets_peers_*.py) tests/test_plateau.py tests/test_reference_greedy.py tests/test_faults.py
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: demo test test-peers test-hosts bench bench-faults bench-diagnosis bench-infrared lint clean
@@ -12,7 +12,7 @@ demo: $(VENV)/.has-compare
 	$(BIN)/stepsize compare digits --out out/digits
 
 test: $(VENV)/.has-test lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -rs -n 2 --dist loadfile
 
 test-peers: $(VENV)/.has-test
 	$(INSTALL) '.[peers]'
@@ -21,7 +21,7 @@ test-peers: $(VENV)/.has-test
 
 test-hosts: $(VENV)/.has-test
 	$(INSTALL) '.[hosts]'
-	$(BIN)/python -m pytest tests/test_hosts_accelerate.py tests/test_hosts_lightning.py tests/test_hosts_transformers.py
+	$(BIN)/python -m pytest -rs $(wildcard tests/test_hosts_*.py)
 
 lint: $(VENV)/.has-test
 	$(BIN)/ruff check .

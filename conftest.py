@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipP
 from sybil.parsers.rest import DocTestParser
 
 ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT / "tests"))
+from commandline import run  # noqa: E402
 
 
 def run_shell(example) -> None:
@@ -24,8 +25,7 @@ def run_shell(example) -> None:
         if words[0] == "make":
             assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text(), f"no target {words[1]} in the Makefile"
         elif words[0] == "stepsize":
-            command = [sys.executable, "-m", "stepsize", *words[1:]]
-            done = subprocess.run(command, capture_output=True, text=True, cwd=example.namespace["folder"], check=False)
+            done = run(*words[1:], cwd=example.namespace["folder"])
             assert done.returncode == 0, done.stderr
         else:
             raise AssertionError(f"a snippet may run stepsize or make, not {words[0]}")

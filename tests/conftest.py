@@ -1,4 +1,4 @@
-"""What all tests share: reproducible Hypothesis, one torch thread for each worker, JAX in float64 where asked for."""
+"""What all tests share: reproducible Hypothesis, one torch thread for each worker, fixtures of several files."""
 
 from __future__ import annotations
 
@@ -17,3 +17,19 @@ def x64():
 
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(params=["host", "device", "pieces"])
+def way(request, monkeypatch):
+    """As on a processor; as on an accelerator, where no number is read back; and in pieces of five elements."""
+    from stepsize.adapters.torch.clips import arithmetic, norms
+
+    if request.param == "device":
+        monkeypatch.setattr(norms, "reads_free", lambda device: False)
+        monkeypatch.setattr(arithmetic, "reads_free", lambda device: False)
+    if request.param == "pieces":
+        monkeypatch.setattr(norms, "_SMALL", 5)
+        monkeypatch.setattr(norms, "_LARGE", 7)
+        monkeypatch.setattr(norms, "_FEW", 2)
+        monkeypatch.setattr(norms, "_ROW", 3)
+    return request.param

@@ -1,4 +1,7 @@
-"""The command line as a user meets it: real processes, exit codes, and one line for every mistake."""
+"""The command line as a user meets it: exit codes, what goes to which stream, and one line for every mistake.
+
+Most cases run in this process. Each command also runs as a real process, which must write the same bytes.
+"""
 
 import json
 import os
@@ -6,10 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
+from commandline import Done, run, run_alone
 from stepsize import parse
 from stepsize.cli.start import quick_show
 from stepsize.vocabulary import WORDS
@@ -17,13 +20,41 @@ from stepsize.vocabulary import WORDS
 QUICK = ["--steps", "20", "--seeds", "2", "--rates", "1e-3:1:3"]
 
 
-def run(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "stepsize", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=120)
-
-
-def last_line(done: subprocess.CompletedProcess) -> str:
+def last_line(done: Done) -> str:
     return done.stderr.strip().splitlines()[-1]
+
+
+# --- real processes
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["--version"],
+        ["list"],
+        ["show", "0.1 * (warmup('5%') >> cosine())"],
+        ["show", "0.1 * infrared()", "--at", "5", "--json"],
+        ["show", "warmup('3ep') >> cosine()", "--steps-per-epoch", "20"],
+        ["explain", "adam() | 3e-4 * (warmup(500) >> cosine())"],
+        ["diff", "0.1 * cosine()", "0.1 * linear()"],
+        ["compare", "wine", "sgd() | 0.1", *QUICK],
+        ["compare", "wine", "sgd() | 0.1", "--json", *QUICK],
+        ["diagnose", "{folder}/run.csv"],
+        ["show", "cosine(0)"],
+        ["explain", "cosin()"],
+        ["diff", "cosine()", "sgd()"],
+        ["compare", "digit"],
+        ["diagnose", "nothing.csv"],
+        ["shwo"],
+    ],
+    ids=" ".join,
+)
+def test_a_process_of_its_own_writes_the_same(words, tmp_path):
+    rows = [f"{step},{2 / (step + 1)},0.1" for step in range(60)]
+    (tmp_path / "run.csv").write_text("\n".join(["step,loss,lr", *rows]))
+    words = [one.format(folder=tmp_path) for one in words]
+    assert run_alone(*words) == run(*words)
 
 
 # --- show
@@ -210,7 +241,7 @@ def test_compare_prints_a_row_for_each_strategy():
 
 def test_compare_json_is_one_object_a_strategy_and_repeats_exactly():
     words = ["compare", "diabetes", "sgd() | 0.1", "adam() | 0.01 * cosine()", "--json", *QUICK]
-    first, second = run(*words), run(*words)
+    first, second = run(*words), run_alone(*words)
     rows = [json.loads(line) for line in first.stdout.splitlines()]
     assert [row["text"] for row in rows] == ["sgd() | 0.1", "adam() | 0.01 * cosine()"]
     assert rows[0]["validation"]["n"] == 2
@@ -251,7 +282,8 @@ def test_other_settings_do_not_mix_into_a_journal(tmp_path):
 
 
 def test_an_interrupt_keeps_finished_runs_and_the_same_command_goes_on(tmp_path):
-    words = ["compare", "digits", "--steps", "1500", "--seeds", "3", "--rates", "1e-3:1:4", "--out", "r"]
+    three = ["sgd() | 0.1", "sgd(momentum=0.9) | 0.1", "adam() | 0.01"]
+    words = ["compare", "digits", *three, "--steps", "1500", "--seeds", "3", "--rates", "1e-3:1:4", "--out", "r"]
     command = [sys.executable, "-m", "stepsize", *words]
     job = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     journal = tmp_path / "r" / "journal.jsonl"
@@ -264,7 +296,7 @@ def test_an_interrupt_keeps_finished_runs_and_the_same_command_goes_on(tmp_path)
     assert job.returncode == 130, said
     assert "to continue, repeat: stepsize compare digits" in said
     kept = journal.read_text()
-    assert run(*words, cwd=tmp_path).returncode == 0
+    assert run_alone(*words, cwd=tmp_path).returncode == 0
     assert journal.read_text().startswith(kept)
     settings = json.loads(journal.read_text().splitlines()[0])
     total = sum(len(one["bases"]) for one in settings["strategies"]) * 3

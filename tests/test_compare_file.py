@@ -10,8 +10,8 @@ from html import unescape
 
 import pytest
 
+import commandline
 from stepsize import StepsizeError, problems
-from stepsize.cli import commands
 from stepsize.lab.compare import compare, plan, versions
 from stepsize.lab.data.datasets import load
 from stepsize.lab.records.journal import Journal
@@ -310,14 +310,12 @@ def test_without_torch_the_line_says_what_to_install_and_tables_still_work(folde
 
 
 @pytest.fixture
-def run(folder, monkeypatch, capsys):
-    """The command line in this process and in the folder: exit code, what it printed, what it said."""
-    monkeypatch.chdir(folder)
+def run(folder):
+    """The command line in the folder: exit code, what it printed, what it said."""
 
     def call(*words):
-        monkeypatch.setattr(sys, "argv", ["stepsize", *words])
-        code, (out, said) = commands.run(), capsys.readouterr()
-        return code, out, said
+        done = commandline.run(*words, cwd=folder)
+        return done.returncode, done.stdout, done.stderr
 
     return call
 

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from commandline import run
 from stepsize import StepsizeError, descend, descend_many, problems
 from stepsize.lab.diagnosis import RULES, diagnose
 from stepsize.lab.diagnosis.trend import autocorrelation, beside, blocks, kendall, noise, running_median, theil_sen
 from stepsize.lab.records.record import Record, read
-from test_cli import last_line, run
+from test_cli import last_line
 
 BENCH = Path(__file__).parent.parent / "bench" / "diagnosis.py"
 NAMES = [rule.illness for rule in RULES]
@@ -26,7 +27,6 @@ LINE = problems.least_squares([[1.0], [2.0]], [2.0, 4.0])
 
 @pytest.fixture(scope="module")
 def bench():
-    pytest.importorskip("sklearn")
     spec = importlib.util.spec_from_file_location("bench_diagnosis", BENCH)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
@@ -372,7 +372,8 @@ def test_any_record_has_a_diagnosis(tmp_path_factory, one):
 
 
 def test_the_trend_statistics_are_those_of_scipy():
-    stats = pytest.importorskip("scipy.stats")
+    from scipy import stats
+
     random = np.random.default_rng(3)
     x, y = np.arange(40.0), random.standard_normal(40) - 0.02 * np.arange(40)
     slope, _, _, _ = stats.theilslopes(y, x)

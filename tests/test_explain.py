@@ -322,7 +322,6 @@ def test_diff_command(capsys):
 
 
 def test_diff_draws_both(tmp_path, capsys):
-    pytest.importorskip("matplotlib")
     assert diff_command("linear()", "cosine()", 100, str(tmp_path / "both.png"), False) == 0
     assert (tmp_path / "both.png").stat().st_size > 5000
     assert diff_command("linear()", "cosine()", 100, str(tmp_path / "no" / "both.png"), False) == 2

@@ -13,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))
 import faults
 from faults import FAULTS, OURS, PEERS, Task, compared, trace
 
+from peers import library
+
 SHORT = Task(steps=180)
 RATE = 0.1
 CLEAN = {}
@@ -45,7 +47,7 @@ def test_behind_a_clip_every_fault_passes(name, fault):
 
 
 def test_one_nan_ends_the_protection_of_the_package_zclip_and_not_of_ours():
-    pytest.importorskip("zclip")
+    library("zclip")
     ours, theirs = "zclip(max=None)", "zclip package, max_grad_norm=None"
     assert not cell(theirs, "1000× batch").broken
     after_nan = cell(theirs, "NaN, then 1000×")
