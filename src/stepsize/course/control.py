@@ -7,7 +7,6 @@ from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._errors import StepsizeError
 from ..observed import seen
 from .ahead import Ahead
 from .host import COMES_BETWEEN
@@ -91,18 +90,21 @@ _PROBE = seen(**{name: 1.0 for name in seen.field_names() if name != "loss_at"},
 
 
 def _try(controller: Any, state: Any) -> None:
-    """Refuse a state that the controller's next step could not start from, now and not in the middle of the run."""
-    if _leaves(state) - {int, float, bool, str, type(None)}:
+    """Refuse a state that the controller could not start from, now and not in the middle of the run."""
+    if not _alike(state, controller.init()):
         raise ValueError(f"{controller.word()} cannot go on from {state!r}")
     factor, _, _ = controller.step(state, _PROBE)
     if not (math.isfinite(factor) and factor >= 0):
-        raise StepsizeError(f"{controller.word()} cannot go on from {state!r}")
+        raise ValueError(f"{controller.word()} goes on from {state!r} with {factor}")
 
 
-def _leaves(state: Any) -> set[type]:
-    if isinstance(state, tuple):
-        return set().union(*(_leaves(one) for one in state))
-    return {type(state)}
+def _alike(state: Any, first: Any) -> bool:
+    """Whether it is of the kind of a first state: named entries and lists in their places, all else finite numbers."""
+    if isinstance(first, tuple):
+        if not isinstance(state, tuple) or len(state) < len(first):
+            return False
+        return all(map(_alike, state, first)) and all(_alike(one, None) for one in state[len(first) :])
+    return state is None or (isinstance(state, (bool, int, float)) and math.isfinite(state))
 
 
 def _lists(state: Any) -> Any:
