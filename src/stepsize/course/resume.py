@@ -32,6 +32,9 @@ def saved(course: Course) -> dict[str, Any]:
         "changes": [one.saved() for one in course.changes],
         "seen": dict(course.seen),
         "metric_came": course.metric_came,
+        "waited": course.waited,
+        "why": course.why,
+        "spoke_at": course.spoke_at,
     }
 
 
@@ -68,7 +71,7 @@ def _resumed(course: Course, state: Mapping[str, Any], choice: str, knobs: Knobs
     rows, mine = [list(one) for one in state["expression"]], [one.row for one in course.written]
     changes = tuple(Change(**one) for one in state["changes"])
     bases = {(int(index), str(field)): float(base) for index, field, base in state["bases"]}
-    same = rows == mine
+    same, spoke_at = rows == mine, state.get("spoke_at")
     other_base = _other_base(bases, course) if same else None
     if choice == "error" and (not same or other_base):
         differ = other_base if same else f"{_told(rows)}, now it is {_told(mine)}"
@@ -90,7 +93,9 @@ def _resumed(course: Course, state: Mapping[str, Any], choice: str, knobs: Knobs
         done=whole(course.host.name, "last_epoch", state["last_epoch"]),
         seen={name: float(one) for name, one in seen(**state["seen"]).fields().items() if one is not None},
         metric_came=bool(state["metric_came"]),
-        waited=course.waited,
+        waited=whole(course.host.name, "waited", state.get("waited", 0), low=0),
+        why=str(state.get("why", "")),
+        spoke_at=None if spoke_at is None else whole(course.host.name, "spoke_at", spoke_at),
     )
 
 
