@@ -7,13 +7,14 @@ import pickle
 import weakref
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import stepsize
 from stepsize import StepsizeError, from_json, parse, to_json
 from stepsize.descents import Clip, Stage, Transform
 from stepsize.vocabulary import WORDS, kind_of, look_up
-from strategies import by_word, clips_by_word, transforms_by_word, values
+from strategies import by_word, clips_by_word, leaves_by_word, rules_by_word, transforms_by_word, values
 from subjects import CLIPS, CONTROLLERS, EVERYTHING, RULES, SCHEDULES, SUBJECTS
 
 NAMESPACE = {name: getattr(stepsize, name) for name in stepsize.__all__}
@@ -64,9 +65,14 @@ def test_the_kind_of_a_stage_is_what_it_is():
         assert kind_of(word) == kind, word
 
 
-def test_random_expressions_draw_every_controller_clip_and_transform():
-    for kind, drawn in (("controller", by_word), ("clip", clips_by_word), ("transform", transforms_by_word)):
-        assert set(drawn) == {word for word in WORDS if kind_of(word) == kind}
+DRAWN = leaves_by_word | by_word | clips_by_word | transforms_by_word | rules_by_word
+
+
+@pytest.mark.parametrize("word", DRAWN)
+@given(data=st.data())
+@settings(max_examples=5)
+def test_a_random_draw_is_of_the_word_that_it_stands_for(word, data):
+    assert data.draw(DRAWN[word]).word() == word
 
 
 @pytest.mark.parametrize("way", WAYS_BACK)
