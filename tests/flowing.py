@@ -1,4 +1,4 @@
-"""What the laws of clips share: the clips, gradients of one run and of many, sequences of them."""
+"""What the laws of clips share: gradients of one run and of many, sequences of them."""
 
 from __future__ import annotations
 
@@ -8,22 +8,10 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stepsize import adagc, percentile, spam, zclip
 from stepsize._space import namespace
 from stepsize.problems import least_squares
-from subjects import SUBJECTS, plain
+from subjects import CLIPS, FORGETFUL, plain
 
-CLIPS = [*SUBJECTS["clip"], *SUBJECTS["clip_norm"], *SUBJECTS["clip_rms"]]  # one bound, nothing but what flows
-TRANSFORMS = [*CLIPS, *SUBJECTS["unitwise"][1:], *SUBJECTS["trust"], *SUBJECTS["weight_decay"]]
-REMEMBERING = [
-    zclip(1, alpha=0.5, warm_up=2, max=None),
-    zclip(2, warm_up=3),
-    percentile(50, history=3),
-    percentile(10, history=8),
-    adagc(max=3, beta=0.5, warm_up=2),
-    adagc(1, warm_up=4),
-    spam(2, beta2=0.5, warm_up=2),
-]
 SHAPES = {"w": (2, 3), "b": (3,)}
 RNG = np.random.default_rng(2)
 RUNS = {
@@ -31,6 +19,7 @@ RUNS = {
     for name, shape in SHAPES.items()
 }
 PARAMS = {name: RNG.normal(size=one.shape) for name, one in RUNS.items()}
+LOOKING = [one for one in CLIPS if one not in FORGETFUL]  # at more than what flows
 
 
 def flows(limit=1e6):
@@ -40,6 +29,9 @@ def flows(limit=1e6):
 
 def run(i, many):
     return {name: one[i] for name, one in many.items()}
+
+
+REMEMBERING = [one for one in LOOKING if one.init(run(0, PARAMS))]
 
 
 def vector(flowing):

@@ -4,10 +4,8 @@ import numpy as np
 import torch
 
 from stepsize.adapters.torch import backward_halves, optimizer
-from stepsize.clipping.stable import stable
-from stepsize.clipping.trust import trust
 from stepsize.lab.runs.descend import _Batches
-from subjects import CLIPS, CONTROLLERS, EVERYTHING, adam_before
+from subjects import CLIPS, CONTROLLERS, TRANSFORMS, adam_before, wants_a_rule
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(48, 5)) * [1.0, 0.7, 1.5, 0.3, 1.0]
@@ -20,7 +18,6 @@ CONTROLLED = [
     if "metric" not in one.needs and getattr(one, "guard", True)  # without its guard it blows up here
     for rule, base in (("sgd(momentum=0.5)", 0.02), ("adam()", 1.0))
 ]
-TRANSFORMS = [*CLIPS, *(one for one in EVERYTHING if isinstance(one, trust))]
 CLIPPED = [
     text
     for one in TRANSFORMS
@@ -30,8 +27,7 @@ CLIPPED = [
         f"{adam_before(one)} | 0.05 | {one}",
         f"clip_norm(2) | sgd(momentum=0.9) | {one} | weight_decay(0.01) | 0.02 * cosine() | clip_norm(0.1)",
     )
-    if not (isinstance(one, stable) and not text.startswith("adam("))
-    and not (isinstance(one, trust) and text.endswith(str(one)))
+    if not (wants_a_rule(one) and not text.startswith("adam(")) and not (one not in CLIPS and text.endswith(str(one)))
 ]
 OTHERS = [
     "rmsprop(eps_in_root=True, initial=1) | 0.01",

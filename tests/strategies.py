@@ -1,10 +1,15 @@
-"""Random expressions of the vocabulary, at most five levels deep."""
+"""Random expressions of the vocabulary, at most five levels deep.
+
+A word is drawn with random arguments where a line here says how, and else out of its row in tests/subjects.py.
+"""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
 import stepsize as s
+from stepsize.vocabulary import WORDS, kind_of, look_up
+from subjects import SUBJECTS
 
 DEPTH = 4  # combinations above a leaf
 
@@ -14,6 +19,12 @@ gamma = st.floats(0.01, 1)
 steps = st.integers(1, 400)
 length = st.one_of(steps, st.sampled_from(["1%", "2.5%", "10%", "1ep", "0.5ep", "80samples", "1e4tok"]))
 maybe_length = st.none() | length
+
+
+def of_kind(kind, drawn):
+    """How each word of a kind is drawn: as `drawn` says, else one of its subjects."""
+    words = [word for word in WORDS if kind_of(word) == kind and isinstance(look_up(word), type)]
+    return {word: drawn[word] if word in drawn else st.sampled_from(SUBJECTS[word]) for word in words}
 
 
 def _stages(factors, cuts):
@@ -26,32 +37,37 @@ def _knots(factors, times):
 
 share_of_one = st.floats(0, 1)
 shapes = st.sampled_from(["linear", "cosine", "mirrored-cosine", "1-sqrt", "square", "exponential"])
-rare_leaves = st.one_of(
-    st.builds(s.polynomial, st.floats(0.1, 5), maybe_length, final=share_of_one, k=st.floats(0.2, 4)),
-    st.builds(s.inverse_time, st.floats(1e-3, 10), length, maybe_length, staircase=st.booleans()),
-    st.builds(s.power_law, st.floats(-2, -0.1), length, maybe_length),
-    st.builds(s.rex, maybe_length, final=share_of_one),
-    st.builds(s.tanh_decay, maybe_length, low=st.floats(-8, -1), high=st.floats(0, 5), final=share_of_one),
-    st.builds(s.anneal, maybe_length, shape=shapes, final=share_of_one),
-    st.builds(s.saturation, length, maybe_length),
-    st.builds(s.rectification, st.floats(0.7, 0.9999), maybe_length),
-    st.builds(_knots, st.lists(bound, min_size=4, max_size=4), st.sets(steps, min_size=1, max_size=3)),
-    st.builds(lambda values, n: s.table(*values, every=n), st.lists(bound, min_size=1, max_size=5), length),
-    st.builds(
+leaves_by_word = {
+    "polynomial": st.builds(s.polynomial, st.floats(0.1, 5), maybe_length, final=share_of_one, k=st.floats(0.2, 4)),
+    "inverse_time": st.builds(s.inverse_time, st.floats(1e-3, 10), length, maybe_length, staircase=st.booleans()),
+    "power_law": st.builds(s.power_law, st.floats(-2, -0.1), length, maybe_length),
+    "rex": st.builds(s.rex, maybe_length, final=share_of_one),
+    "tanh_decay": st.builds(
+        s.tanh_decay, maybe_length, low=st.floats(-8, -1), high=st.floats(0, 5), final=share_of_one
+    ),
+    "anneal": st.builds(s.anneal, maybe_length, shape=shapes, final=share_of_one),
+    "saturation": st.builds(s.saturation, length, maybe_length),
+    "rectification": st.builds(s.rectification, st.floats(0.7, 0.9999), maybe_length),
+    "piecewise": st.builds(_knots, st.lists(bound, min_size=4, max_size=4), st.sets(steps, min_size=1, max_size=3)),
+    "table": st.builds(lambda values, n: s.table(*values, every=n), st.lists(bound, min_size=1, max_size=5), length),
+    "noise": st.builds(
         s.noise, st.floats(0.01, 0.99), st.integers(0, 99), every=length, kind=st.sampled_from(["uniform", "bell"])
     ),
-    st.builds(s.formula, st.sampled_from(["1 - u", "t / (t + 9)", "max(0.5 - u, u / T)"]), maybe_length),
-)
-leaves = rare_leaves | st.one_of(
-    st.builds(s.constant, bound, maybe_length),
-    st.builds(s.warmup, length),
-    st.builds(s.linear, bound, bound, maybe_length),
-    st.builds(s.cosine, maybe_length, final=st.floats(0, 1)),
-    st.builds(s.exponential, gamma, maybe_length, every=st.none() | length),
-    st.builds(s.staircase, gamma, length, maybe_length),
-    st.builds(
+    "formula": st.builds(s.formula, st.sampled_from(["1 - u", "t / (t + 9)", "max(0.5 - u, u / T)"]), maybe_length),
+    "constant": st.builds(s.constant, bound, maybe_length),
+    "warmup": st.builds(s.warmup, length),
+    "linear": st.builds(s.linear, bound, bound, maybe_length),
+    "cosine": st.builds(s.cosine, maybe_length, final=st.floats(0, 1)),
+    "exponential": st.builds(s.exponential, gamma, maybe_length, every=st.none() | length),
+    "staircase": st.builds(s.staircase, gamma, length, maybe_length),
+    "stages": st.builds(
         _stages, st.lists(bound, min_size=4, max_size=4), st.none() | st.sets(steps, min_size=1, max_size=3).map(list)
     ),
+}
+OFTEN = ("constant", "warmup", "linear", "cosine", "exponential", "staircase", "stages")
+leaves_by_word = of_kind("schedule", leaves_by_word)
+leaves = st.one_of(*(one for word, one in leaves_by_word.items() if word not in OFTEN)) | st.one_of(
+    *map(leaves_by_word.get, OFTEN)
 )
 sized_leaves = leaves.filter(lambda one: one._sized)
 
@@ -134,6 +150,7 @@ by_word = {
     "distance": st.builds(s.distance, st.sampled_from(["dog", "dowg"]), r_eps=st.floats(1e-9, 1), eps=bound),
     "gradient_noise": st.builds(s.gradient_noise, length, low=st.floats(0, 1)),
 }
+by_word = of_kind("controller", by_word)
 controllers = st.one_of(*by_word.values())
 
 
@@ -211,14 +228,18 @@ transforms_by_word = {
     "trust": st.builds(s.trust, positive, low=bound, high=st.none() | st.floats(2, 1e3)),
     "weight_decay": st.builds(s.weight_decay, st.floats(0, 1)),
 }
+rules_by_word = {
+    "sgd": st.builds(s.sgd, momentum=beta, dampening=beta),
+    "adagrad": st.builds(s.adagrad, initial=bound, eps=bound, eps_in_root=st.booleans()),
+    "rmsprop": st.builds(s.rmsprop, alpha=beta, eps=bound, momentum=beta, centered=st.booleans()),
+    "adam": st.builds(s.adam, beta1=beta, beta2=beta, eps=bound),
+}
+clips_by_word = of_kind("clip", clips_by_word)
+transforms_by_word = of_kind("transform", transforms_by_word)
+rules_by_word = of_kind("rule", rules_by_word)
 clips = st.one_of(*clips_by_word.values())
 transforms = clips | st.one_of(*transforms_by_word.values())
-rules = st.one_of(
-    st.builds(s.sgd, momentum=beta, dampening=beta),
-    st.builds(s.adagrad, initial=bound, eps=bound, eps_in_root=st.booleans()),
-    st.builds(s.rmsprop, alpha=beta, eps=bound, momentum=beta, centered=st.booleans()),
-    st.builds(s.adam, beta1=beta, beta2=beta, eps=bound),
-)
+rules = st.one_of(*rules_by_word.values())
 
 
 def _fitting(stages, rule):

@@ -1,4 +1,8 @@
-"""The subjects of the laws, by the word that writes them, and what several law modules need."""
+"""The one table of the laws: the subjects of each word, what a word does not keep, and what several law modules need.
+
+A new word is one row here; the laws find it by what it is and by what it says of itself. A law that a word does not
+keep by design is named in its row, in `but`, in the words that the law asks for.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,28 @@ import torch
 
 import stepsize as s
 from stepsize.controllers.base import Controller
-from stepsize.descents import Clip, Rule
+from stepsize.descents import Clip, Rule, Transform
 from stepsize.schedules.base import Factor
 
 TOTAL = 1000
 UNITS = {"steps_per_epoch": 50, "batch_size": 8, "tokens_per_step": 1024}
 
+
+class Row(tuple):
+    """The subjects of one word; `but` names the laws that they do not keep."""
+
+    but: frozenset[str] = frozenset()
+
+
+def row(*subjects, but=()):
+    made = Row(subjects)
+    made.but = frozenset((but,) if isinstance(but, str) else but)
+    return made
+
+
+ODD_PASSES = "what is not finite leaves no trace"
+BROKEN_PASSES = "a broken gradient passes as it is"
+SILENT = "a share above 0 is a change"
 SUBJECTS = {
     "constant": (s.constant(), s.constant(0.5), s.constant(0.25, "2ep")),
     "warmup": (s.warmup(100), s.warmup("2%"), s.warmup("1ep"), s.warmup("800samples"), s.warmup("1e5tok")),
@@ -159,7 +179,11 @@ SUBJECTS = {
         s.greedy(0.8, 0, 0.01, threshold_mode="rel", restart=None, mode="max"),
     ),
     "bold_driver": (s.bold_driver(), s.bold_driver(1.1, 0.7, tolerance=0.04, low=0.1, high=2)),
-    "spike": (s.spike(), s.spike(0.3, 3, window=10, recovery=4, accept=2, tolerance=0, low=0.01)),
+    "spike": row(
+        s.spike(),
+        s.spike(0.3, 3, window=10, recovery=4, accept=2, tolerance=0, low=0.01),
+        but=ODD_PASSES,  # a NaN is a spike
+    ),
     "polyak": (s.polyak(), s.polyak(-1, c=0.5, low=1e-6, high=10, doubling=20), s.polyak(doubling="1ep")),
     "armijo": (s.armijo(), s.armijo(0.5, 0.9, tries=3, doubling="1ep", low=0.1, high=2), s.armijo(doubling=None)),
     "barzilai_borwein": (s.barzilai_borwein(), s.barzilai_borwein("short", first=0.1, low=1e-3, high=2)),
@@ -181,15 +205,15 @@ SUBJECTS = {
     ),
     "adam": (s.adam(), s.adam(beta1=0, beta2=0.5), s.adam(eps=0, eps_root=1e-8)),
     "adamw": (s.adamw(), s.adamw(weight_decay=0, beta1=0.8)),
-    "clip": (s.clip(0.01), s.clip(1), s.clip(2.5)),
+    "clip": row(s.clip(0.01), s.clip(1), s.clip(2.5), but=BROKEN_PASSES),  # it bounds infinity
     "clip_norm": (s.clip_norm(1), s.clip_norm(0.3)),
     "clip_rms": (s.clip_rms(), s.clip_rms(0.3)),
     "unitwise": (s.unitwise(), s.unitwise(0.1, 0.01), s.unitwise(unit_axis=-1)),
-    "stable": (s.stable(), s.stable(beta2=0.9, eps=1e-6)),
-    "zclip": (s.zclip(), s.zclip(1, alpha=0.5, warm_up=2, max=None)),
-    "percentile": (s.percentile(), s.percentile(90, history=3), s.percentile(50, history=7)),
-    "adagc": (s.adagc(), s.adagc(1, max=0.3, beta=0.5, warm_up=2)),
-    "spam": (s.spam(), s.spam(2, beta2=0.5, warm_up=2)),
+    "stable": row(s.stable(), s.stable(beta2=0.9, eps=1e-6), but=SILENT),  # a factor so near 1 that nothing changes
+    "zclip": (s.zclip(), s.zclip(1, alpha=0.5, warm_up=2, max=None), s.zclip(2, warm_up=3)),
+    "percentile": (s.percentile(), s.percentile(50, history=3), s.percentile(history=8)),
+    "adagc": (s.adagc(), s.adagc(1, max=0.3, warm_up=4), s.adagc(max=3, beta=0.5, warm_up=2)),
+    "spam": row(s.spam(), s.spam(2, beta2=0.5, warm_up=2), but=BROKEN_PASSES),  # it bounds infinity
     "trust": (s.trust(), s.trust(0.001), s.trust(low=0.1, high=10)),
     "weight_decay": (s.weight_decay(0.01), s.weight_decay(0)),
     "descent": (
@@ -206,7 +230,9 @@ FACTORS = [one for one in EVERYTHING if isinstance(one, Factor)]
 SCHEDULES = [one.over(TOTAL, **UNITS) for one in FACTORS if not one.controllers]
 CONTROLLERS = [one.over(TOTAL, **UNITS) for one in EVERYTHING if isinstance(one, Controller)]
 RULES = [one for one in EVERYTHING if isinstance(one, Rule)]
-CLIPS = [one for one in EVERYTHING if isinstance(one, Clip)]
+TRANSFORMS = [one for one in EVERYTHING if isinstance(one, Transform)]
+CLIPS = [one for one in TRANSFORMS if isinstance(one, Clip)]
+FORGETFUL = [one for one in TRANSFORMS if type(one).step is Transform.step]  # what flows and the parameters, no memory
 
 LIBRARIES = {
     "numpy": np.array,
@@ -216,9 +242,23 @@ LIBRARIES = {
 }
 
 
+def excepted(subject, law):
+    """Whether its row says that the word does not keep this law."""
+    return law in getattr(SUBJECTS[subject.word()], "but", ())
+
+
+def wants_a_rule(stage):
+    """Whether a clip or transform may only stand behind a rule."""
+    try:
+        stage.check_rule(None)
+    except s.StepsizeError:
+        return True
+    return False
+
+
 def adam_before(stage):
     """Adam as a stage may stand behind it: `stable` wants to know its memory."""
-    return s.adam(beta2=stage.beta2) if isinstance(stage, s.stable) else s.adam()
+    return s.adam(beta2=stage.beta2) if wants_a_rule(stage) else s.adam()
 
 
 def plain(array):

@@ -18,6 +18,8 @@ def test_every_yes_links_to_a_test_that_exists():
     named = dict(re.findall(r'<a id="(\w+)"></a>\w+: `([^`]+)`', PAGE))
     assert len(anchors) >= 13
     assert set(anchors) == set(named)
+    header = next(line for line in PAGE.splitlines() if line.startswith("| library"))
+    assert [one.strip().lower() for one in header.split("|")[2:-1]] == anchors, "a Yes under another column"
     assert "Y" not in re.sub(r"\[Y\]\(#\w+\)", "", row), "a Yes without a link"
     for where in named.values():
         file, name = where.split("::")

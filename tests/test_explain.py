@@ -21,7 +21,7 @@ from stepsize.telling.explain import _COMBINATIONS, explain
 from stepsize.telling.phrases import _PIECES, CONTROLLERS, CURVES, SEARCHERS, SETTERS, STAGES
 from stepsize.vocabulary import WORDS, kind_of, look_up
 from strategies import descents, schedules, sized
-from subjects import EVERYTHING, SUBJECTS, TOTAL, UNITS, adam_before
+from subjects import EVERYTHING, SUBJECTS, TOTAL, UNITS, adam_before, wants_a_rule
 from test_questions import flat_leaves, resolved, trees
 
 PHASE = re.compile(r"Updates? (\d+)(?: to (\d+))?: (?:the factor|it) (.*)\.")
@@ -57,7 +57,7 @@ def test_what_sets_the_rate_says_so_in_its_documentation():
 
 @pytest.mark.parametrize("stage", [one for one in EVERYTHING if isinstance(one, Transform)], ids=repr)
 def test_a_stage_is_told_by_what_flows_where_it_stands(stage):
-    before = [] if isinstance(stage, s.stable) else [stage]  # which stands behind a rule only
+    before = [] if wants_a_rule(stage) else [stage]  # which stands behind a rule only
     after = [stage] if isinstance(stage, Clip) else []
     lines = explain(s.descent(*before, adam_before(stage), stage, s.rate(0.1), *after), 100)
     places = [*lines[: len(before)], lines[len(before) + 1], *(lines[len(before) + 4 :])]

@@ -10,15 +10,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowing import LINE, PARAMS, REMEMBERING, STREAM, TRANSFORMS, about_of, flows, norm, passes, run, vector
-from stepsize import adagc, adam, clip_rms, descend, descend_many, percentile, spam, stable, trust, unitwise, zclip
-from stepsize.descents import Clip
-from subjects import CLIPS as ALL_CLIPS
-from subjects import LIBRARIES, SUBJECTS, assert_close, assert_same, plain
+from flowing import LINE, LOOKING, PARAMS, REMEMBERING, STREAM, about_of, flows, norm, passes, run, vector
+from stepsize import adam, clip_rms, descend, descend_many, trust, unitwise
+from subjects import (
+    BROKEN_PASSES,
+    CLIPS,
+    LIBRARIES,
+    SILENT,
+    SUBJECTS,
+    assert_close,
+    assert_same,
+    excepted,
+    plain,
+    wants_a_rule,
+)
 
 pytestmark = pytest.mark.usefixtures("x64")
 
-NEW = [*REMEMBERING, *SUBJECTS["stable"]]
+# eager JAX is slow: without the clips that spend the whole sequence in their warm-up
+EAGER = [
+    (one, library)
+    for library in LIBRARIES
+    for one in LOOKING
+    if library != "jax" or getattr(one, "warm_up", getattr(one, "history", 0)) < len(STREAM)
+]
 
 
 def put_all(put, arrays):
@@ -41,7 +56,7 @@ def spoilt(flowing, value, first=False):
     return broken
 
 
-@pytest.mark.parametrize("transform", [*REMEMBERING, *SUBJECTS["stable"], *SUBJECTS["unitwise"]], ids=str)
+@pytest.mark.parametrize("transform", CLIPS, ids=str)
 @given(stream=st.lists(flows(), min_size=1, max_size=6))
 def test_over_a_sequence_never_longer_never_another_sign(transform, stream):
     for flowing, (limited, share, _) in zip(stream, passes(transform, stream, run(0, PARAMS)), strict=True):
@@ -49,33 +64,30 @@ def test_over_a_sequence_never_longer_never_another_sign(transform, stream):
         assert np.all(np.abs(after) <= np.abs(before) * (1 + 1e-15))
         assert np.all(before * after >= 0)
         assert 0 <= share <= 1
-        if not isinstance(transform, stable):
+        if not excepted(transform, SILENT):
             assert (share > 0) == np.any(after != before)
 
 
-@pytest.mark.parametrize(
-    "transform",
-    [
-        zclip(1, alpha=0.5, warm_up=2, max=None),
-        percentile(50, history=3),
-        adagc(max=3, warm_up=2),
-        spam(2, beta2=0.5, warm_up=2),
-        stable(),
-    ],
-    ids=str,
-)
-def test_a_spike_is_limited_and_an_ordinary_gradient_after_the_warm_up_is_not(transform):
+def told_of_a_spike(transform):
+    """Ordinary gradients, one 40 times as long, and an ordinary one: what came in, and what the clip made of it."""
     flowing = {name: one[0] for name, one in STREAM[0].items()}
     usual = [{name: scale * one for name, one in flowing.items()} for scale in (1.0, 1.1, 1.0, 0.9, 40.0, 0.8)]
-    told = passes(transform, usual, run(0, PARAMS))
-    assert told[4][1] > 0
-    assert norm(told[4][0]) < 0.5 * norm(usual[4])
-    if not isinstance(transform, stable):
-        assert told[5][1] == 0
-        assert_same(told[5][0]["w"], usual[5]["w"])
+    return usual, passes(transform, usual, run(0, PARAMS))
 
 
-@pytest.mark.parametrize("transform", NEW, ids=str)
+@pytest.mark.parametrize("word", sorted({one.word() for one in LOOKING}))
+def test_a_spike_is_limited_and_an_ordinary_gradient_after_the_warm_up_is_not(word):
+    """By one subject of the word at least: others are still in their warm-up, or limit one in two."""
+    limiting = []
+    for transform in SUBJECTS[word]:
+        usual, told = told_of_a_spike(transform)
+        limited = told[4][1] > 0 and norm(told[4][0]) < 0.5 * norm(usual[4])
+        quiet = told[5][1] == 0 and np.array_equal(told[5][0]["w"], usual[5]["w"])
+        limiting.append(limited and (quiet or excepted(transform, SILENT)))
+    assert any(limiting)
+
+
+@pytest.mark.parametrize("transform", LOOKING, ids=str)
 @pytest.mark.parametrize("library", [name for name in LIBRARIES if name != "jax"])  # traced below: eager JAX is slow
 def test_many_at_once_over_a_sequence_is_a_loop(transform, library):
     """One run meets a NaN, one an infinity; the others do not notice."""
@@ -97,8 +109,7 @@ def test_many_at_once_over_a_sequence_is_a_loop(transform, library):
             assert_close(plain(a_share)[i], plain(c_share)[0])
 
 
-@pytest.mark.parametrize("library", [name for name in LIBRARIES if name != "numpy"])
-@pytest.mark.parametrize("transform", NEW, ids=str)
+@pytest.mark.parametrize(("transform", "library"), [case for case in EAGER if case[1] != "numpy"], ids=str)
 def test_every_library_gives_the_answers_of_numpy_over_a_sequence(transform, library):
     put = LIBRARIES[library]
     stream = [run(0, one) for one in STREAM]
@@ -114,8 +125,7 @@ def test_every_library_gives_the_answers_of_numpy_over_a_sequence(transform, lib
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("transform", NEW, ids=str)
+@pytest.mark.parametrize(("transform", "library"), EAGER, ids=str)
 def test_over_a_sequence_shape_and_dtype_are_kept_and_inputs_left_alone(transform, library, dtype):
     for shape in ((), (3,), (2, 3)):
         arrays = [np.full(shape, size, dtype=dtype) for size in (1.0, 2.0, 1.5, 30.0)]
@@ -155,13 +165,13 @@ def test_what_is_no_number_is_forgotten(transform, library, odd, many):
             assert all(np.isfinite(one).all() for one in leaves(state))
 
 
-@pytest.mark.parametrize("transform", [*REMEMBERING, *SUBJECTS["stable"], *SUBJECTS["unitwise"]], ids=str)
+@pytest.mark.parametrize("transform", CLIPS, ids=str)
 @pytest.mark.parametrize("odd", [math.nan, math.inf])
 def test_a_broken_gradient_passes_as_it_is(transform, odd):
-    """As clip_norm leaves it: an array whose norm is no number is not changed. spam limits infinity, as clip does."""
+    """As clip_norm leaves it: an array whose norm is no number is not changed. clip and spam limit infinity."""
     stream = [run(0, one) for one in STREAM[:4]] + [spoilt(run(0, STREAM[4]), odd)]
-    limited, _, _ = passes(transform, stream, run(0, PARAMS))[-1]
-    if isinstance(transform, spam):
+    limited, share, _ = passes(transform, stream, run(0, PARAMS))[-1]
+    if excepted(transform, BROKEN_PASSES) and share > 0:
         assert np.isnan(limited["b"][0]) if math.isnan(odd) else abs(limited["b"][0]) < 10
     else:
         assert_same(limited["b"], stream[-1]["b"])
@@ -176,7 +186,7 @@ def test_trust_leaves_a_broken_array(transform, odd):
 
 @pytest.mark.parametrize(("library", "many"), [*((name, False) for name in LIBRARIES), ("numpy", True)])
 @pytest.mark.parametrize(("dtype", "huge"), [("float32", 1e30), ("float64", 1e200)])
-@pytest.mark.parametrize("transform", [REMEMBERING[i] for i in (0, 2, 4, 6)], ids=str)
+@pytest.mark.parametrize("transform", REMEMBERING, ids=str)
 def test_huge_gradients_do_not_overflow_what_is_remembered(transform, library, dtype, huge, many):
     def put(one):
         one = np.asarray(one, dtype=dtype)
@@ -204,7 +214,7 @@ def test_huge_rows_ratios_and_means_do_not_overflow(many):
         assert_close(np.linalg.norm(np.float64(trusted["w"])), math.sqrt(2), 1e-6)
 
 
-@pytest.mark.parametrize("transform", NEW, ids=str)
+@pytest.mark.parametrize("transform", LOOKING, ids=str)
 @pytest.mark.parametrize("many", [False, True])
 def test_traced_once_and_as_untraced(transform, many):
     traces = []
@@ -230,7 +240,7 @@ def test_traced_once_and_as_untraced(transform, many):
     assert len(traces) == 1
 
 
-@pytest.mark.parametrize("transform", [*REMEMBERING, *SUBJECTS["unitwise"]], ids=str)
+@pytest.mark.parametrize("transform", [one for one in CLIPS if not wants_a_rule(one)], ids=str)
 def test_runs_with_clips_that_remember_before_and_after(transform):
     strategy = transform | adam() | 0.1 | transform
     together = descend_many(LINE, strategy, rates=[0.01, 0.3, 1e160], seeds=[0, 1], steps=10, batch_size=6)
@@ -239,9 +249,3 @@ def test_runs_with_clips_that_remember_before_and_after(transform):
     for one, other in zip(together, alone, strict=True):
         assert_same(one.params, other.params)
         assert_same(one.clipped, other.clipped)
-
-
-def test_all_clips_of_the_vocabulary_are_here():
-    tested = {type(one) for one in (*TRANSFORMS, *NEW)}
-    assert {type(one) for one in ALL_CLIPS} <= tested
-    assert not isinstance(trust(), Clip)

@@ -34,10 +34,6 @@ def on(library, grads, dtype="float64"):
     return [LIBRARIES[library](grad.astype(dtype)) for grad in grads]
 
 
-def test_there_are_subjects():
-    assert {type(rule).word() for rule in RULES} == {"sgd", "adagrad", "rmsprop", "adam"}
-
-
 @pytest.mark.parametrize("library", [name for name in LIBRARIES if name != "numpy"])
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_every_library_gives_the_directions_of_numpy(rule, library):

@@ -7,14 +7,15 @@ import pickle
 import weakref
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import stepsize
 from stepsize import StepsizeError, from_json, parse, to_json
 from stepsize.descents import Clip, Stage, Transform
-from stepsize.vocabulary import WORDS, kind_of
-from strategies import by_word, clips_by_word, transforms_by_word, values
-from subjects import EVERYTHING, SUBJECTS
+from stepsize.vocabulary import WORDS, kind_of, look_up
+from strategies import by_word, clips_by_word, leaves_by_word, rules_by_word, transforms_by_word, values
+from subjects import CLIPS, CONTROLLERS, EVERYTHING, RULES, SCHEDULES, SUBJECTS
 
 NAMESPACE = {name: getattr(stepsize, name) for name in stepsize.__all__}
 WAYS_BACK = {
@@ -41,17 +42,37 @@ def test_every_word_has_a_subject():
     assert all(SUBJECTS.values())
 
 
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [("controller", CONTROLLERS), ("rule", RULES), ("clip", CLIPS), ("schedule", SCHEDULES)],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_the_laws_find_every_word_of_their_kind(kind, found):
+    wanted = {word for word in WORDS if kind_of(word) == kind and isinstance(look_up(word), type)}
+    assert wanted
+    assert wanted <= {one.word() for one in found}
+
+
+@pytest.mark.parametrize("word", [word for word in WORDS if isinstance(look_up(word), type)])
+def test_the_subjects_of_a_word_are_its_own(word):
+    assert {one.word() for one in SUBJECTS[word]} == {word}
+
+
 def test_the_kind_of_a_stage_is_what_it_is():
     stages = {word: one for word, (one, *_) in SUBJECTS.items() if isinstance(one, Stage)}
     for word, one in stages.items():
         kind = "clip" if isinstance(one, Clip) else "transform" if isinstance(one, Transform) else "rule"
         assert kind_of(word) == kind, word
-    assert {word for word in stages if kind_of(word) == "transform"} == {"trust", "weight_decay"}
 
 
-def test_random_expressions_draw_every_controller_clip_and_transform():
-    for kind, drawn in (("controller", by_word), ("clip", clips_by_word), ("transform", transforms_by_word)):
-        assert set(drawn) == {word for word in WORDS if kind_of(word) == kind}
+DRAWN = leaves_by_word | by_word | clips_by_word | transforms_by_word | rules_by_word
+
+
+@pytest.mark.parametrize("word", DRAWN)
+@given(data=st.data())
+@settings(max_examples=5)
+def test_a_random_draw_is_of_the_word_that_it_stands_for(word, data):
+    assert data.draw(DRAWN[word]).word() == word
 
 
 @pytest.mark.parametrize("way", WAYS_BACK)
