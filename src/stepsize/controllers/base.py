@@ -6,7 +6,7 @@ from ..schedules.base import Dialect, Factor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeAlias
+    from typing import Any, ClassVar, TypeAlias
 
     from ..observed import seen
 
@@ -21,7 +21,7 @@ class Controller(Factor):
     """
 
     __slots__ = ()
-    _lengths: tuple[str, ...] = ()
+    _lengths: ClassVar[tuple[str, ...]] = ()
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._errors import number
+from .._value import field
 from ..lengths import Length, check_length
 from ..schedules.shapes import in_steps
 from .base import Controller, State
@@ -49,17 +49,10 @@ class gradient_noise(Controller):
     1.0 0.8333 0.3571
     """
 
-    __slots__ = ("low", "memory")
     _lengths = ("memory",)
     needs = ("grad_norm", "grad_variance")
-    memory: Length
-    low: float
-
-    def __init__(self, memory: Length = 100, *, low: float = 0.01) -> None:
-        self._store(
-            memory=check_length("gradient_noise", "memory", memory),
-            low=number("gradient_noise", "low", low, low=0, high=1),
-        )
+    memory: Length = field(default=100, check=check_length)
+    low: float = field(default=0.01, low=0, high=1, kw_only=True)
 
     def init(self) -> State:
         """(mean of ‖g‖², mean of the variance, factor)."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError
+from .._value import field
 from .base import Controller, State
 from .watching import given
 
@@ -104,16 +105,9 @@ class robust_infrared(Controller):
     ([True, True, True], [0.83, 0.83, 0.83])
     """
 
-    __slots__ = ("beta", "floor")
     needs = ("loss", "slope", "direction_norm", "rate", "loss_at")
-    beta: float
-    floor: float | None
-
-    def __init__(self, beta: float = 0.0, floor: float | None = 0.0) -> None:
-        self._store(
-            beta=number("robust_infrared", "beta", beta, low=0, below=1),
-            floor=None if floor is None else number("robust_infrared", "floor", floor, low=-_HUGE, high=_HUGE),
-        )
+    beta: float = field(default=0.0, low=0, below=1)
+    floor: float | None = field(default=0.0, low=-_HUGE, high=_HUGE)
 
     def init(self) -> State:
         """The fields of `_Memory`: what it counts, sums and remembers; None until known."""

@@ -28,13 +28,6 @@ def watched(controller: Controller, now: seen, watch: str) -> float | None:
     return given(controller, now, watch)
 
 
-def choice(owner: str, field: str, value: object, options: tuple[str, ...]) -> str:
-    """One of a few words, or an error that lists them."""
-    if isinstance(value, str) and value in options:
-        return value
-    raise StepsizeError(f"{owner}: {field} must be {' or '.join(repr(one) for one in options)}, not {value!r}")
-
-
 def held(what: str, value: float, factor: float) -> str:
     """Why nothing changes when a number that is not finite was seen."""
     return f"{what} {value}: held at {factor:.4g}"
