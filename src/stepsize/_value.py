@@ -77,15 +77,15 @@ class Field:
         self.related = str in map(type, bounds.values())
         self.trusted = _NEEDED if self.related else default  # what needs no check
 
-    def named(self, owner: str, name: str, annotation: Any) -> Field:
+    def named(self, owner: str, name: str, annotation: Any) -> None:
         """Take the name, and from the annotation whether None is allowed and the check where none was given."""
         written = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
         kind = written.removesuffix(" | None")
         self.name, self.annotation, self.optional = name, annotation, kind != written
         self.check = self.check or _CHECKS.get(kind)
-        if self.init and (self.check is None or (self.check is one_of and not self.bounds)):
-            raise TypeError(f"{owner}: the field {name}: {written} needs check=…, or for a str options=…")
-        return self
+        if self.init and (self.check is None or (self.check is one_of and "options" not in self.bounds)):
+            lacks = 'options=("long", "short")' if self.check else "a type of float, int, bool or str, or check=…"
+            raise TypeError(f"{owner}: the field {name} needs {lacks}, not {written!r} alone")
 
     def checked(self, value: Value, given: Any) -> Any:
         """What is stored for what was given."""
@@ -224,12 +224,10 @@ def _rebuild(cls: type[Value], fields: dict[str, Any]) -> Value:
 
 
 def _constructor(cls: type[Value]) -> Any:
-    """The `__init__` that takes the fields; it is a plain function, so Python itself binds or refuses arguments."""
-    lacking = set(cls.field_names()) - set(cls._declared)
-    if lacking:
-        raise TypeError(f"{cls.__name__}: a parent writes its own __init__ ({min(lacking)}), so write one here too")
+    """The `__init__` that takes the fields: a plain function, so that Python itself binds and refuses arguments."""
     fields = [one for one in cls._declared.values() if one.init]
     places, names = [one for one in fields if not one.kw_only], [one for one in fields if one.kw_only]
+    _check_places(cls, places)
     code = _take.__code__.replace(
         co_name="__init__",
         co_varnames=("self", *(one.name for one in places), *(one.name for one in names)),
@@ -237,8 +235,8 @@ def _constructor(cls: type[Value]) -> Any:
         co_argcount=1 + len(places),
         co_kwonlyargcount=len(names),
     )
-    needed = {"__name__": cls.__module__, "_store_checked": _store_checked, "_fields": _in_order(fields)}
-    init = _function(code, needed)
+    known = {"__name__": cls.__module__, "_store_checked": _store_checked, "_fields": _in_order(fields)}
+    init: Any = type(_take)(code, known)  # type: ignore[misc]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     init.__defaults__ = tuple(one.default for one in places if one.default is not _NEEDED)
     init.__kwdefaults__ = {one.name: one.default for one in names if one.default is not _NEEDED}
@@ -246,13 +244,18 @@ def _constructor(cls: type[Value]) -> Any:
     return init
 
 
+def _check_places(cls: type[Value], places: list[Field]) -> None:
+    own = set(cls.field_names()) - set(cls._declared)
+    if own:
+        raise TypeError(f"{cls.__name__}: a parent writes its own __init__ ({min(own)}), so write one here too")
+    if places != sorted(places, key=lambda one: one.default is not _NEEDED):
+        raise TypeError(f"{cls.__name__}: a field without a default comes before those with one, or is kw_only=True")
+
+
 def _take(self: Value) -> None:
-    """The pattern of every constructor, which gets other parameters: to compile one for each class takes longer
-    than all the rest of a class (docs/lab-book.md has the numbers)."""
+    # What every constructor does; each gets this code with the parameters of its own. To compile one for each class
+    # took longer than all else that makes a class (docs/lab-book.md has the numbers).
     _store_checked(self, _fields, locals())  # type: ignore[name-defined]  # noqa: F821
-
-
-_function: Any = type(_take)
 
 
 def _store_checked(value: Value, fields: list[Field], given: dict[str, Any]) -> None:
