@@ -198,6 +198,25 @@ def test_a_subclass_adds_fields_and_a_check_between_them():
     assert str(inspect.signature(later)).startswith("(first: 'float', *, every: 'int' = 10, ")
 
 
+def test_what_equals_a_default_is_checked_all_the_same():
+    assert type(halving(1, every=10.0).every) is int
+    with pytest.raises(StepsizeError, match=r"^halving: fast must be True or False, not 0$"):
+        halving(1, fast=0)
+    with pytest.raises(StepsizeError, match=r"^later: at must be a number ≥ 0, not False$"):
+        later(1, at=False)
+
+
+def test_a_subclass_may_declare_a_field_anew():
+    class sooner(halving):
+        every: int = field(default=2, low=2, kw_only=True)
+
+    assert sooner.field_names() == halving.field_names()
+    assert sooner(1).every == 2
+    assert "every" not in sooner.__slots__
+    with pytest.raises(StepsizeError, match=r"^sooner: every must be a number ≥ 2, not 1$"):
+        sooner(1, every=1)
+
+
 def test_a_subclass_without_fields_is_its_parent_under_its_own_name():
     class other(stepsize.adam):
         pass

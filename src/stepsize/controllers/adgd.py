@@ -6,7 +6,7 @@ import math
 
 from .._value import field
 from .base import Controller, State
-from .watching import given, within
+from .bounds import within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class adgd(Controller):
             last = self.first
             if now.step_norm is None:  # the first update has nothing before it
                 return last, (last, None), ""
-        moved, change = given(self, now, "step_norm"), given(self, now, "grad_change_norm")
+        moved, change = self.given(now, "step_norm"), self.given(now, "grad_change_norm")
         if not (math.isfinite(moved) and math.isfinite(change)):
             return last, state, f"step {moved}, change {change}: held at {last:.4g}"
         if moved <= 0:

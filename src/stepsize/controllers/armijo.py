@@ -9,7 +9,6 @@ from .._value import field
 from ..lengths import Length, check_length
 from ..schedules.shapes import in_steps
 from .base import Controller, State
-from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class armijo(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         factor, may_grow = state
-        loss, slope, rate = (given(self, now, name) for name in ("loss", "slope", "rate"))
+        loss, slope, rate = (self.given(now, name) for name in ("loss", "slope", "rate"))
         if now.loss_at is None:
             raise StepsizeError("armijo needs the loss at other rates: pass step(…, loss_of=…) or seen(loss_at=…)")
         if not all(math.isfinite(one) for one in (loss, slope, rate)):

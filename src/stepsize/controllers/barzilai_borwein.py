@@ -6,7 +6,7 @@ import math
 
 from .._value import field
 from .base import Controller, State
-from .watching import given, within
+from .bounds import within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class barzilai_borwein(Controller):
         rate = self.first if last is None else last
         if last is None and now.step_norm is None:  # the first update has nothing before it
             return rate, (rate,), ""
-        moved, change, curve = (given(self, now, name) for name in self.needs)
+        moved, change, curve = (self.given(now, name) for name in self.needs)
         if not all(math.isfinite(one) for one in (moved, change, curve)):
             return rate, state, f"step {moved}, change {change}, product {curve}: held at {rate:.4g}"
         if min(moved, change, curve) <= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._errors import StepsizeError
 from ..schedules.base import Dialect, Factor
 
 TYPE_CHECKING = False
@@ -35,6 +36,13 @@ class Controller(Factor):
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         """The factor of this update, the next state, and why."""
         raise NotImplementedError
+
+    def given(self, now: seen, name: str) -> float:
+        """A quantity that it cannot do without, as a plain float, or an error that names it."""
+        value = getattr(now, name)
+        if value is None:
+            raise StepsizeError(f"{self.word()} needs the {name} at every update: pass seen({name}=…)")
+        return float(value)
 
     @property
     def controllers(self) -> tuple[Any, ...]:

@@ -6,7 +6,6 @@ import math
 
 from .._value import field
 from .base import Controller, State
-from .watching import given, held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,9 +50,9 @@ class bold_driver(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         last, factor = state
-        loss = given(self, now, "loss")
+        loss = self.given(now, "loss")
         if not math.isfinite(loss):
-            return factor, state, held("loss", loss, factor)
+            return factor, state, f"loss {loss}: held at {factor:.4g}"
         if last is None:
             return factor, (loss, factor), ""
         if loss < last:

@@ -6,7 +6,6 @@ import math
 
 from .._value import field
 from .base import Controller, State
-from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class distance(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         farthest, root, rate = state
-        far, start, steep = (given(self, now, name) for name in self.needs)
+        far, start, steep = (self.given(now, name) for name in self.needs)
         if not all(math.isfinite(one) for one in (far, start, steep)):
             return rate, state, f"distance {far}, start {start}, gradient {steep}: held at {rate:.4g}"
         farthest = min(max(farthest, far, self.r_eps * (1 + abs(start))), _LARGEST)

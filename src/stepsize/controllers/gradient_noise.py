@@ -8,7 +8,6 @@ from .._value import field
 from ..lengths import Length, check_length
 from ..schedules.shapes import in_steps
 from .base import Controller, State
-from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class gradient_noise(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         whole, noise, factor = state
-        norm, variance = given(self, now, "grad_norm"), given(self, now, "grad_variance")
+        norm, variance = self.given(now, "grad_norm"), self.given(now, "grad_variance")
         square = norm * norm
         if not (math.isfinite(square) and math.isfinite(variance)):
             return factor, state, f"gradient {norm}, variance {variance}: held at {factor:.4g}"

@@ -6,7 +6,7 @@ import math
 
 from .._value import field
 from .base import Controller, State
-from .watching import MODES, WATCHED, held, watched
+from .watched import MODES, WATCHED, watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class greedy(Controller):
         values = [*values, value][-self.window :]
         mean = sum(one / len(values) for one in values)
         if not math.isfinite(mean):
-            return factor, state, held(self.watch, value, factor)
+            return factor, state, f"{self.watch} {value}: held at {factor:.4g}"
         values = values if self.window > 1 else []
         if skip > 0:
             return factor, (factor, best, 0, 0, skip - 1, left, *values), ""

@@ -7,7 +7,6 @@ import math
 from .._errors import StepsizeError
 from .._value import field
 from .base import Controller, State
-from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,12 +72,12 @@ class hypergradient(Controller):
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         factor, last = state
         multiplies = self.form == "multiplicative"
-        steep = given(self, now, "grad_norm") if multiplies else 1.0
-        far = given(self, now, "direction_norm") if multiplies else 1.0
+        steep = self.given(now, "grad_norm") if multiplies else 1.0
+        far = self.given(now, "direction_norm") if multiplies else 1.0
         after = far if math.isfinite(far) else last
         if last is None and now.grad_dot_last_direction is None:  # the first update has nothing before it
             return factor, (factor, after), ""
-        product = given(self, now, "grad_dot_last_direction")
+        product = self.given(now, "grad_dot_last_direction")
         if not (math.isfinite(product) and math.isfinite(steep)):
             return factor, (factor, after), f"product {product}, gradient {steep}: held at {factor:.4g}"
         if last is None or min(last, steep) <= 0:

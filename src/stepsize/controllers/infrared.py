@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError
 from .._value import field
 from .base import Controller, State
 
@@ -54,9 +53,7 @@ class infrared(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         last, decrease_before, factor = state
-        loss = now.loss
-        if loss is None:
-            raise StepsizeError("infrared needs the loss at every update: pass seen(loss=…)")
+        loss = self.given(now, "loss")
         if not math.isfinite(loss):
             return factor, state, f"loss {loss}: held at {factor:.4g}"
         if last is None:

@@ -8,7 +8,7 @@ from .._value import field
 from ..lengths import Length, check_length
 from ..schedules.shapes import in_steps
 from .base import Controller, State
-from .watching import MODES, WATCHED, held, watched
+from .watched import MODES, WATCHED, watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class newbob(Controller):
         if value is None:
             return factor, state, ""
         if not math.isfinite(value):
-            return factor, state, held(self.watch, value, factor)
+            return factor, state, f"{self.watch} {value}: held at {factor:.4g}"
         count += 1
         mean = mean * ((count - 1) / count) + value / count  # no sum that could overflow
         if count < in_steps(self, "every", self.every):

@@ -7,6 +7,7 @@ import math
 from .._errors import StepsizeError
 from .._value import field
 from .base import Controller, State
+from .watched import MODES, WATCHED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ class plateau(Controller):
     patience: int = field(default=10, low="_least_patience")
     threshold: float = field(default=1e-4, low=0, below="_below", kw_only=True)
     absolute: float = field(default=0.0, low=0, kw_only=True)
-    mode: str = field(default="min", check=_one_of, options=("min", "max"), kw_only=True)
+    mode: str = field(default="min", check=_one_of, options=MODES, kw_only=True)
     cooldown: int = field(default=0, low=0, kw_only=True)
     floor: float = field(default=0.0, low=0, high=1, kw_only=True)
     eps: float = field(default=0.0, low=0, kw_only=True)
     average: int = field(default=1, low=1, kw_only=True)
-    watch: str = field(default="loss", check=_one_of, options=("loss", "metric"), kw_only=True)
+    watch: str = field(default="loss", check=_one_of, options=WATCHED, kw_only=True)
     by: str = field(default="torch", check=_one_of, options=("torch", "keras", "optax"), kw_only=True)
     nonfinite: str = field(default="hold", check=_one_of, options=("hold", "bad"), kw_only=True)
 

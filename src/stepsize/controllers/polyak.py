@@ -8,7 +8,6 @@ from .._value import field
 from ..lengths import Length, check_length
 from ..schedules.shapes import in_steps
 from .base import Controller, State
-from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class polyak(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         last, above = state
-        loss, slope = given(self, now, "loss"), given(self, now, "slope")
+        loss, slope = self.given(now, "loss"), self.given(now, "slope")
         if not (math.isfinite(loss) and math.isfinite(slope)):
             rate = self.low if last is None else last
             return rate, state, f"loss {loss}, slope {slope}: held at {rate:.4g}"

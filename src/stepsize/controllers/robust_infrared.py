@@ -7,7 +7,6 @@ import math
 from .._errors import StepsizeError
 from .._value import field
 from .base import Controller, State
-from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ class robust_infrared(Controller):
         return (0, 0.0, None, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, None, 0.0, 0.0, 0, None, 0.0, 0.0, 0.0)
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
-        loss, slope, length, base = (given(self, now, name) for name in self.needs[:4])
+        loss, slope, length, base = (self.given(now, name) for name in self.needs[:4])
         if now.loss_at is None:
             raise StepsizeError("robust_infrared needs the loss_at of every update: pass step(…, loss_of=…)")
         memory, left = _Memory(*state), loss - (self.floor or 0.0)

@@ -6,7 +6,6 @@ import math
 
 from .._value import field
 from .base import Controller, State
-from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class spike(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         left, row, *losses = state
-        loss = given(self, now, "loss")
+        loss = self.given(now, "loss")
         if not math.isfinite(loss):
             return self._back_off(left, row, losses, f"loss {loss}")
         limit = self._limit(losses)
