@@ -104,9 +104,9 @@ class _Declared(type):
         """Take the fields out of the body, and make a slot of each that no base has."""
         own = {key: one for key, one in body.items() if type(one) is Field}
         if own:
-            new = [key for key in own if key not in getattr(bases[0], "_declared", ())]
+            there = {key for base in bases[0].__mro__ for key in vars(base).get("__slots__", ())}
             body = {key: one for key, one in body.items() if key not in own}
-            body |= {"__slots__": (*body.get("__slots__", ()), *new), "_declared": own}
+            body |= {"__slots__": (*body.get("__slots__", ()), *(own.keys() - there)), "_declared": own}
         return super().__new__(mcs, name, bases, body, **options)
 
 
