@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ._errors import LengthError as LengthError
     from ._errors import ParseError as ParseError
     from ._errors import StepsizeError as StepsizeError
+    from ._value import field as field
     from .as_json import from_json as from_json
     from .as_json import to_json as to_json
     from .clipping.adagc import adagc as adagc
@@ -108,6 +109,7 @@ _ELSEWHERE = {
     "StepsizeError": "_errors",
     "descend": "lab.runs.descend",
     "descend_many": "lab.runs.descend",
+    "field": "_value",
     "from_json": "as_json",
     "parse": "text",
     "seen": "observed",

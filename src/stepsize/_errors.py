@@ -36,25 +36,20 @@ def number(
     below: float | None = None,
 ) -> float:
     """Return `value` as a plain finite int or float within the bounds, or raise an error that names them."""
-    bounds = " and ".join(
-        f"{sign} {bound:g}"
-        for sign, bound in ((">", above), ("≥", low), ("≤", high), ("<", below))
-        if bound is not None
-    )
-    wanted = f"a number {bounds}".rstrip()
     plain = _plain(value)
-    if plain is None:
-        raise StepsizeError(f"{owner}: {field} must be {wanted}, not {value!r}")
-    ok = (
-        math.isfinite(plain)
+    if (
+        plain is not None
+        and math.isfinite(plain)
         and (above is None or plain > above)
         and (low is None or plain >= low)
         and (high is None or plain <= high)
         and (below is None or plain < below)
-    )
-    if not ok:
-        raise StepsizeError(f"{owner}: {field} must be {wanted}, not {plain!r}")
-    return plain
+    ):
+        return plain
+    signs = ((">", above), ("≥", low), ("≤", high), ("<", below))
+    bounds = " and ".join(f"{sign} {bound:g}" for sign, bound in signs if bound is not None)
+    wanted = f"a number {bounds}".rstrip()
+    raise StepsizeError(f"{owner}: {field} must be {wanted}, not {(value if plain is None else plain)!r}")
 
 
 def whole(
@@ -78,6 +73,13 @@ def flag(owner: str, field: str, value: object) -> bool:
     if value is True or value is False:
         return bool(value)
     raise StepsizeError(f"{owner}: {field} must be True or False, not {value!r}")
+
+
+def one_of(owner: str, field: str, value: object, options: tuple[str, ...]) -> str:
+    """Return `value` if it is one of a few words, or raise an error that lists them."""
+    if isinstance(value, str) and value in options:
+        return value
+    raise StepsizeError(f"{owner}: {field} must be {' or '.join(repr(one) for one in options)}, not {value!r}")
 
 
 def _plain(value: object) -> int | float | None:

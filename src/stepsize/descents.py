@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._errors import StepsizeError
 from ._space import namespace
-from ._value import Value
+from ._value import Value, field
 from .measures import Array as Array
 from .measures import Arrays as Arrays
 from .quantities import Memory, at_start, check_there, consult, measure, needs_of, remember
@@ -148,9 +148,9 @@ class descent(Value):
     clip_norm(1) | adam() | 0.0003 * cosine() | clip(0.01)
     """
 
-    __slots__ = ("_parts", "stages")
+    __slots__ = ("stages",)
     stages: tuple[Stage | rate, ...]
-    _parts: tuple[tuple[Transform, ...], tuple[Transform, ...], tuple[Transform, ...]]
+    _parts: tuple[tuple[Transform, ...], tuple[Transform, ...], tuple[Transform, ...]] = field(init=False)
 
     def __init__(self, *stages: Stage | rate) -> None:
         _check_order(stages)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._errors import number, whole
 from .._space import as_float64, held_by, namespace
+from .._value import field
 from ..descents import Array, Arrays, Clip, RuleState
 from ..measures import global_norm
 from .shorten import norm_of, scaled, share_by_array, to_bound
@@ -29,19 +29,10 @@ class adagc(Clip):
     adagc(1.1, warm_up=500)
     """
 
-    __slots__ = ("beta", "max", "ratio", "warm_up")
-    ratio: float
-    max: float
-    beta: float
-    warm_up: int
-
-    def __init__(self, ratio: float = 1.05, *, max: float = 1.0, beta: float = 0.98, warm_up: int = 100) -> None:
-        self._store(
-            ratio=number("adagc", "ratio", ratio, low=1),
-            max=number("adagc", "max", max, above=0),
-            beta=number("adagc", "beta", beta, low=0, below=1),
-            warm_up=whole("adagc", "warm_up", warm_up, low=1),
-        )
+    ratio: float = field(default=1.05, low=1)
+    max: float = field(default=1.0, above=0, kw_only=True)
+    beta: float = field(default=0.98, low=0, below=1, kw_only=True)
+    warm_up: int = field(default=100, low=1, kw_only=True)
 
     def init(self, params: Arrays) -> RuleState:
         return {"count": 0.0, "norms": dict.fromkeys(params, 0.0)}

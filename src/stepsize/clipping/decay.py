@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._errors import number
+from .._value import field
 from ..descents import Array, Arrays, Transform
 
 
@@ -20,11 +20,7 @@ class weight_decay(Transform):
     adam() | weight_decay(0.01) | 0.001
     """
 
-    __slots__ = ("amount",)
-    amount: float
-
-    def __init__(self, amount: float) -> None:
-        self._store(amount=number("weight_decay", "amount", amount, low=0))
+    amount: float = field(low=0)
 
     def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
         pulled = {name: array + float(self.amount) * params[name] for name, array in flowing.items()}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._errors import number
 from .._space import namespace
+from .._value import field
 from ..descents import Array, Arrays, Clip
 from ..measures import global_norm
 from .shorten import scaled, to_bound
@@ -25,11 +25,7 @@ class clip_norm(Clip):
     ([0.6, 0.8], 1.0)
     """
 
-    __slots__ = ("max",)
-    max: float
-
-    def __init__(self, max: float) -> None:
-        self._store(max=number("clip_norm", "max", max, above=0))
+    max: float = field(above=0)
 
     def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
         if not flowing:

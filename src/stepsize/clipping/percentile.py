@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._errors import number, whole
 from .._space import as_float64, namespace
+from .._value import field
 from ..descents import Array, Arrays, Clip, RuleState
 from ..measures import global_norm
 from .shorten import scaled, to_bound
@@ -28,15 +28,8 @@ class percentile(Clip):
     percentile(90, history=50)
     """
 
-    __slots__ = ("history", "p")
-    p: float
-    history: int
-
-    def __init__(self, p: float = 10, *, history: int = 100) -> None:
-        self._store(
-            p=number("percentile", "p", p, above=0, high=100),
-            history=whole("percentile", "history", history, low=1, high=10_000),
-        )
+    p: float = field(default=10, above=0, high=100)
+    history: int = field(default=100, low=1, high=10_000, kw_only=True)
 
     def init(self, params: Arrays) -> RuleState:
         # single numbers: before the first update nobody knows how many runs there are

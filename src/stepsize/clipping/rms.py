@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._errors import number
+from .._value import field
 from ..descents import Array, Arrays, Clip
 from .shorten import rms_of, scaled, share_by_array, to_bound
 
@@ -23,11 +23,7 @@ class clip_rms(Clip):
     ([1.0, 1.0], [0.5, 0.5], 0.5)
     """
 
-    __slots__ = ("max",)
-    max: float
-
-    def __init__(self, max: float = 1.0) -> None:
-        self._store(max=number("clip_rms", "max", max, above=0))
+    max: float = field(default=1.0, above=0)
 
     def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
         limited, longer = {}, {}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .._errors import number, whole
 from .._space import as_float64, namespace
+from .._value import field
 from ..descents import Array, Arrays, Clip, RuleState, broadcast
 from ..measures import share_of
 from .shorten import sound
@@ -31,17 +31,9 @@ class spam(Clip):
     spam(1000)
     """
 
-    __slots__ = ("beta2", "threshold", "warm_up")
-    threshold: float
-    beta2: float
-    warm_up: int
-
-    def __init__(self, threshold: float = 5000, *, beta2: float = 0.999, warm_up: int = 20) -> None:
-        self._store(
-            threshold=number("spam", "threshold", threshold, above=0),
-            beta2=number("spam", "beta2", beta2, low=0, below=1),
-            warm_up=whole("spam", "warm_up", warm_up, low=1),
-        )
+    threshold: float = field(default=5000, above=0)
+    beta2: float = field(default=0.999, low=0, below=1, kw_only=True)
+    warm_up: int = field(default=20, low=1, kw_only=True)
 
     def init(self, params: Arrays) -> RuleState:
         return {"count": 0.0, "roots": {name: namespace(one).zeros_like(one) for name, one in params.items()}}

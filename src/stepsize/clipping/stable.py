@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError
 from .._space import namespace
+from .._value import field
 from ..descents import Array, Arrays, Clip, Rule, RuleState
 from .shorten import rms_of, scaled, share_by_array, to_bound
 
@@ -35,12 +36,8 @@ class stable(Clip):
     adam() | stable() | 0.001
     """
 
-    __slots__ = ("beta2", "eps")
-    beta2: float
-    eps: float
-
-    def __init__(self, *, beta2: float = 0.999, eps: float = 1e-8) -> None:
-        self._store(beta2=number("stable", "beta2", beta2, low=0, below=1), eps=number("stable", "eps", eps, above=0))
+    beta2: float = field(default=0.999, low=0, below=1, kw_only=True)
+    eps: float = field(default=1e-8, above=0, kw_only=True)
 
     def check_rule(self, rule: Rule | None) -> None:
         """Refuse a strategy whose second moment is missing or remembers for another time."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError
 from .._space import namespace
+from .._value import field
 from ..descents import Array, Arrays, Transform
 from .shorten import norm_of, scaled
 
@@ -26,17 +27,11 @@ class trust(Transform):
     [0.0, 5.0]
     """
 
-    __slots__ = ("coefficient", "high", "low")
-    coefficient: float
-    low: float
-    high: float | None
+    coefficient: float = field(default=1.0, above=0)
+    low: float = field(default=0.0, low=0, kw_only=True)
+    high: float | None = field(default=None, above=0, kw_only=True)
 
-    def __init__(self, coefficient: float = 1.0, *, low: float = 0.0, high: float | None = None) -> None:
-        self._store(
-            coefficient=number("trust", "coefficient", coefficient, above=0),
-            low=number("trust", "low", low, low=0),
-            high=None if high is None else number("trust", "high", high, above=0),
-        )
+    def _check_fields(self) -> None:
         if self.high is not None and self.high < self.low:
             raise StepsizeError(f"trust: high must be at least low, {self.low!r}, not {self.high!r}")
 

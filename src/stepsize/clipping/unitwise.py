@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError
 from .._space import namespace
+from .._value import field
 from ..descents import Array, Arrays, Clip
 from ..measures import global_norm, share_of
 from .shorten import scaled, to_bound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def _axis(owner: str, field: str, value: Any) -> int:
+    if isinstance(value, bool) or value not in (0, -1):
+        raise StepsizeError(f"{owner}: {field} must be 0 (out, in) or -1 (in, out), not {value!r}")
+    return int(value)
 
 
 class unitwise(Clip):
@@ -29,19 +40,9 @@ class unitwise(Clip):
     ([[0.6, 0.8], [0.0, 0.1]], 0.5)
     """
 
-    __slots__ = ("floor", "max", "unit_axis")
-    max: float
-    floor: float
-    unit_axis: int
-
-    def __init__(self, max: float = 0.01, floor: float = 1e-3, *, unit_axis: int = 0) -> None:
-        if isinstance(unit_axis, bool) or unit_axis not in (0, -1):
-            raise StepsizeError(f"unitwise: unit_axis must be 0 (out, in) or -1 (in, out), not {unit_axis!r}")
-        self._store(
-            max=number("unitwise", "max", max, above=0),
-            floor=number("unitwise", "floor", floor, above=0),
-            unit_axis=int(unit_axis),
-        )
+    max: float = field(default=0.01, above=0)
+    floor: float = field(default=1e-3, above=0)
+    unit_axis: int = field(default=0, check=_axis, kw_only=True)
 
     def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
         limited, beyond = {}, {}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._errors import number
 from .._space import held_by, namespace
+from .._value import field
 from ..descents import Array, Arrays, Clip
 from ..measures import share_of
 
@@ -22,11 +22,7 @@ class clip(Clip):
     sgd() | 0.1 | clip(0.01)
     """
 
-    __slots__ = ("max",)
-    max: float
-
-    def __init__(self, max: float) -> None:
-        self._store(max=number("clip", "max", max, above=0))
+    max: float = field(above=0)
 
     def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
         limited, beyond = {}, {}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._errors import number, whole
 from .._space import as_float64, held_by, namespace
+from .._value import field
 from ..descents import Array, Arrays, Clip, RuleState
 from ..measures import global_norm
 from .shorten import scaled, to_bound
@@ -29,29 +29,11 @@ class zclip(Clip):
     zclip(3, max=None)
     """
 
-    __slots__ = ("alpha", "eps", "max", "warm_up", "z")
-    z: float
-    alpha: float
-    warm_up: int
-    max: float | None
-    eps: float
-
-    def __init__(
-        self,
-        z: float = 2.5,
-        *,
-        alpha: float = 0.97,
-        warm_up: int = 25,
-        max: float | None = 1.0,
-        eps: float = 1e-6,
-    ) -> None:
-        self._store(
-            z=number("zclip", "z", z, above=0),
-            alpha=number("zclip", "alpha", alpha, low=0, below=1),
-            warm_up=whole("zclip", "warm_up", warm_up, low=2),
-            max=None if max is None else number("zclip", "max", max, above=0),
-            eps=number("zclip", "eps", eps, above=0),
-        )
+    z: float = field(default=2.5, above=0)
+    alpha: float = field(default=0.97, low=0, below=1, kw_only=True)
+    warm_up: int = field(default=25, low=2, kw_only=True)
+    max: float | None = field(default=1.0, above=0, kw_only=True)
+    eps: float = field(default=1e-6, above=0, kw_only=True)
 
     def init(self, params: Arrays) -> RuleState:
         return {"count": 0.0, "mean": 0.0, "std": 0.0}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from .._errors import number
+from .._value import field
 from .base import Controller, State
-from .watching import given, within
+from .bounds import within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,16 +38,10 @@ class adgd(Controller):
     ([0.0001, 0.1, 0.1], [1.50025])
     """
 
-    __slots__ = ("first", "high", "low")
     needs = ("step_norm", "grad_change_norm")
-    first: float
-    low: float
-    high: float
-
-    def __init__(self, first: float = 1e-4, *, low: float = 1e-10, high: float = 1e10) -> None:
-        low = number("adgd", "low", low, above=0)
-        high = number("adgd", "high", high, low=low)
-        self._store(first=number("adgd", "first", first, low=low, high=high), low=low, high=high)
+    first: float = field(default=1e-4, low="low", high="high")
+    low: float = field(default=1e-10, above=0, kw_only=True)
+    high: float = field(default=1e10, low="low", kw_only=True)
 
     def init(self) -> State:
         """(last rate, its ratio to the one before); None until known."""
@@ -59,7 +53,7 @@ class adgd(Controller):
             last = self.first
             if now.step_norm is None:  # the first update has nothing before it
                 return last, (last, None), ""
-        moved, change = given(self, now, "step_norm"), given(self, now, "grad_change_norm")
+        moved, change = self.given(now, "step_norm"), self.given(now, "grad_change_norm")
         if not (math.isfinite(moved) and math.isfinite(change)):
             return last, state, f"step {moved}, change {change}: held at {last:.4g}"
         if moved <= 0:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, number, whole
+from .._errors import StepsizeError
+from .._value import field
 from ..lengths import Length, check_length
 from ..schedules.shapes import in_steps
 from .base import Controller, State
-from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,34 +47,14 @@ class armijo(Controller):
     ([0.3125, 0.3349], [10.0, 3.164], [6, 1])
     """
 
-    __slots__ = ("c", "doubling", "high", "low", "shrink", "tries")
     _lengths = ("doubling",)
     needs = ("loss", "slope", "rate", "loss_at")
-    c: float
-    shrink: float
-    tries: int
-    doubling: Length | None
-    low: float
-    high: float
-
-    def __init__(
-        self,
-        c: float = 0.1,
-        shrink: float = 0.5,
-        *,
-        tries: int = 10,
-        doubling: Length | None = 10,
-        low: float = 1e-9,
-        high: float = 100.0,
-    ) -> None:
-        self._store(
-            c=number("armijo", "c", c, above=0, below=1),
-            shrink=number("armijo", "shrink", shrink, above=0, below=1),
-            tries=whole("armijo", "tries", tries, low=1),
-            doubling=None if doubling is None else check_length("armijo", "doubling", doubling),
-            low=number("armijo", "low", low, above=0, high=1),
-            high=number("armijo", "high", high, low=1),
-        )
+    c: float = field(default=0.1, above=0, below=1)
+    shrink: float = field(default=0.5, above=0, below=1)
+    tries: int = field(default=10, low=1, kw_only=True)
+    doubling: Length | None = field(default=10, check=check_length, kw_only=True)
+    low: float = field(default=1e-9, above=0, high=1, kw_only=True)
+    high: float = field(default=100.0, low=1, kw_only=True)
 
     def init(self) -> State:
         """(factor that the search stands at, 1 where it was accepted and may grow)."""
@@ -82,7 +62,7 @@ class armijo(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         factor, may_grow = state
-        loss, slope, rate = (given(self, now, name) for name in ("loss", "slope", "rate"))
+        loss, slope, rate = (self.given(now, name) for name in ("loss", "slope", "rate"))
         if now.loss_at is None:
             raise StepsizeError("armijo needs the loss at other rates: pass step(…, loss_of=…) or seen(loss_at=…)")
         if not all(math.isfinite(one) for one in (loss, slope, rate)):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from .._errors import number
+from .._value import field
 from .base import Controller, State
-from .watching import choice, given, within
+from .bounds import within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,22 +40,11 @@ class barzilai_borwein(Controller):
     ([0.0001, 0.2], [2.0])
     """
 
-    __slots__ = ("first", "form", "high", "low")
     needs = ("step_norm", "grad_change_norm", "step_dot_grad_change")
-    form: str
-    first: float
-    low: float
-    high: float
-
-    def __init__(self, form: str = "long", *, first: float = 1e-4, low: float = 1e-10, high: float = 1e10) -> None:
-        low = number("barzilai_borwein", "low", low, above=0)
-        high = number("barzilai_borwein", "high", high, low=low)
-        self._store(
-            form=choice("barzilai_borwein", "form", form, FORMS),
-            first=number("barzilai_borwein", "first", first, low=low, high=high),
-            low=low,
-            high=high,
-        )
+    form: str = field(default="long", options=FORMS)
+    first: float = field(default=1e-4, low="low", high="high", kw_only=True)
+    low: float = field(default=1e-10, above=0, kw_only=True)
+    high: float = field(default=1e10, low="low", kw_only=True)
 
     def init(self) -> State:
         """(last rate,); None before the first update."""
@@ -66,7 +55,7 @@ class barzilai_borwein(Controller):
         rate = self.first if last is None else last
         if last is None and now.step_norm is None:  # the first update has nothing before it
             return rate, (rate,), ""
-        moved, change, curve = (given(self, now, name) for name in self.needs)
+        moved, change, curve = (self.given(now, name) for name in self.needs)
         if not all(math.isfinite(one) for one in (moved, change, curve)):
             return rate, state, f"step {moved}, change {change}, product {curve}: held at {rate:.4g}"
         if min(moved, change, curve) <= 0:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from .._errors import StepsizeError
 from ..schedules.base import Dialect, Factor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeAlias
+    from typing import Any, ClassVar, TypeAlias
 
     from ..observed import seen
 
@@ -21,7 +22,7 @@ class Controller(Factor):
     """
 
     __slots__ = ()
-    _lengths: tuple[str, ...] = ()
+    _lengths: ClassVar[tuple[str, ...]] = ()
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -35,6 +36,13 @@ class Controller(Factor):
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         """The factor of this update, the next state, and why."""
         raise NotImplementedError
+
+    def given(self, now: seen, name: str) -> float:
+        """A quantity that it cannot do without, as a plain float, or an error that names it."""
+        value = getattr(now, name)
+        if value is None:
+            raise StepsizeError(f"{self.word()} needs the {name} at every update: pass seen({name}=…)")
+        return float(value)
 
     @property
     def controllers(self) -> tuple[Any, ...]:

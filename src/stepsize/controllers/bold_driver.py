@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .._errors import number
+from .._value import field
 from .base import Controller, State
-from .watching import given, held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,30 +37,12 @@ class bold_driver(Controller):
     (0.525, 'loss rose 4 → 5: factor 0.525')
     """
 
-    __slots__ = ("grow", "high", "low", "shrink", "tolerance")
     needs = ("loss",)
-    grow: float
-    shrink: float
-    tolerance: float
-    low: float
-    high: float
-
-    def __init__(
-        self,
-        grow: float = 1.05,
-        shrink: float = 0.5,
-        *,
-        tolerance: float = 0.0,
-        low: float = 1e-6,
-        high: float = 1e6,
-    ) -> None:
-        self._store(
-            grow=number("bold_driver", "grow", grow, above=1),
-            shrink=number("bold_driver", "shrink", shrink, above=0, below=1),
-            tolerance=number("bold_driver", "tolerance", tolerance, low=0),
-            low=number("bold_driver", "low", low, above=0, high=1),
-            high=number("bold_driver", "high", high, low=1),
-        )
+    grow: float = field(default=1.05, above=1)
+    shrink: float = field(default=0.5, above=0, below=1)
+    tolerance: float = field(default=0.0, low=0, kw_only=True)
+    low: float = field(default=1e-6, above=0, high=1, kw_only=True)
+    high: float = field(default=1e6, low=1, kw_only=True)
 
     def init(self) -> State:
         """(last loss, factor now)."""
@@ -69,9 +50,9 @@ class bold_driver(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         last, factor = state
-        loss = given(self, now, "loss")
+        loss = self.given(now, "loss")
         if not math.isfinite(loss):
-            return factor, state, held("loss", loss, factor)
+            return factor, state, f"loss {loss}: held at {factor:.4g}"
         if last is None:
             return factor, (loss, factor), ""
         if loss < last:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .._errors import number
+from .._value import field
 from .base import Controller, State
-from .watching import choice, given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,18 +43,10 @@ class distance(Controller):
     ([1e-07, 8.1e-07, 0.00043, 0.023], True)
     """
 
-    __slots__ = ("by", "eps", "r_eps")
     needs = ("distance", "start_norm", "grad_norm")
-    by: str
-    r_eps: float
-    eps: float
-
-    def __init__(self, by: str = "dog", *, r_eps: float = 1e-6, eps: float = 1e-8) -> None:
-        self._store(
-            by=choice("distance", "by", by, FORMS),
-            r_eps=number("distance", "r_eps", r_eps, above=0),
-            eps=number("distance", "eps", eps, low=0),
-        )
+    by: str = field(default="dog", options=FORMS)
+    r_eps: float = field(default=1e-6, above=0, kw_only=True)
+    eps: float = field(default=1e-8, low=0, kw_only=True)
 
     def init(self) -> State:
         """(largest distance so far, root of the sum so far, last rate)."""
@@ -63,7 +54,7 @@ class distance(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         farthest, root, rate = state
-        far, start, steep = (given(self, now, name) for name in self.needs)
+        far, start, steep = (self.given(now, name) for name in self.needs)
         if not all(math.isfinite(one) for one in (far, start, steep)):
             return rate, state, f"distance {far}, start {start}, gradient {steep}: held at {rate:.4g}"
         farthest = min(max(farthest, far, self.r_eps * (1 + abs(start))), _LARGEST)

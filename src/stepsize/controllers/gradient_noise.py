@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from .._errors import number
+from .._value import field
 from ..lengths import Length, check_length
 from ..schedules.shapes import in_steps
 from .base import Controller, State
-from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,17 +48,10 @@ class gradient_noise(Controller):
     1.0 0.8333 0.3571
     """
 
-    __slots__ = ("low", "memory")
     _lengths = ("memory",)
     needs = ("grad_norm", "grad_variance")
-    memory: Length
-    low: float
-
-    def __init__(self, memory: Length = 100, *, low: float = 0.01) -> None:
-        self._store(
-            memory=check_length("gradient_noise", "memory", memory),
-            low=number("gradient_noise", "low", low, low=0, high=1),
-        )
+    memory: Length = field(default=100, check=check_length)
+    low: float = field(default=0.01, low=0, high=1, kw_only=True)
 
     def init(self) -> State:
         """(mean of ‖g‖², mean of the variance, factor)."""
@@ -67,7 +59,7 @@ class gradient_noise(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         whole, noise, factor = state
-        norm, variance = given(self, now, "grad_norm"), given(self, now, "grad_variance")
+        norm, variance = self.given(now, "grad_norm"), self.given(now, "grad_variance")
         square = norm * norm
         if not (math.isfinite(square) and math.isfinite(variance)):
             return factor, state, f"gradient {norm}, variance {variance}: held at {factor:.4g}"

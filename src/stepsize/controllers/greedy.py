@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from .._errors import number, whole
+from .._value import field
 from .base import Controller, State
-from .watching import MODES, WATCHED, choice, held, watched
+from .watched import MODES, WATCHED, watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,63 +44,18 @@ class greedy(Controller):
     (1.0, 'loss 5: 2 looks without a new best (4), factor 1')
     """
 
-    __slots__ = (
-        "cooldown",
-        "factor",
-        "high",
-        "low",
-        "mode",
-        "patience",
-        "restart",
-        "threshold",
-        "threshold_mode",
-        "warmup",
-        "watch",
-        "window",
-    )
-    factor: float
-    patience: int
-    threshold: float
-    threshold_mode: str
-    cooldown: int
-    warmup: int
-    window: int
-    restart: int | None
-    watch: str
-    mode: str
-    low: float
-    high: float
-
-    def __init__(
-        self,
-        factor: float = 0.95,
-        patience: int = 10,
-        threshold: float = 1e-6,
-        *,
-        threshold_mode: str = "abs",
-        cooldown: int = 0,
-        warmup: int = 0,
-        window: int = 1,
-        restart: int | None = 500,
-        watch: str = "loss",
-        mode: str = "min",
-        low: float = 0.01,
-        high: float = 10.0,
-    ) -> None:
-        self._store(
-            factor=number("greedy", "factor", factor, above=0, below=1),
-            patience=whole("greedy", "patience", patience, low=0),
-            threshold=number("greedy", "threshold", threshold, low=0),
-            threshold_mode=choice("greedy", "threshold_mode", threshold_mode, SCALES),
-            cooldown=whole("greedy", "cooldown", cooldown, low=0),
-            warmup=whole("greedy", "warmup", warmup, low=0),
-            window=whole("greedy", "window", window, low=1),
-            restart=None if restart is None else whole("greedy", "restart", restart, low=1),
-            watch=choice("greedy", "watch", watch, WATCHED),
-            mode=choice("greedy", "mode", mode, MODES),
-            low=number("greedy", "low", low, above=0, high=1),
-            high=number("greedy", "high", high, low=1),
-        )
+    factor: float = field(default=0.95, above=0, below=1)
+    patience: int = field(default=10, low=0)
+    threshold: float = field(default=1e-6, low=0)
+    threshold_mode: str = field(default="abs", options=SCALES, kw_only=True)
+    cooldown: int = field(default=0, low=0, kw_only=True)
+    warmup: int = field(default=0, low=0, kw_only=True)
+    window: int = field(default=1, low=1, kw_only=True)
+    restart: int | None = field(default=500, low=1, kw_only=True)
+    watch: str = field(default="loss", options=WATCHED, kw_only=True)
+    mode: str = field(default="min", options=MODES, kw_only=True)
+    low: float = field(default=0.01, above=0, high=1, kw_only=True)
+    high: float = field(default=10.0, low=1, kw_only=True)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -118,7 +73,7 @@ class greedy(Controller):
         values = [*values, value][-self.window :]
         mean = sum(one / len(values) for one in values)
         if not math.isfinite(mean):
-            return factor, state, held(self.watch, value, factor)
+            return factor, state, f"{self.watch} {value}: held at {factor:.4g}"
         values = values if self.window > 1 else []
         if skip > 0:
             return factor, (factor, best, 0, 0, skip - 1, left, *values), ""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError
+from .._value import field
 from .base import Controller, State
-from .watching import choice, given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,25 +48,16 @@ class hypergradient(Controller):
     1.0 1.1 1.155 1.0395
     """
 
-    __slots__ = ("beta", "form", "high", "low")
-    beta: float
-    form: str
-    low: float
-    high: float
+    beta: float = field(default=0.02, above=0)
+    form: str = field(default="multiplicative", options=FORMS)
+    low: float = field(default=1e-4, above=0, high=1, kw_only=True)
+    high: float = field(default=1e4, low=1, kw_only=True)
 
-    def __init__(
-        self, beta: float = 0.02, form: str = "multiplicative", *, low: float = 1e-4, high: float = 1e4
-    ) -> None:
-        form = choice("hypergradient", "form", form, FORMS)
-        beta = number("hypergradient", "beta", beta, above=0)
-        if form == "multiplicative" and beta >= 1:
-            raise StepsizeError(f"hypergradient: beta must be a number > 0 and < 1 for {form!r}, not {beta!r}")
-        self._store(
-            beta=beta,
-            form=form,
-            low=number("hypergradient", "low", low, above=0, high=1),
-            high=number("hypergradient", "high", high, low=1),
-        )
+    def _check_fields(self) -> None:
+        if self.form == "multiplicative" and self.beta >= 1:
+            raise StepsizeError(
+                f"hypergradient: beta must be a number > 0 and < 1 for {self.form!r}, not {self.beta!r}"
+            )
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -81,12 +72,12 @@ class hypergradient(Controller):
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         factor, last = state
         multiplies = self.form == "multiplicative"
-        steep = given(self, now, "grad_norm") if multiplies else 1.0
-        far = given(self, now, "direction_norm") if multiplies else 1.0
+        steep = self.given(now, "grad_norm") if multiplies else 1.0
+        far = self.given(now, "direction_norm") if multiplies else 1.0
         after = far if math.isfinite(far) else last
         if last is None and now.grad_dot_last_direction is None:  # the first update has nothing before it
             return factor, (factor, after), ""
-        product = given(self, now, "grad_dot_last_direction")
+        product = self.given(now, "grad_dot_last_direction")
         if not (math.isfinite(product) and math.isfinite(steep)):
             return factor, (factor, after), f"product {product}, gradient {steep}: held at {factor:.4g}"
         if last is None or min(last, steep) <= 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, flag, number
+from .._value import field
 from .base import Controller, State
 
 TYPE_CHECKING = False
@@ -40,31 +40,12 @@ class infrared(Controller):
     (0.5, 'loss fell 2, before 4: floor 0.5')
     """
 
-    __slots__ = ("alpha", "cap", "compounding", "gamma", "guard")
     needs = ("loss",)
-    alpha: float
-    gamma: float
-    cap: float | None
-    compounding: bool
-    guard: bool
-
-    def __init__(
-        self,
-        alpha: float = 0.9,
-        gamma: float = 0.99,
-        *,
-        cap: float | None = None,
-        compounding: bool = False,
-        guard: bool = True,
-    ) -> None:
-        alpha = number("infrared", "alpha", alpha, low=0)
-        self._store(
-            alpha=alpha,
-            gamma=number("infrared", "gamma", gamma, above=0),
-            cap=None if cap is None else number("infrared", "cap", cap, low=alpha, above=0),
-            compounding=flag("infrared", "compounding", compounding),
-            guard=flag("infrared", "guard", guard),
-        )
+    alpha: float = field(default=0.9, low=0)
+    gamma: float = field(default=0.99, above=0)
+    cap: float | None = field(default=None, low="alpha", above=0, kw_only=True)
+    compounding: bool = field(default=False, kw_only=True)
+    guard: bool = field(default=True, kw_only=True)
 
     def init(self) -> State:
         """(last loss, last decrease, factor now); None until known."""
@@ -72,9 +53,7 @@ class infrared(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         last, decrease_before, factor = state
-        loss = now.loss
-        if loss is None:
-            raise StepsizeError("infrared needs the loss at every update: pass seen(loss=…)")
+        loss = self.given(now, "loss")
         if not math.isfinite(loss):
             return factor, state, f"loss {loss}: held at {factor:.4g}"
         if last is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from .._errors import number, whole
+from .._value import field
 from ..lengths import Length, check_length
 from ..schedules.shapes import in_steps
 from .base import Controller, State
-from .watching import MODES, WATCHED, choice, held, watched
+from .watched import MODES, WATCHED, watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,39 +45,15 @@ class newbob(Controller):
     (0.5, 'metric 2 → 2.5, better by -0.25 < 0.0025: factor 0.5')
     """
 
-    __slots__ = ("every", "factor", "low", "mode", "patient", "relative_to", "threshold", "watch")
     _lengths = ("every",)
-    factor: float
-    threshold: float
-    patient: int
-    every: Length
-    watch: str
-    mode: str
-    relative_to: str
-    low: float
-
-    def __init__(
-        self,
-        factor: float = 0.5,
-        threshold: float = 0.0025,
-        *,
-        patient: int = 0,
-        every: Length = 1,
-        watch: str = "loss",
-        mode: str = "min",
-        relative_to: str = "last",
-        low: float = 0.0,
-    ) -> None:
-        self._store(
-            factor=number("newbob", "factor", factor, above=0, below=1),
-            threshold=number("newbob", "threshold", threshold),
-            patient=whole("newbob", "patient", patient, low=0),
-            every=check_length("newbob", "every", every),
-            watch=choice("newbob", "watch", watch, WATCHED),
-            mode=choice("newbob", "mode", mode, MODES),
-            relative_to=choice("newbob", "relative_to", relative_to, SCALES),
-            low=number("newbob", "low", low, low=0, high=1),
-        )
+    factor: float = field(default=0.5, above=0, below=1)
+    threshold: float = field(default=0.0025)
+    patient: int = field(default=0, low=0, kw_only=True)
+    every: Length = field(default=1, check=check_length, kw_only=True)
+    watch: str = field(default="loss", options=WATCHED, kw_only=True)
+    mode: str = field(default="min", options=MODES, kw_only=True)
+    relative_to: str = field(default="last", options=SCALES, kw_only=True)
+    low: float = field(default=0.0, low=0, high=1, kw_only=True)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -93,7 +69,7 @@ class newbob(Controller):
         if value is None:
             return factor, state, ""
         if not math.isfinite(value):
-            return factor, state, held(self.watch, value, factor)
+            return factor, state, f"{self.watch} {value}: held at {factor:.4g}"
         count += 1
         mean = mean * ((count - 1) / count) + value / count  # no sum that could overflow
         if count < in_steps(self, "every", self.every):

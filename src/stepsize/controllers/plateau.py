@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, number, whole
+from .._errors import StepsizeError
+from .._value import field
 from .base import Controller, State
+from .watched import MODES, WATCHED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..observed import seen
+
+
+def _one_of(owner: str, field: str, value: object, options: tuple[str, ...]) -> str:
+    if isinstance(value, str) and value in options:
+        return value
+    raise StepsizeError(f"{owner}: {field} must be {' or '.join(options)}, not {value!r}")
 
 
 class plateau(Controller):
@@ -43,65 +51,26 @@ class plateau(Controller):
     (0.5, 'loss not better than 1 for 2 values: factor 0.5')
     """
 
-    __slots__ = (
-        "absolute",
-        "average",
-        "by",
-        "cooldown",
-        "eps",
-        "factor",
-        "floor",
-        "mode",
-        "nonfinite",
-        "patience",
-        "threshold",
-        "watch",
-    )
-    factor: float
-    patience: int
-    threshold: float
-    absolute: float
-    mode: str
-    cooldown: int
-    floor: float
-    eps: float
-    average: int
-    watch: str
-    by: str
-    nonfinite: str
+    factor: float = field(default=0.1, low=0, below=1)
+    patience: int = field(default=10, low="_least_patience")
+    threshold: float = field(default=1e-4, low=0, below="_below", kw_only=True)
+    absolute: float = field(default=0.0, low=0, kw_only=True)
+    mode: str = field(default="min", check=_one_of, options=MODES, kw_only=True)
+    cooldown: int = field(default=0, low=0, kw_only=True)
+    floor: float = field(default=0.0, low=0, high=1, kw_only=True)
+    eps: float = field(default=0.0, low=0, kw_only=True)
+    average: int = field(default=1, low=1, kw_only=True)
+    watch: str = field(default="loss", check=_one_of, options=WATCHED, kw_only=True)
+    by: str = field(default="torch", check=_one_of, options=("torch", "keras", "optax"), kw_only=True)
+    nonfinite: str = field(default="hold", check=_one_of, options=("hold", "bad"), kw_only=True)
 
-    def __init__(
-        self,
-        factor: float = 0.1,
-        patience: int = 10,
-        *,
-        threshold: float = 1e-4,
-        absolute: float = 0.0,
-        mode: str = "min",
-        cooldown: int = 0,
-        floor: float = 0.0,
-        eps: float = 0.0,
-        average: int = 1,
-        watch: str = "loss",
-        by: str = "torch",
-        nonfinite: str = "hold",
-    ) -> None:
-        by = _one_of("by", by, ("torch", "keras", "optax"))
-        mode = _one_of("mode", mode, ("min", "max"))
-        self._store(
-            factor=number("plateau", "factor", factor, low=0, below=1),
-            patience=whole("plateau", "patience", patience, low=1 if by == "optax" else 0),
-            threshold=number("plateau", "threshold", threshold, low=0, below=1 if mode == "min" else None),
-            absolute=number("plateau", "absolute", absolute, low=0),
-            mode=mode,
-            cooldown=whole("plateau", "cooldown", cooldown, low=0),
-            floor=number("plateau", "floor", floor, low=0, high=1),
-            eps=number("plateau", "eps", eps, low=0),
-            average=whole("plateau", "average", average, low=1),
-            watch=_one_of("watch", watch, ("loss", "metric")),
-            by=by,
-            nonfinite=_one_of("nonfinite", nonfinite, ("hold", "bad")),
-        )
+    @property
+    def _least_patience(self) -> int:
+        return 1 if self.by == "optax" else 0
+
+    @property
+    def _below(self) -> int | None:
+        return 1 if self.mode == "min" else None
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -172,9 +141,3 @@ def _taken_in(mean: float | None, value: float | None, count: int) -> float | No
         return None
     more = (count * mean + value) / (count + 1)
     return more if math.isfinite(more) else mean * (count / (count + 1)) + value / (count + 1)
-
-
-def _one_of(field: str, value: object, words: tuple[str, ...]) -> str:
-    if isinstance(value, str) and value in words:
-        return value
-    raise StepsizeError(f"plateau: {field} must be {' or '.join(words)}, not {value!r}")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from .._errors import number
+from .._value import field
 from ..lengths import Length, check_length
 from ..schedules.shapes import in_steps
 from .base import Controller, State
-from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,32 +44,13 @@ class polyak(Controller):
     ([0.1, 0.1, 0.1], [10.0, 2.5, 0.625])
     """
 
-    __slots__ = ("c", "doubling", "f_star", "high", "low")
     _lengths = ("doubling",)
     needs = ("loss", "slope")
-    f_star: float
-    c: float
-    low: float
-    high: float
-    doubling: Length | None
-
-    def __init__(
-        self,
-        f_star: float = 0.0,
-        *,
-        c: float = 1.0,
-        low: float = 0.0,
-        high: float = 1.0,
-        doubling: Length | None = None,
-    ) -> None:
-        high = number("polyak", "high", high, above=0)
-        self._store(
-            f_star=number("polyak", "f_star", f_star),
-            c=number("polyak", "c", c, above=0),
-            low=number("polyak", "low", low, low=0, high=high),
-            high=high,
-            doubling=None if doubling is None else check_length("polyak", "doubling", doubling),
-        )
+    f_star: float = field(default=0.0)
+    c: float = field(default=1.0, above=0, kw_only=True)
+    low: float = field(default=0.0, low=0, high="high", kw_only=True)
+    high: float = field(default=1.0, above=0, kw_only=True)
+    doubling: Length | None = field(default=None, check=check_length, kw_only=True)
 
     def init(self) -> State:
         """(last rate, last rate above 0); None until known."""
@@ -78,7 +58,7 @@ class polyak(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         last, above = state
-        loss, slope = given(self, now, "loss"), given(self, now, "slope")
+        loss, slope = self.given(now, "loss"), self.given(now, "slope")
         if not (math.isfinite(loss) and math.isfinite(slope)):
             rate = self.low if last is None else last
             return rate, state, f"loss {loss}, slope {slope}: held at {rate:.4g}"

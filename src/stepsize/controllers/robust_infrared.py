@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError
+from .._value import field
 from .base import Controller, State
-from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,23 +104,16 @@ class robust_infrared(Controller):
     ([True, True, True], [0.83, 0.83, 0.83])
     """
 
-    __slots__ = ("beta", "floor")
     needs = ("loss", "slope", "direction_norm", "rate", "loss_at")
-    beta: float
-    floor: float | None
-
-    def __init__(self, beta: float = 0.0, floor: float | None = 0.0) -> None:
-        self._store(
-            beta=number("robust_infrared", "beta", beta, low=0, below=1),
-            floor=None if floor is None else number("robust_infrared", "floor", floor, low=-_HUGE, high=_HUGE),
-        )
+    beta: float = field(default=0.0, low=0, below=1)
+    floor: float | None = field(default=0.0, low=-_HUGE, high=_HUGE)
 
     def init(self) -> State:
         """The fields of `_Memory`: what it counts, sums and remembers; None until known."""
         return (0, 0.0, None, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, None, 0.0, 0.0, 0, None, 0.0, 0.0, 0.0)
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
-        loss, slope, length, base = (given(self, now, name) for name in self.needs[:4])
+        loss, slope, length, base = (self.given(now, name) for name in self.needs[:4])
         if now.loss_at is None:
             raise StepsizeError("robust_infrared needs the loss_at of every update: pass step(…, loss_of=…)")
         memory, left = _Memory(*state), loss - (self.floor or 0.0)

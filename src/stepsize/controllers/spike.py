@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .._errors import number, whole
+from .._value import field
 from .base import Controller, State
-from .watching import given
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,37 +46,14 @@ class spike(Controller):
     1.0 1.0 1.0 1.0 1.0 1.0 1.0 1.0 1.0 1.0 0.5 0.7071 0.3536 0.5 0.7071 1.0
     """
 
-    __slots__ = ("accept", "back_off", "k", "low", "recovery", "tolerance", "window")
     needs = ("loss",)
-    back_off: float
-    k: float
-    window: int
-    recovery: int
-    accept: int
-    tolerance: float
-    low: float
-
-    def __init__(
-        self,
-        back_off: float = 0.5,
-        k: float = 6.0,
-        *,
-        window: int = 100,
-        recovery: int = 100,
-        accept: int = 20,
-        tolerance: float = 0.01,
-        low: float = 0.01,
-    ) -> None:
-        back_off = number("spike", "back_off", back_off, above=0, below=1)
-        self._store(
-            back_off=back_off,
-            k=number("spike", "k", k, above=0),
-            window=whole("spike", "window", window, low=_ENOUGH),
-            recovery=whole("spike", "recovery", recovery, low=1),
-            accept=whole("spike", "accept", accept, low=1),
-            tolerance=number("spike", "tolerance", tolerance, low=0),
-            low=number("spike", "low", low, above=0, high=back_off),
-        )
+    back_off: float = field(default=0.5, above=0, below=1)
+    k: float = field(default=6.0, above=0)
+    window: int = field(default=100, low=_ENOUGH, kw_only=True)
+    recovery: int = field(default=100, low=1, kw_only=True)
+    accept: int = field(default=20, low=1, kw_only=True)
+    tolerance: float = field(default=0.01, low=0, kw_only=True)
+    low: float = field(default=0.01, above=0, high="back_off", kw_only=True)
 
     def init(self) -> State:
         """(updates of recovery left, finite spikes in a row, the last ordinary losses …)."""
@@ -85,7 +61,7 @@ class spike(Controller):
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         left, row, *losses = state
-        loss = given(self, now, "loss")
+        loss = self.given(now, "loss")
         if not math.isfinite(loss):
             return self._back_off(left, row, losses, f"loss {loss}")
         limit = self._limit(losses)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._errors import flag, number
 from .._space import namespace
+from .._value import field
 from ..descents import Array, Rule, RuleState
 
 
@@ -21,17 +21,9 @@ class adagrad(Rule):
     """
 
     scale_free = True
-    __slots__ = ("eps", "eps_in_root", "initial")
-    initial: float
-    eps: float
-    eps_in_root: bool
-
-    def __init__(self, *, initial: float = 0.0, eps: float = 1e-10, eps_in_root: bool = False) -> None:
-        self._store(
-            initial=number("adagrad", "initial", initial, low=0),
-            eps=number("adagrad", "eps", eps, low=0),
-            eps_in_root=flag("adagrad", "eps_in_root", eps_in_root),
-        )
+    initial: float = field(default=0.0, low=0, kw_only=True)
+    eps: float = field(default=1e-10, low=0, kw_only=True)
+    eps_in_root: bool = field(default=False, kw_only=True)
 
     def init(self, param: Array) -> RuleState:
         return {"squares": namespace(param).zeros_like(param) + float(self.initial)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._errors import number
 from .._space import namespace
+from .._value import field
 from ..clipping.decay import weight_decay as decay
 from ..descents import Array, Rule, RuleState, descent
 
@@ -23,19 +23,10 @@ class adam(Rule):
     """
 
     scale_free = averages_squares = True
-    __slots__ = ("beta1", "beta2", "eps", "eps_root")
-    beta1: float
-    beta2: float
-    eps: float
-    eps_root: float
-
-    def __init__(self, *, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0) -> None:
-        self._store(
-            beta1=number("adam", "beta1", beta1, low=0, below=1),
-            beta2=number("adam", "beta2", beta2, low=0, below=1),
-            eps=number("adam", "eps", eps, low=0),
-            eps_root=number("adam", "eps_root", eps_root, low=0),
-        )
+    beta1: float = field(default=0.9, low=0, below=1, kw_only=True)
+    beta2: float = field(default=0.999, low=0, below=1, kw_only=True)
+    eps: float = field(default=1e-8, low=0, kw_only=True)
+    eps_root: float = field(default=0.0, low=0, kw_only=True)
 
     def init(self, param: Array) -> RuleState:
         zeros = namespace(param).zeros_like(param)

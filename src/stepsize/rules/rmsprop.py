@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._errors import flag, number
 from .._space import namespace
+from .._value import field
 from ..descents import Array, Rule, RuleState
 from .adagrad import divide
 
@@ -23,32 +23,12 @@ class rmsprop(Rule):
     """
 
     scale_free = averages_squares = True
-    __slots__ = ("alpha", "centered", "eps", "eps_in_root", "initial", "momentum")
-    alpha: float
-    eps: float
-    momentum: float
-    centered: bool
-    eps_in_root: bool
-    initial: float
-
-    def __init__(
-        self,
-        *,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        momentum: float = 0.0,
-        centered: bool = False,
-        eps_in_root: bool = False,
-        initial: float = 0.0,
-    ) -> None:
-        self._store(
-            alpha=number("rmsprop", "alpha", alpha, low=0, below=1),
-            eps=number("rmsprop", "eps", eps, low=0),
-            momentum=number("rmsprop", "momentum", momentum, low=0, below=1),
-            centered=flag("rmsprop", "centered", centered),
-            eps_in_root=flag("rmsprop", "eps_in_root", eps_in_root),
-            initial=number("rmsprop", "initial", initial, low=0),
-        )
+    alpha: float = field(default=0.99, low=0, below=1, kw_only=True)
+    eps: float = field(default=1e-8, low=0, kw_only=True)
+    momentum: float = field(default=0.0, low=0, below=1, kw_only=True)
+    centered: bool = field(default=False, kw_only=True)
+    eps_in_root: bool = field(default=False, kw_only=True)
+    initial: float = field(default=0.0, low=0, kw_only=True)
 
     def init(self, param: Array) -> RuleState:
         zeros = namespace(param).zeros_like(param)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .._errors import StepsizeError, flag, number
+from .._errors import StepsizeError
 from .._space import namespace
+from .._value import field
 from ..descents import Array, Rule, RuleState
 
 
@@ -21,18 +22,12 @@ class sgd(Rule):
     sgd(momentum=0.9, nesterov=True) | 0.1
     """
 
-    __slots__ = ("dampening", "momentum", "nesterov")
-    momentum: float
-    dampening: float
-    nesterov: bool
+    momentum: float = field(default=0.0, low=0, below=1, kw_only=True)
+    dampening: float = field(default=0.0, low=0, below=1, kw_only=True)
+    nesterov: bool = field(default=False, kw_only=True)
 
-    def __init__(self, *, momentum: float = 0.0, dampening: float = 0.0, nesterov: bool = False) -> None:
-        self._store(
-            momentum=number("sgd", "momentum", momentum, low=0, below=1),
-            dampening=number("sgd", "dampening", dampening, low=0, below=1),
-            nesterov=flag("sgd", "nesterov", nesterov),
-        )
-        if nesterov and (momentum <= 0 or dampening != 0):
+    def _check_fields(self) -> None:
+        if self.nesterov and (self.momentum <= 0 or self.dampening != 0):
             raise StepsizeError(
                 "sgd: nesterov needs momentum > 0 and dampening 0: write sgd(momentum=0.9, nesterov=True)"
             )

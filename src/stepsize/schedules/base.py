@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from .._errors import LengthError, StepsizeError
 from .._space import as_float64, namespace
-from .._value import Value
+from .._value import Value, field
 from ..lengths import Horizon
 from .functions import array_functions, scalar_functions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Self
+    from typing import Any, ClassVar, Self
 
 
 class Dialect:
@@ -89,10 +89,9 @@ class Factor(Value):
     `factor * factor` multiplies, `factor >> factor` puts one after the other, `number * factor` is a rate.
     """
 
-    __slots__ = ("_arrays", "_scalar")
-    _lengths: tuple[str, ...] = ("length",)
-    _scalar: Callable[..., Any]
-    _arrays: dict[str, Callable[..., Any]]
+    _lengths: ClassVar[tuple[str, ...]] = ("length",)
+    _scalar: Callable[..., Any] = field(init=False)
+    _arrays: dict[str, Callable[..., Any]] = field(init=False)
 
     def _formula(self, t: str, write: Dialect) -> str:
         """The factor at step `t` as text over + - * / // % and the functions of `functions.py`."""
@@ -202,10 +201,10 @@ class Factor(Value):
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
         """The same with lengths in steps, for its place in the run."""
         changes: dict[str, Any] = {}
-        for field in self._lengths:
-            found = place.resolved(horizon, self.word(), field, getattr(self, field))
-            if found != getattr(self, field):
-                changes[field] = found
+        for name in self._lengths:
+            found = place.resolved(horizon, self.word(), name, getattr(self, name))
+            if found != getattr(self, name):
+                changes[name] = found
         if "length" in self._lengths and self.fields()["length"] is None and (place.pin or not self._endless):
             changes["length"] = place.end - place.start
         return self.replace(**changes) if changes else self

@@ -8,7 +8,7 @@ from .rate import rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Self
+    from typing import Any, ClassVar, Self
 
     from ..lengths import Horizon
 
@@ -211,7 +211,7 @@ class Bent(Factor):
     """Shared by the combinators of one factor: what they ask of the factor inside."""
 
     __slots__ = ("factor",)
-    _lengths: tuple[str, ...] = ()
+    _lengths: ClassVar[tuple[str, ...]] = ()
     factor: Factor
 
     @property

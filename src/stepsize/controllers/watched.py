@@ -1,0 +1,18 @@
+"""The number that a controller watches: the loss of every update, or the metric where one was measured."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..observed import seen
+    from .base import Controller
+
+WATCHED = ("loss", "metric")
+MODES = ("min", "max")  # what is better
+
+
+def watched(controller: Controller, now: seen, watch: str) -> float | None:
+    """The watched number of this update; None where the metric was not measured, which is no error."""
+    if watch == "metric":
+        return None if now.metric is None else float(now.metric)
+    return controller.given(now, watch)
