@@ -7,6 +7,7 @@ from typing import NoReturn
 from .._errors import StepsizeError, number
 from .._space import namespace
 from ..descents import Array, Arrays, Clip, Rule, RuleState
+from ..measures import begun
 from .shorten import rms_of, scaled, share_by_array, to_bound
 
 TYPE_CHECKING = False
@@ -70,7 +71,7 @@ class stable(Clip):
         if squares is None:
             self._misplaced()
         if count is not None:
-            squares = squares / (1 - self.beta2**count)
+            squares = squares / begun(self.beta2, count, squares)
         xp = namespace(squares)
         return xp.clip(xp.sqrt(squares), float(self.eps), None)
 

@@ -12,6 +12,17 @@ if TYPE_CHECKING:
     from ..observed import seen
 
 
+class Patience(State):
+    """What is compared and counted; None: not known, or not finite."""
+
+    best: float | None = None
+    bad: int = 0  # values in a row
+    resting: int = 0  # values of the cooldown left
+    factor: float = 1.0
+    mean: float | None = 0.0  # so far
+    values: int = 0  # in it
+
+
 class plateau(Controller):
     """Lowers the factor each time a loss or a metric has stopped getting better.
 
@@ -113,8 +124,7 @@ class plateau(Controller):
         return self.patience + 1 if self.by == "torch" else max(self.patience, 1)
 
     def init(self) -> State:
-        """(best, bad values, cooldown left, factor now, mean so far, values in it); None: not known, not finite."""
-        return (None, 0, 0, 1.0, 0.0, 0)
+        return Patience()
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         best, bad, resting, factor, mean, count = state
@@ -132,15 +142,15 @@ class plateau(Controller):
         mean, count = _taken_in(mean, None if odd else value, count), count + 1
         odd = odd and f"{odd}counted as bad"
         if count < self.average:
-            return factor, (best, bad, resting, factor, mean, count), odd
+            return factor, Patience(best, bad, resting, factor, mean, count), odd
         good = mean is not None and self._is_good(mean, best)
         best = mean if good else best
         bad, resting = self._counted(good, bad, resting)
         if bad < self.limit:
-            return factor, (best, bad, resting, factor, 0.0, 0), odd
+            return factor, Patience(best, bad, resting, factor), odd
         lower = self._lowered(factor)
         why = self._why(best, lower) if lower < factor else odd
-        return lower, (best, 0, self.cooldown, lower, 0.0, 0), why
+        return lower, Patience(best, 0, self.cooldown, lower), why
 
     def _is_good(self, value: float, best: float | None) -> bool:
         if best is None:
