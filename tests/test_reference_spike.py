@@ -35,7 +35,7 @@ def test_ten_odd_losses_back_off_and_recover(odd, before):
     assert str(odd) in told[nth][2]
     assert told[nth + 9][0] == 0.01
     assert told[-1][0] == 1.0
-    assert told[-1][1][2:] == tuple((before + QUIET + QUIET)[-100:])  # none of them in the statistics
+    assert told[-1][1].losses == tuple((before + QUIET + QUIET)[-100:])  # none of them in the statistics
 
 
 def test_a_spike_is_kept_out_of_the_statistics():

@@ -46,6 +46,14 @@ def like(value: Any, array: Any, xp: Any) -> Any:
     return value.to(array.dtype) if xp.__name__ == "torch" else xp.asarray(value, dtype=array.dtype)
 
 
+def as_number(told: Any, array: Any) -> Any:
+    """A truth as 1 or 0: as it is where Python said it, in the array's type where an array did."""
+    if isinstance(told, bool):
+        return told
+    xp = namespace(told)
+    return told.to(array.dtype) if xp.__name__ == "torch" else xp.asarray(as_float64(told, xp), dtype=array.dtype)
+
+
 def held_by(array: Any, bound: float, xp: Any) -> float:
     """The bound, or the largest number of the array's type where that is less: NumPy warns of 1e39 in single precision.
 

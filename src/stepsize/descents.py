@@ -1,15 +1,25 @@
-"""The stages of a descent and the pipe between them: clip, rule, rate, in the order the gradient flows."""
+"""A descent: a whole strategy as one value, and the pipe that puts it together in the order the gradient flows."""
 
 from __future__ import annotations
 
+from operator import index
+
 from ._errors import StepsizeError
-from ._space import namespace
 from ._value import Value, field
-from .measures import Array as Array
-from .measures import Arrays as Arrays
-from .quantities import Memory, at_start, check_there, consult, measure, needs_of, remember
+from .measures import broadcast as broadcast
+from .quantities import at_start, check_there, consult, needs_of
 from .schedules.base import Factor
 from .schedules.rate import rate
+from .stage import Array as Array
+from .stage import Arrays as Arrays
+from .stage import Clip as Clip
+from .stage import Rule as Rule
+from .stage import RuleState as RuleState
+from .stage import Stage as Stage
+from .stage import Transform as Transform
+from .update import Parts, advance, bound, direct, trial
+from .update import State as State
+from .update import Step as Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,123 +27,9 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from .observed import seen
+    from .quantities import Memory
 
-RuleState: TypeAlias = "dict[str, Any]"
 Rate: TypeAlias = rate  # the property descent.rate would hide the class
-
-
-class Stage(Value):
-    """One stage of a descent; `stage | stage` puts the second after the first."""
-
-    __slots__ = ()
-
-    def __or__(self, other: object) -> Any:
-        return pipe(self, other)
-
-    def __ror__(self, other: object) -> Any:
-        return pipe(other, self)
-
-
-class Transform(Stage):
-    """A stage that changes what flows through it: a clip or a weight decay.
-
-    One without a memory writes `apply`; one with a memory writes `init` and `step`.
-    """
-
-    __slots__ = ()
-
-    def init(self, params: Arrays) -> RuleState:
-        """The state before the first update: named numbers and arrays; {} for a stage that remembers nothing."""
-        return {}
-
-    def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
-        """The changed arrays and the share of elements that were limited.
-
-        `many` says that the first axis of every array counts runs; then the share has one entry for each run.
-        """
-        raise StepsizeError(f"{self} remembers what it saw: it works in a descent, {self} | sgd() | 0.1, not alone")
-
-    def step(
-        self, flowing: Arrays, params: Arrays, state: RuleState, about: dict[str, Any], many: bool = False
-    ) -> tuple[Arrays, Array, RuleState]:
-        """The changed arrays, the share limited, and the next state; nothing is changed in place.
-
-        `about` is what it may look at besides: "grads", the raw gradient by array, and "rules", the rule's state by
-        array (before the rule that of the last update, after it the new one). With `many` a number of the state
-        becomes an array with one entry for each run; other arrays of a state have runs as their first axis.
-        """
-        flowing, share = self.apply(flowing, params, many)
-        return flowing, share, state
-
-    def check_rule(self, rule: Rule | None) -> None:
-        """Refuse a rule before it that it cannot work after; None where none stands before it."""
-
-
-class Clip(Transform):
-    """Bounds what flows: the gradient before the rule, the update after the rate."""
-
-    __slots__ = ()
-
-
-class Rule(Stage):
-    """Which way: `init(param) -> state`, `update(grad, state, param) -> (direction, state)`, array by array.
-
-    Out of place, on the array's own namespace. The descent moves by −rate × direction.
-    """
-
-    __slots__ = ()
-    scale_free = False  # True: gradients twice as long make the same direction
-    averages_squares = False  # True: its state has a running mean of the squared gradient under "squares"
-
-    def init(self, param: Array) -> RuleState:
-        """The state before the first update, as named arrays and counters."""
-        raise NotImplementedError
-
-    def update(self, grad: Array, state: RuleState, param: Array) -> tuple[Array, RuleState]:
-        """The direction for this gradient, and the next state."""
-        raise NotImplementedError
-
-
-class State(Value):
-    """What a descent remembers between updates; with the parameters it is all that continuing needs.
-
-    The rule's state by array, the controllers', the updates done, the state of each transform in the order of the
-    text, and the arrays of the last update (and the start) that a controller's quantities look back at.
-    """
-
-    __slots__ = ("control", "done", "memory", "rules", "transforms")
-    rules: dict[str, RuleState]
-    control: tuple[Any, ...]
-    done: int
-    transforms: tuple[RuleState, ...]
-    memory: Memory
-
-    def __init__(
-        self,
-        rules: dict[str, RuleState],
-        control: tuple[Any, ...],
-        done: int,
-        transforms: tuple[RuleState, ...],
-        memory: Memory,
-    ) -> None:
-        put = object.__setattr__  # made at every stage of every update: written out, it is twice as fast
-        put(self, "rules", rules)
-        put(self, "control", control)
-        put(self, "done", done)
-        put(self, "transforms", transforms)
-        put(self, "memory", memory)
-
-
-class Step(Value):
-    """What one update did: its rate, the largest share of elements that a clip limited, and what controllers said."""
-
-    __slots__ = ("clipped", "rate", "why")
-    rate: float
-    clipped: float
-    why: str
-
-    def __init__(self, rate: float, clipped: float, why: str = "") -> None:
-        self._store(rate=rate, clipped=clipped, why=why)
 
 
 class descent(Value):
@@ -150,7 +46,7 @@ class descent(Value):
 
     __slots__ = ("stages",)
     stages: tuple[Stage | rate, ...]
-    _parts: tuple[tuple[Transform, ...], tuple[Transform, ...], tuple[Transform, ...]] = field(init=False)
+    _parts: Parts = field(init=False)
 
     def __init__(self, *stages: Stage | rate) -> None:
         _check_order(stages)
@@ -173,19 +69,30 @@ class descent(Value):
         ruled = any(isinstance(stage, Rule) for stage in self.stages)
         raise StepsizeError(f"{self} has no rate: write {self} | {'' if ruled else 'sgd() | '}0.01")
 
-    def split(self) -> tuple[tuple[Transform, ...], tuple[Transform, ...], tuple[Transform, ...]]:
-        """The transforms before the rule, between rule and rate, and after the rate."""
+    @property
+    def parts(self) -> Parts:
+        """The stages by their place; an error where the rule or the rate is not written yet."""
         try:
             return self._parts
         except AttributeError:
             object.__setattr__(self, "_parts", self._split())
         return self._parts
 
-    def _split(self) -> tuple[tuple[Transform, ...], tuple[Transform, ...], tuple[Transform, ...]]:
-        before, after = self.stages.index(self.rule), self.stages.index(self.rate)
-        parts = (self.stages[:before], self.stages[before + 1 : after], self.stages[after + 1 :])
-        first, middle, last = (tuple(one for one in part if isinstance(one, Transform)) for part in parts)
-        return first, middle, last
+    def _split(self) -> Parts:
+        rule, far = self.rule, self.rate
+        before, after = self.stages.index(rule), self.stages.index(far)
+        cut = (self.stages[:before], self.stages[before + 1 : after], self.stages[after + 1 :])
+        first, middle, last = (tuple(one for one in part if isinstance(one, Transform)) for part in cut)
+        return Parts(first, rule, middle, far, last, far.controllers)
+
+    def split(self) -> tuple[tuple[Transform, ...], tuple[Transform, ...], tuple[Transform, ...]]:
+        """The transforms before the rule, between rule and rate, and after the rate."""
+        return self.parts.before, self.parts.between, self.parts.after
+
+    @property
+    def traceable(self) -> bool:
+        """Whether `jax.jit` can follow a whole update: controllers answer on the host, of stages each says it."""
+        return all(one.traceable for one in (*self.stages, *self.rate.controllers) if not isinstance(one, rate))
 
     def over(self, total_steps: int, **units: Any) -> descent:
         """The same strategy with every length in steps, for a run of `total_steps` updates."""
@@ -200,8 +107,7 @@ class descent(Value):
     @property
     def needs(self) -> frozenset[str]:
         """The quantities of `seen` that its controllers look at."""
-        controllers = self.rate.controllers
-        return needs_of(controllers) if controllers else frozenset()
+        return needs_of(self.rate.controllers)
 
     def init(self, params: Arrays) -> State:
         """The state before the first update."""
@@ -217,77 +123,51 @@ class descent(Value):
 
         `now` brings what the caller knows (loss, metric, grad_variance, progress); what the arrays tell is measured
         here where a controller needs it. `loss_of`, from parameters to the loss of the same batch, makes `loss_at`.
+        Without controllers the whole of it can be traced, with the state's numbers as arrays (`jax.jit`, `lax.scan`).
         """
-        directions, after, limited_grad = self.direct(params, grads, state)
-        at = {"params": params, "grads": grads, "directions": directions}
+
+        def decide(noticed: dict[str, Any], at: Memory, after: State) -> tuple[Any, tuple[Any, ...], Any]:
+            if not self.parts.controllers:
+                return _rate_at(self.rate, state.done)
+            loss_at = None if loss_of is None else trial(self.parts, at, after, loss_of)
+            return self._consulted(now, noticed, loss_at, state)
+
         needs = self.needs
-        if needs:
-            now = self._notice(needs, at, after, now, loss_of)
-        factors, control, why = consult(self.rate.controllers, state.control, now)
-        far = self.rate.base * self.rate.factor.with_control(state.done, factors)
-        moved, after, limited_update = self._move(at, after, far)
-        clipped = max(float(limited_grad), float(limited_update))
-        memory = remember(needs, at, state.memory)
-        return moved, State(after.rules, control, state.done + 1, after.transforms, memory), Step(far, clipped, why)
+        known = now.known() if needs else {}
+        moved, after, step, _ = advance(self.parts, params, grads, state, needs, known, decide)
+        return moved, after, step
+
+    def _consulted(
+        self, now: seen, noticed: dict[str, Any], loss_at: Callable[[float], float] | None, state: State
+    ) -> tuple[float, tuple[Any, ...], str]:
+        """The rate of this update, after its controllers were asked."""
+        needs, done = self.needs, self._on_host(state.done)
+        more = {name: float(one) for name, one in noticed.items() if getattr(now, name) is None}
+        if "rate" in needs and now.rate is None:
+            more["rate"] = self.without_control(done)
+        now = now.replace(**more, loss_at=loss_at if now.loss_at is None and "loss_at" in needs else now.loss_at)
+        check_there(self.parts.controllers, now.known(), first=done == 0)
+        factors, control, why = consult(self.parts.controllers, state.control, now)
+        return self.rate.base * self.rate.factor.with_control(done, factors), control, why
+
+    def _on_host(self, done: Any) -> int:
+        try:
+            return index(done)
+        except TypeError:
+            said = ", ".join(one.word() for one in self.parts.controllers)
+            raise StepsizeError(
+                f"{said} answers on the host and cannot be traced: call step outside jit, or leave it out of {self}"
+            ) from None
 
     def direct(self, params: Arrays, grads: Arrays, state: State, many: bool = False) -> tuple[Arrays, State, Array]:
         """From gradients to directions: the stages before the rate, their next states, the share clipped."""
-        before, between, after = self.split()
-        rule, old = self.rule, state.transforms
-        about = {"grads": grads, "rules": state.rules}
-        limited, first, share = _through(before, old[: len(before)], grads, params, about, many)
-        outcome = {name: rule.update(grad, state.rules[name], params[name]) for name, grad in limited.items()}
-        rules = {name: one[1] for name, one in outcome.items()}
-        about = {"grads": grads, "rules": rules}
-        rest = len(old) - len(after)
-        directions = {name: one[0] for name, one in outcome.items()}
-        directions, second, later = _through(between, old[len(before) : rest], directions, params, about, many)
-        transforms = (*first, *second, *old[rest:])
-        return directions, State(rules, state.control, state.done, transforms, state.memory), _larger(share, later)
+        return direct(self.parts, params, grads, state, many)
 
     def bound(
         self, params: Arrays, update: Arrays, grads: Arrays, state: State, many: bool = False
     ) -> tuple[Arrays, State, Array]:
         """The update within the clips after the rate, their next states, and the share clipped."""
-        last = self.split()[2]
-        if not last:
-            return update, state, 0.0
-        kept = len(state.transforms) - len(last)
-        about = {"grads": grads, "rules": state.rules}
-        update, states, share = _through(last, state.transforms[kept:], update, params, about, many)
-        transforms = (*state.transforms[:kept], *states)
-        return update, State(state.rules, state.control, state.done, transforms, state.memory), share
-
-    def trial(
-        self, at: Memory, state: State, loss_of: Callable[[Arrays], Any], many: bool = False
-    ) -> Callable[[float], float]:
-        """From a rate to the loss where it leads from here, `state` being the one after `direct`; nothing is kept."""
-
-        def loss_at(rate: float) -> float:
-            return float(loss_of(self._move(at, state, rate, many)[0]))
-
-        return loss_at
-
-    def _move(self, at: Memory, state: State, far: float, many: bool = False) -> tuple[Arrays, State, Array]:
-        """The parameters that this rate leads to, the next states and the share clipped."""
-        update = {name: far * one for name, one in at["directions"].items()}
-        update, state, share = self.bound(at["params"], update, at["grads"], state, many)
-        return {name: one - update[name] for name, one in at["params"].items()}, state, share
-
-    def _notice(
-        self, needs: frozenset[str], at: Memory, state: State, now: seen, loss_of: Callable[[Arrays], Any] | None
-    ) -> seen:
-        """The record for the controllers: what the caller knows, and what has to be measured."""
-        wanted = {name for name in needs if getattr(now, name) is None}
-        more: dict[str, Any] = {name: float(one) for name, one in measure(wanted, at, state.memory).items()}
-        if "rate" in wanted:
-            more["rate"] = self.without_control(state.done)
-        if "loss_at" in wanted and loss_of is not None:
-            more["loss_at"] = self.trial(at, state, loss_of)
-        now = now.replace(**more) if more else now
-        there = {name for name in needs if getattr(now, name) is not None}
-        check_there(self.rate.controllers, there, first=state.done == 0)
-        return now
+        return bound(self.parts, params, update, grads, state, many)
 
     def without_control(self, t: float) -> float:
         """The rate of update `t` where every controller answers 1."""
@@ -333,29 +213,9 @@ def _stages(side: object) -> tuple[Stage | rate, ...]:
     return ()
 
 
-def _through(
-    stages: tuple[Transform, ...],
-    states: tuple[RuleState, ...],
-    flowing: Arrays,
-    params: Arrays,
-    about: dict[str, Any],
-    many: bool,
-) -> tuple[Arrays, tuple[RuleState, ...], Array]:
-    if not flowing:  # no parameters: nothing to look at, nothing to remember
-        return flowing, states, 0.0
-    share: Array = 0.0
-    after: list[RuleState] = []
-    for stage, state in zip(stages, states, strict=True):
-        flowing, limited, state = stage.step(flowing, params, state, about, many)
-        share = _larger(share, limited)
-        after.append(state)
-    return flowing, tuple(after), share
-
-
-def _larger(a: Array, b: Array) -> Array:
-    if type(a) is float:  # no clip yet; a NumPy number is a float too, and counts
-        return b
-    return a if type(b) is float else namespace(a).maximum(a, b)
+def _rate_at(far: rate, done: Any) -> tuple[Any, tuple[Any, ...], Any]:
+    """The rate of update `done` and nothing said; a traced count makes a traced rate, and has no words."""
+    return (float(far(done)), (), "") if type(done) is int else (far(done), (), None)
 
 
 def _check_order(stages: tuple[Stage | rate, ...]) -> None:
@@ -385,8 +245,3 @@ def _check_order(stages: tuple[Stage | rate, ...]) -> None:
         for i, stage in enumerate(stages):
             if isinstance(stage, Transform):
                 stage.check_rule(ruled if ruled in stages[:i] else None)
-
-
-def broadcast(per_run: Array, array: Array) -> Array:
-    """One number for each run, shaped so that it multiplies that run's part of `array`."""
-    return namespace(array).reshape(per_run, (-1,) + (1,) * (array.ndim - 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ._space import as_float64, flat, largest, namespace
+from ._space import as_float64, flat, largest, like, namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,3 +55,31 @@ def dot(a: Arrays, b: Arrays, many: bool) -> Array:
 def difference(a: Arrays, b: Arrays) -> Arrays:
     """a − b, array by array."""
     return {name: one - b[name] for name, one in a.items()}
+
+
+def larger(a: Array, b: Array) -> Array:
+    """The larger of two shares."""
+    if type(a) is float:  # no clip yet; a NumPy number is a float too, and counts
+        return b
+    return a if type(b) is float else namespace(a).maximum(a, b)
+
+
+def broadcast(per_run: Array, array: Array) -> Array:
+    """One number for each run, shaped so that it multiplies that run's part of `array`."""
+    return namespace(array).reshape(per_run, (-1,) + (1,) * (array.ndim - 1))
+
+
+def scaled(array: Array, factor: Array, many: bool) -> Array:
+    """The array times a factor, or with `many` times one factor for each run; it keeps its dtype."""
+    return array * like(broadcast(factor, array) if many else factor, array, namespace(array))
+
+
+def begun(beta: float, count: Array, array: Array) -> Array:
+    """1 − beta^count, the weight that a running mean has which began at 0; in the array's type where count is one."""
+    if type(count) is int:
+        return 1 - beta**count
+    xp = namespace(array)
+    count = as_float64(xp.asarray(count), xp)
+    # in single precision 1 - 0.999**1 would be off in the fifth digit
+    weight = -xp.expm1(count * math.log(beta)) if beta > 0 else xp.ones_like(count)
+    return like(weight, array, xp)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ._value import Value
+from ._errors import StepsizeError
+from ._named import Named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 
-class seen(Value):
+class seen(Named):
     """What is known when update `t` starts; a quantity that nobody measured is None.
 
     Use it to feed a controller by hand; `descend` makes these records itself, with what the controllers of the
@@ -26,77 +26,57 @@ class seen(Value):
     controller answers 1; `loss_at` a function from a rate to the loss of the same batch where that rate leads, clips
     after the rate included (each call is one more evaluation, `loss_at(0.0)` too).
 
-    Values may be NaN or infinite: each controller says what it answers then.
+    Values may be NaN or infinite: each controller says what it answers then. Name every quantity; the order is only
+    that of the leaves of a tree, which a record is to JAX.
 
     >>> seen(loss=0.5)
     seen(loss=0.5)
     """
 
-    __slots__ = (
-        "direction_norm",
-        "distance",
-        "grad_change_norm",
-        "grad_dot_last_direction",
-        "grad_norm",
-        "grad_variance",
-        "loss",
-        "loss_at",
-        "metric",
-        "progress",
-        "rate",
-        "slope",
-        "start_norm",
-        "step_dot_grad_change",
-        "step_norm",
-    )
-    loss: float | None
-    grad_norm: float | None
-    metric: float | None
-    slope: float | None
-    direction_norm: float | None
-    step_norm: float | None
-    grad_change_norm: float | None
-    step_dot_grad_change: float | None
-    grad_dot_last_direction: float | None
-    distance: float | None
-    start_norm: float | None
-    grad_variance: float | None
-    progress: float | None
-    rate: float | None
-    loss_at: Callable[[float], float] | None
+    loss: float | None = None
+    grad_norm: float | None = None
+    metric: float | None = None
+    slope: float | None = None
+    direction_norm: float | None = None
+    step_norm: float | None = None
+    grad_change_norm: float | None = None
+    step_dot_grad_change: float | None = None
+    grad_dot_last_direction: float | None = None
+    distance: float | None = None
+    start_norm: float | None = None
+    grad_variance: float | None = None
+    progress: float | None = None
+    rate: float | None = None
+    loss_at: Any = None  # a function from a rate to a loss
 
-    def __init__(
-        self,
-        *,
-        loss: float | None = None,
-        grad_norm: float | None = None,
-        metric: float | None = None,
-        slope: float | None = None,
-        direction_norm: float | None = None,
-        step_norm: float | None = None,
-        grad_change_norm: float | None = None,
-        step_dot_grad_change: float | None = None,
-        grad_dot_last_direction: float | None = None,
-        distance: float | None = None,
-        start_norm: float | None = None,
-        grad_variance: float | None = None,
-        progress: float | None = None,
-        rate: float | None = None,
-        loss_at: Any = None,
-    ) -> None:
-        put = object.__setattr__  # one record for each run and update: written out, it is twice as fast as a loop
-        put(self, "loss", loss)
-        put(self, "grad_norm", grad_norm)
-        put(self, "metric", metric)
-        put(self, "slope", slope)
-        put(self, "direction_norm", direction_norm)
-        put(self, "step_norm", step_norm)
-        put(self, "grad_change_norm", grad_change_norm)
-        put(self, "step_dot_grad_change", step_dot_grad_change)
-        put(self, "grad_dot_last_direction", grad_dot_last_direction)
-        put(self, "distance", distance)
-        put(self, "start_norm", start_norm)
-        put(self, "grad_variance", grad_variance)
-        put(self, "progress", progress)
-        put(self, "rate", rate)
-        put(self, "loss_at", loss_at)
+    @classmethod
+    def field_names(cls) -> tuple[str, ...]:
+        """All quantities, in their order."""
+        return cls._fields
+
+    def fields(self) -> dict[str, Any]:
+        """Every quantity with its value."""
+        return self._asdict()
+
+    def known(self) -> dict[str, Any]:
+        """The quantities that somebody measured."""
+        return {name: one for name, one in zip(self._fields, self, strict=True) if one is not None}
+
+    def replace(self, **changes: Any) -> seen:
+        """The same record with some quantities changed."""
+        unknown = [name for name in changes if name not in self._fields]
+        if unknown:
+            raise StepsizeError(f"seen has no field {min(unknown)!r}: {', '.join(self._fields)}")
+        return self._replace(**changes)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and tuple(self) == tuple(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(("seen", *self))
+
+    def __repr__(self) -> str:
+        return f"seen({', '.join(f'{name}={one!r}' for name, one in self.known().items())})"

@@ -41,16 +41,26 @@ _PAST: dict[str, tuple[tuple[str, ...], Callable[[Memory, Memory, bool], Array]]
     ),
     "start_norm": (("start",), lambda at, was, many: global_norm(was["start"], many)),
 }
+_FIELDS = frozenset(seen.field_names())
 NOT_AT_FIRST = {name for name, (kept, _) in _PAST.items() if kept != ("start",)}
 
 
 def needs_of(controllers: Iterable[Any]) -> frozenset[str]:
     """The quantities that these controllers look at."""
-    needs = frozenset(name for one in controllers for name in one.needs)
-    unknown = needs - set(seen.field_names()) if needs else needs
+    needs = frozenset([name for one in controllers for name in one.needs])
+    unknown = needs - _FIELDS
     if unknown:
         raise StepsizeError(f"a controller needs {min(unknown)!r}, which is no field of seen: {seen.field_names()}")
     return needs
+
+
+def notice(
+    needs: Collection[str], known: dict[str, Any], at: Memory, memory: Memory, many: bool = False
+) -> dict[str, Array]:
+    """What the controllers are shown: what the caller knows, and those of their needs that the arrays tell."""
+    there = {name: one for name, one in known.items() if one is not None}
+    wanted = [name for name in needs if name not in there]
+    return there | measure(wanted, at, memory, many) if wanted else there
 
 
 def measure(wanted: Collection[str], at: Memory, memory: Memory, many: bool = False) -> dict[str, Array]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from .._space import as_float64, flat, held_by, largest, like, namespace
-from ..descents import Array, Arrays, broadcast
+from .._space import as_float64, flat, held_by, largest, namespace
+from ..descents import Array, Arrays
 from ..measures import global_norm
+from ..measures import scaled as scaled
 
 
 def norm_of(array: Array, many: bool) -> Array:
@@ -27,11 +28,6 @@ def to_bound(length: Array, bound: Array) -> tuple[Array, Array]:
         bound = held_by(length, bound, xp)
     longer = (length > bound) & xp.isfinite(length)
     return xp.where(longer, bound / xp.where(longer, length, one), one), longer
-
-
-def scaled(array: Array, factor: Array, many: bool) -> Array:
-    """The array times a factor, or with `many` times one factor for each run; it keeps its dtype."""
-    return array * like(broadcast(factor, array) if many else factor, array, namespace(array))
 
 
 def share_by_array(longer: Arrays, flowing: Arrays, many: bool) -> Array:

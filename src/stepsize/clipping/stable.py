@@ -8,6 +8,7 @@ from .._errors import StepsizeError
 from .._space import namespace
 from .._value import field
 from ..descents import Array, Arrays, Clip, Rule, RuleState
+from ..measures import begun
 from .shorten import rms_of, scaled, share_by_array, to_bound
 
 TYPE_CHECKING = False
@@ -67,7 +68,7 @@ class stable(Clip):
         if squares is None:
             self._misplaced()
         if count is not None:
-            squares = squares / (1 - self.beta2**count)
+            squares = squares / begun(self.beta2, count, squares)
         xp = namespace(squares)
         return xp.clip(xp.sqrt(squares), float(self.eps), None)
 

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from ..observed import seen
 
 
+class Growing(State):
+    """The last rate, and its ratio to the one before; None until known."""
+
+    last: float | None = None
+    ratio: float | None = None
+
+
 class adgd(Controller):
     """Half the inverse of the steepness met, growing slowly; for full batches.
 
@@ -44,22 +51,21 @@ class adgd(Controller):
     high: float = field(default=1e10, low="low", kw_only=True)
 
     def init(self) -> State:
-        """(last rate, its ratio to the one before); None until known."""
-        return (None, None)
+        return Growing()
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         last, ratio = state
         if last is None:
             last = self.first
             if now.step_norm is None:  # the first update has nothing before it
-                return last, (last, None), ""
+                return last, Growing(last), ""
         moved, change = self.given(now, "step_norm"), self.given(now, "grad_change_norm")
         if not (math.isfinite(moved) and math.isfinite(change)):
             return last, state, f"step {moved}, change {change}: held at {last:.4g}"
         if moved <= 0:
             return last, state, f"nothing moved: held at {last:.4g}"
         rate, why = within(self._wanted(last, ratio, moved, change), self.low, self.high)
-        return rate, (rate, rate / last), why
+        return rate, Growing(rate, rate / last), why
 
     @staticmethod
     def _wanted(last: float, ratio: float | None, moved: float, change: float) -> float:

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from ..observed import seen
 
 
+class Search(State):
+    """The factor that the search stands at, and 1 where it was accepted and may grow."""
+
+    factor: float = 1.0
+    may_grow: int = 0
+
+
 class armijo(Controller):
     """The largest of a few rates at which the loss of the same batch falls enough.
 
@@ -57,8 +64,7 @@ class armijo(Controller):
     high: float = field(default=100.0, low=1, kw_only=True)
 
     def init(self) -> State:
-        """(factor that the search stands at, 1 where it was accepted and may grow)."""
-        return (1.0, 0)
+        return Search()
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         factor, may_grow = state
@@ -81,9 +87,9 @@ class armijo(Controller):
         for i in range(self.tries):
             found = float(loss_at(factor * rate))
             if math.isfinite(found) and found <= loss - factor * rate * promise:
-                return factor, (factor, 1), f"{i + 1} tries: factor {factor:.4g}" if i else ""
+                return factor, Search(factor, 1), f"{i + 1} tries: factor {factor:.4g}" if i else ""
             factor = max(factor * self.shrink, self.low)
-        return 0.0, (factor, 0), f"none of {self.tries} tries lowered loss {loss:.4g} enough: no step"
+        return 0.0, Search(factor, 0), f"none of {self.tries} tries lowered loss {loss:.4g} enough: no step"
 
     def _growth(self) -> float:
         return 1.0 if self.doubling is None else 2.0 ** (1 / in_steps(self, "doubling", self.doubling))

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 FORMS = ("long", "short")
 
 
+class Last(State):
+    """The last rate; None before the first update."""
+
+    rate: float | None = None
+
+
 class barzilai_borwein(Controller):
     """The inverse of the curvature that the last step met; for full batches.
 
@@ -47,20 +53,19 @@ class barzilai_borwein(Controller):
     high: float = field(default=1e10, low="low", kw_only=True)
 
     def init(self) -> State:
-        """(last rate,); None before the first update."""
-        return (None,)
+        return Last()
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         (last,) = state
         rate = self.first if last is None else last
         if last is None and now.step_norm is None:  # the first update has nothing before it
-            return rate, (rate,), ""
+            return rate, Last(rate), ""
         moved, change, curve = (self.given(now, name) for name in self.needs)
         if not all(math.isfinite(one) for one in (moved, change, curve)):
             return rate, state, f"step {moved}, change {change}, product {curve}: held at {rate:.4g}"
         if min(moved, change, curve) <= 0:
-            return rate, (rate,), f"curvature {curve:.4g}, not above 0: held at {rate:.4g}"
+            return rate, Last(rate), f"curvature {curve:.4g}, not above 0: held at {rate:.4g}"
         # in this order tiny steps, whose squares would vanish, still have a ratio
         wanted = moved * (moved / curve) if self.form == "long" else curve / change / change
         rate, why = within(wanted, self.low, self.high)
-        return rate, (rate,), why
+        return rate, Last(rate), why

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from ..observed import seen
 
 
+class Driving(State):
+    """The last loss, and the factor now."""
+
+    loss: float | None = None
+    factor: float = 1.0
+
+
 class bold_driver(Controller):
     """A little faster when the loss fell, much slower when it rose.
 
@@ -45,8 +52,7 @@ class bold_driver(Controller):
     high: float = field(default=1e6, low=1, kw_only=True)
 
     def init(self) -> State:
-        """(last loss, factor now)."""
-        return (None, 1.0)
+        return Driving()
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         last, factor = state
@@ -54,7 +60,7 @@ class bold_driver(Controller):
         if not math.isfinite(loss):
             return factor, state, f"loss {loss}: held at {factor:.4g}"
         if last is None:
-            return factor, (loss, factor), ""
+            return factor, Driving(loss, factor), ""
         if loss < last:
             factor = min(factor * self.grow, self.high)
             why = f"loss fell {last:.4g} → {loss:.4g}: factor {factor:.4g}"
@@ -63,4 +69,4 @@ class bold_driver(Controller):
             why = f"loss rose {last:.4g} → {loss:.4g}: factor {factor:.4g}"
         else:
             why = ""
-        return factor, (loss, factor), why
+        return factor, Driving(loss, factor), why

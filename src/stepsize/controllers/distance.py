@@ -15,6 +15,14 @@ FORMS = ("dog", "dowg")
 _LARGEST = 1e300  # beyond it norms stay where they are, so that a sum never becomes infinite
 
 
+class Way(State):
+    """The largest distance so far, the root of the sum so far, and the last rate."""
+
+    farthest: float = 0.0
+    root: float = 0.0
+    rate: float = 0.0
+
+
 class distance(Controller):
     """As far as the run has come from its start, over all its gradients (DoG, DoWG).
 
@@ -49,8 +57,7 @@ class distance(Controller):
     eps: float = field(default=1e-8, low=0, kw_only=True)
 
     def init(self) -> State:
-        """(largest distance so far, root of the sum so far, last rate)."""
-        return (0.0, 0.0, 0.0)
+        return Way()
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         farthest, root, rate = state
@@ -62,6 +69,6 @@ class distance(Controller):
         root = min(math.hypot(root, weight * steep), _LARGEST)
         under = root if self.by == "dowg" else math.hypot(root, math.sqrt(self.eps))
         if under <= 0:
-            return 0.0, (farthest, root, 0.0), "no gradient yet: 0"
+            return 0.0, Way(farthest, root), "no gradient yet: 0"
         rate = min(weight * (farthest / under), _LARGEST)
-        return rate, (farthest, root, rate), ""
+        return rate, Way(farthest, root, rate), ""

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from ..observed import seen
 
 
+class Means(State):
+    """The mean of ‖g‖², that of the variance, and the factor now."""
+
+    whole: float = 0.0
+    noise: float = 0.0
+    factor: float = 1.0
+
+
 class gradient_noise(Controller):
     """The share of signal in the gradient: full rate without noise, less with it.
 
@@ -54,8 +62,7 @@ class gradient_noise(Controller):
     low: float = field(default=0.01, low=0, high=1, kw_only=True)
 
     def init(self) -> State:
-        """(mean of ‖g‖², mean of the variance, factor)."""
-        return (0.0, 0.0, 1.0)
+        return Means()
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         whole, noise, factor = state
@@ -67,7 +74,8 @@ class gradient_noise(Controller):
         whole += fresh * (square - whole)
         noise += fresh * (max(variance, 0.0) - noise)
         if max(whole, noise) <= 0:
-            return factor, (whole, noise, factor), ""
+            return factor, Means(whole, noise, factor), ""
         share = max(whole - noise, 0.0) / max(whole, noise)  # S + V is the larger of the two
         factor = max(share, self.low)
-        return factor, (whole, noise, factor), f"signal {share:.4g}: lowest {self.low:.4g}" if share < self.low else ""
+        why = f"signal {share:.4g}: lowest {self.low:.4g}" if share < self.low else ""
+        return factor, Means(whole, noise, factor), why

@@ -10,9 +10,23 @@ from .watched import MODES, WATCHED, watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..observed import seen
 
 SCALES = ("abs", "rel")
+
+
+class Row(State):
+    """What is compared and counted."""
+
+    factor: float = 1.0
+    best: float | None = None
+    good: int = 0  # in a row
+    bad: int = 0  # in a row
+    skip: int = 0  # looks
+    left: int | None = None  # falls at `low` before all begins anew
+    values: tuple[float, ...] = ()  # the newest
 
 
 class greedy(Controller):
@@ -62,21 +76,27 @@ class greedy(Controller):
         return (self.watch,)
 
     def init(self) -> State:
-        """(factor, best, good in a row, bad in a row, looks to skip, falls left at `low`, the newest values …)."""
-        return (1.0, None, 0, 0, 0, self.restart)
+        return Row(left=self.restart)
+
+    def restore(self, saved: Any) -> State:
+        """As every controller; before the values had a place of their own, they stood at the end one by one."""
+        first, values = list(saved)[:6], list(saved)[6:]
+        whole = len(values) == 1 and isinstance(values[0], (tuple, list))
+        return super().restore([*first, values[0] if whole else values])
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
-        factor, best, good, bad, skip, left, *values = state
+        state = state if type(state) is Row else self.restore(state)
+        factor, best, good, bad, skip, left, values = state
         value = watched(self, now, self.watch)
         if value is None:
             return factor, state, ""
-        values = [*values, value][-self.window :]
+        values = (*values, value)[-self.window :]
         mean = sum(one / len(values) for one in values)
         if not math.isfinite(mean):
             return factor, state, f"{self.watch} {value}: held at {factor:.4g}"
-        values = values if self.window > 1 else []
+        values = values if self.window > 1 else ()
         if skip > 0:
-            return factor, (factor, best, 0, 0, skip - 1, left, *values), ""
+            return factor, Row(factor, best, 0, 0, skip - 1, left, values), ""
         if self._is_better(mean, best):
             best, good, bad = mean, good + 1, 0
         else:
@@ -84,13 +104,13 @@ class greedy(Controller):
         if good > self.patience:
             factor = min(factor / self.factor, self.high)
             why = f"{self.watch} {mean:.4g}: {good} new bests in a row, factor {factor:.4g}"
-            return factor, (factor, best, 0, bad, self.warmup, self.restart, *values), why
+            return factor, Row(factor, best, 0, bad, self.warmup, self.restart, values), why
         if bad > self.patience:
             return self._fall(factor, best, left, values, f"{self.watch} {mean:.4g}: {bad} looks")
-        return factor, (factor, best, good, bad, 0, left, *values), ""
+        return factor, Row(factor, best, good, bad, 0, left, values), ""
 
     def _fall(
-        self, factor: float, best: float | None, left: int | None, values: list[float], told: str
+        self, factor: float, best: float | None, left: int | None, values: tuple[float, ...], told: str
     ) -> tuple[float, State, str]:
         """One reduction, or the new beginning where the rate was at the bottom for long."""
         factor = max(factor * self.factor, self.low)
@@ -98,8 +118,8 @@ class greedy(Controller):
         if left is not None and factor <= self.low:
             left -= 1
             if left == 0:
-                return 1.0, (1.0, None, 0, 0, self.cooldown, self.restart), f"{told}, from the beginning: factor 1"
-        return factor, (factor, best, 0, 0, self.cooldown, left, *values), f"{told}, factor {factor:.4g}"
+                return 1.0, Row(1.0, None, 0, 0, self.cooldown, self.restart), f"{told}, from the beginning: factor 1"
+        return factor, Row(factor, best, 0, 0, self.cooldown, left, values), f"{told}, factor {factor:.4g}"
 
     def _is_better(self, value: float, best: float | None) -> bool:
         if best is None:

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 FORMS = ("multiplicative", "additive")
 
 
+class Climbing(State):
+    """The factor now, and the norm of the last direction: 1 for the additive form, None until known."""
+
+    factor: float = 1.0
+    last: float | None = None
+
+
 class hypergradient(Controller):
     """The rate descends too, up while steps agree with the next gradient, else down.
 
@@ -66,8 +73,7 @@ class hypergradient(Controller):
         return (*norms, "grad_dot_last_direction")
 
     def init(self) -> State:
-        """(factor, norm of the last direction); the latter is 1 for the additive form, and None until known."""
-        return (1.0, None)
+        return Climbing()
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         factor, last = state
@@ -76,14 +82,14 @@ class hypergradient(Controller):
         far = self.given(now, "direction_norm") if multiplies else 1.0
         after = far if math.isfinite(far) else last
         if last is None and now.grad_dot_last_direction is None:  # the first update has nothing before it
-            return factor, (factor, after), ""
+            return factor, Climbing(factor, after), ""
         product = self.given(now, "grad_dot_last_direction")
         if not (math.isfinite(product) and math.isfinite(steep)):
-            return factor, (factor, after), f"product {product}, gradient {steep}: held at {factor:.4g}"
+            return factor, Climbing(factor, after), f"product {product}, gradient {steep}: held at {factor:.4g}"
         if last is None or min(last, steep) <= 0:
-            return factor, (factor, after), ""
+            return factor, Climbing(factor, after), ""
         factor, why = self._changed(factor, product / steep / last)
-        return factor, (factor, after), why
+        return factor, Climbing(factor, after), why
 
     def _changed(self, factor: float, agreement: float) -> tuple[float, str]:
         """The next factor within its bounds, and which bound it met."""

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 _LARGEST = 1e300
 
 
+class Falls(State):
+    """The last loss, the last decrease, and the factor now; None until known."""
+
+    loss: float | None = None
+    decrease: float | None = None
+    factor: float = 1.0
+
+
 class infrared(Controller):
     """The rate follows how the loss decrease changes (红外学习率).
 
@@ -48,8 +56,7 @@ class infrared(Controller):
     guard: bool = field(default=True, kw_only=True)
 
     def init(self) -> State:
-        """(last loss, last decrease, factor now); None until known."""
-        return (None, None, 1.0)
+        return Falls()
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         last, decrease_before, factor = state
@@ -57,16 +64,16 @@ class infrared(Controller):
         if not math.isfinite(loss):
             return factor, state, f"loss {loss}: held at {factor:.4g}"
         if last is None:
-            return factor, (loss, None, factor), ""
+            return factor, Falls(loss, None, factor), ""
         decrease = last - loss
         if not math.isfinite(decrease):
             return factor, state, f"loss change {decrease}: held at {factor:.4g}"
         if decrease_before is None:
-            return factor, (loss, decrease, factor), ""
+            return factor, Falls(loss, decrease, factor), ""
         answer, why = self._answer(decrease, decrease_before)
         factor = factor * answer if self.compounding else answer
         factor = min(max(factor, 1 / _LARGEST if self.alpha > 0 else 0.0), _LARGEST)
-        return factor, (loss, decrease, factor), why
+        return factor, Falls(loss, decrease, factor), why
 
     def _answer(self, decrease: float, before: float) -> tuple[float, str]:
         """One application of the rule, and why."""

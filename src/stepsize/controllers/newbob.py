@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 SCALES = ("last", "new")
 
 
+class Looks(State):
+    """The last look; mean so far and values of the coming one; the bad looks still forgiven; the factor now."""
+
+    last: float | None = None
+    mean: float = 0.0
+    values: int = 0
+    left: int = 0
+    factor: float = 1.0
+
+
 class newbob(Controller):
     """Down by a factor whenever the newest value is not clearly better than the last.
 
@@ -60,8 +70,7 @@ class newbob(Controller):
         return (self.watch,)
 
     def init(self) -> State:
-        """(last look, mean so far, values in it, bad looks still forgiven, factor now)."""
-        return (None, 0.0, 0, self.patient, 1.0)
+        return Looks(left=self.patient)
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         last, mean, count, left, factor = state
@@ -73,15 +82,15 @@ class newbob(Controller):
         count += 1
         mean = mean * ((count - 1) / count) + value / count  # no sum that could overflow
         if count < in_steps(self, "every", self.every):
-            return factor, (last, mean, count, left, factor), ""
+            return factor, Looks(last, mean, count, left, factor), ""
         better = self._improvement(last, mean)
         if not better < self.threshold:
-            return factor, (mean, 0.0, 0, left, factor), ""
+            return factor, Looks(mean, 0.0, 0, left, factor), ""
         if left > 0:
-            return factor, (mean, 0.0, 0, left - 1, factor), ""
+            return factor, Looks(mean, 0.0, 0, left - 1, factor), ""
         factor = max(self.low, factor * self.factor)
         told = f"{self.watch} {last:.4g} → {mean:.4g}, better by {better:.4g} < {self.threshold:.4g}"
-        return factor, (mean, 0.0, 0, self.patient, factor), f"{told}: factor {factor:.4g}"
+        return factor, Looks(mean, 0.0, 0, self.patient, factor), f"{told}: factor {factor:.4g}"
 
     def _improvement(self, last: float | None, new: float) -> float:
         """The relative improvement of a look; without a bound for the first."""

@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from ..observed import seen
 
 
-def _one_of(owner: str, field: str, value: object, options: tuple[str, ...]) -> str:
-    if isinstance(value, str) and value in options:
-        return value
-    raise StepsizeError(f"{owner}: {field} must be {' or '.join(options)}, not {value!r}")
+class Patience(State):
+    """What is compared and counted; None: not known, or not finite."""
+
+    best: float | None = None
+    bad: int = 0  # values in a row
+    resting: int = 0  # values of the cooldown left
+    factor: float = 1.0
+    mean: float | None = 0.0  # so far
+    values: int = 0  # in it
 
 
 class plateau(Controller):
@@ -55,14 +60,14 @@ class plateau(Controller):
     patience: int = field(default=10, low="_least_patience")
     threshold: float = field(default=1e-4, low=0, below="_below", kw_only=True)
     absolute: float = field(default=0.0, low=0, kw_only=True)
-    mode: str = field(default="min", check=_one_of, options=MODES, kw_only=True)
+    mode: str = field(default="min", options=MODES, kw_only=True)
     cooldown: int = field(default=0, low=0, kw_only=True)
     floor: float = field(default=0.0, low=0, high=1, kw_only=True)
     eps: float = field(default=0.0, low=0, kw_only=True)
     average: int = field(default=1, low=1, kw_only=True)
-    watch: str = field(default="loss", check=_one_of, options=WATCHED, kw_only=True)
-    by: str = field(default="torch", check=_one_of, options=("torch", "keras", "optax"), kw_only=True)
-    nonfinite: str = field(default="hold", check=_one_of, options=("hold", "bad"), kw_only=True)
+    watch: str = field(default="loss", options=WATCHED, kw_only=True)
+    by: str = field(default="torch", options=("torch", "keras", "optax"), kw_only=True)
+    nonfinite: str = field(default="hold", options=("hold", "bad"), kw_only=True)
 
     @property
     def _least_patience(self) -> int:
@@ -82,8 +87,7 @@ class plateau(Controller):
         return self.patience + 1 if self.by == "torch" else max(self.patience, 1)
 
     def init(self) -> State:
-        """(best, bad values, cooldown left, factor now, mean so far, values in it); None: not known, not finite."""
-        return (None, 0, 0, 1.0, 0.0, 0)
+        return Patience()
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         best, bad, resting, factor, mean, count = state
@@ -101,15 +105,15 @@ class plateau(Controller):
         mean, count = _taken_in(mean, None if odd else value, count), count + 1
         odd = odd and f"{odd}counted as bad"
         if count < self.average:
-            return factor, (best, bad, resting, factor, mean, count), odd
+            return factor, Patience(best, bad, resting, factor, mean, count), odd
         good = mean is not None and self._is_good(mean, best)
         best = mean if good else best
         bad, resting = self._counted(good, bad, resting)
         if bad < self.limit:
-            return factor, (best, bad, resting, factor, 0.0, 0), odd
+            return factor, Patience(best, bad, resting, factor), odd
         lower = self._lowered(factor)
         why = self._why(best, lower) if lower < factor else odd
-        return lower, (best, 0, self.cooldown, lower, 0.0, 0), why
+        return lower, Patience(best, 0, self.cooldown, lower), why
 
     def _is_good(self, value: float, best: float | None) -> bool:
         if best is None:

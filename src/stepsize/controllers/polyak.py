@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from ..observed import seen
 
 
+class Reached(State):
+    """The last rate, and the last one above 0; None until known."""
+
+    last: float | None = None
+    above: float | None = None
+
+
 class polyak(Controller):
     """The rate at which the tangent of the loss reaches its smallest possible value.
 
@@ -53,8 +60,7 @@ class polyak(Controller):
     doubling: Length | None = field(default=None, check=check_length, kw_only=True)
 
     def init(self) -> State:
-        """(last rate, last rate above 0); None until known."""
-        return (None, None)
+        return Reached()
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         last, above = state
@@ -63,7 +69,7 @@ class polyak(Controller):
             rate = self.low if last is None else last
             return rate, state, f"loss {loss}, slope {slope}: held at {rate:.4g}"
         rate, why = self._rate(loss, slope, above)
-        return rate, (rate, rate if rate > 0 else above), why
+        return rate, Reached(rate, rate if rate > 0 else above), why
 
     def _rate(self, loss: float, slope: float, above: float | None) -> tuple[float, str]:
         """The rate within its bounds, and which bound it met."""

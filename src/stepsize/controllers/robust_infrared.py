@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import StepsizeError
+from .._named import frozen
 from .._value import field
 from .base import Controller, State
 
@@ -109,8 +110,7 @@ class robust_infrared(Controller):
     floor: float | None = field(default=0.0, low=-_HUGE, high=_HUGE)
 
     def init(self) -> State:
-        """The fields of `_Memory`: what it counts, sums and remembers; None until known."""
-        return (0, 0.0, None, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, None, 0.0, 0.0, 0, None, 0.0, 0.0, 0.0)
+        return Remembered()
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         loss, slope, length, base = (self.given(now, name) for name in self.needs[:4])
@@ -206,33 +206,33 @@ class robust_infrared(Controller):
 
 
 class _Memory:
-    """The state by name, while one update works on it."""
+    """The state while one update works on it; None until known."""
 
-    updates: int  # done, those without a step left out
-    top: float  # the highest rate of the text: the starting rate, where no schedule rises
-    rate: float | None  # η_t
-    slopes: float  # mean s, times `weight`
-    curvature: float  # Σ 2(p − a)/η² over the checks
-    pull: float  # Σs over the checks
-    noise: float  # relative deviation of the loss of one batch: above 0 where the loss draws random numbers
-    mean: float  # of L, times `weight`
-    weight: float
-    lowest: float | None  # mean L
-    first: float | None  # L
-    below: float  # share of losses below the floor
-    lengths: float  # mean ‖u‖, times `weight`
-    same: int  # checks in a row that the next loss confirmed
-    led: float | None  # the loss where the last step led, if a check saw it
-    before: float  # the last loss
-    slope: float  # its slope
-    made: float  # and the rate of its step
+    updates: int = 0  # done, those without a step left out
+    top: float = 0.0  # the highest rate of the text: the starting rate, where no schedule rises
+    rate: float | None = None  # η_t
+    slopes: float = 0.0  # mean s, times `weight`
+    curvature: float = 0.0  # Σ 2(p − a)/η² over the checks
+    pull: float = 0.0  # Σs over the checks
+    noise: float = 0.0  # relative deviation of the loss of one batch: above 0 where the loss draws random numbers
+    mean: float = 0.0  # of L, times `weight`
+    weight: float = 0.0
+    lowest: float | None = None  # mean L
+    first: float | None = None  # L
+    below: float = 0.0  # share of losses below the floor
+    lengths: float = 0.0  # mean ‖u‖, times `weight`
+    same: int = 0  # checks in a row that the next loss confirmed
+    led: float | None = None  # the loss where the last step led, if a check saw it
+    before: float = 0.0  # the last loss
+    slope: float = 0.0  # its slope
+    made: float = 0.0  # and the rate of its step
 
     def __init__(self, *values: float | None) -> None:
         self.odd = False  # whether the slope of this update stands out: nothing to learn a rate from
         self.__dict__.update(zip(self.__annotations__, values, strict=True))
 
     def saved(self) -> State:
-        return tuple(getattr(self, name) for name in self.__annotations__)
+        return Remembered(*(getattr(self, name) for name in self.__annotations__))
 
     def factor(self, rate: float | None) -> float:
         """A rate as a share of the starting rate; 1 while there is none."""
@@ -297,6 +297,9 @@ class _Memory:
         pull = _KEEP_EDGE * self.pull + trust * slope
         if _plain(curvature, pull):
             self.curvature, self.pull = curvature, pull
+
+
+Remembered: Callable[..., State] = frozen("Remembered", _Memory)
 
 
 class _Batch:

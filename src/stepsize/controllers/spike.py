@@ -9,10 +9,20 @@ from .base import Controller, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..observed import seen
 
 _TO_DEVIATION = 1.2533  # of a normal distribution: standard deviation over mean rise of the upper half
 _ENOUGH = 10  # losses before any is judged
+
+
+class Level(State):
+    """The updates of recovery left, the finite spikes in a row, and the last ordinary losses."""
+
+    left: int = 0
+    row: int = 0
+    losses: tuple[float, ...] = ()
 
 
 class spike(Controller):
@@ -56,35 +66,41 @@ class spike(Controller):
     low: float = field(default=0.01, above=0, high="back_off", kw_only=True)
 
     def init(self) -> State:
-        """(updates of recovery left, finite spikes in a row, the last ordinary losses …)."""
-        return (0, 0)
+        return Level()
+
+    def restore(self, saved: Any) -> State:
+        """As every controller; before the losses had a place of their own, they stood at the end one by one."""
+        first, losses = list(saved)[:2], list(saved)[2:]
+        whole = len(losses) == 1 and isinstance(losses[0], (tuple, list))
+        return super().restore([*first, losses[0] if whole else losses])
 
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
-        left, row, *losses = state
+        left, row, losses = state if type(state) is Level else self.restore(state)
         loss = self.given(now, "loss")
         if not math.isfinite(loss):
             return self._back_off(left, row, losses, f"loss {loss}")
         limit = self._limit(losses)
         if not loss > limit:
             left = max(left - 1, 0)
-            return self._answer(left), (left, 0, *[*losses, loss][-self.window :]), ""
+            return self._answer(left), Level(left, 0, (*losses, loss)[-self.window :]), ""
         if row + 1 < self.accept:
             return self._back_off(left, row + 1, losses, f"loss {loss:.4g} above {limit:.4g}")
         left = min(max(left - 1, 0), self.recovery)  # it was no row of spikes, but one rise
         factor = self._answer(left)
-        return factor, (left, 0, loss), f"{row + 1} losses above {limit:.4g} in a row: a new level, factor {factor:.4g}"
+        told = f"{row + 1} losses above {limit:.4g} in a row: a new level, factor {factor:.4g}"
+        return factor, Level(left, 0, (loss,)), told
 
-    def _back_off(self, left: int, row: int, losses: list[float], told: str) -> tuple[float, State, str]:
+    def _back_off(self, left: int, row: int, losses: tuple[float, ...], told: str) -> tuple[float, State, str]:
         """One spike more to recover from."""
         deepest = math.ceil(self.recovery * math.log(self.low) / math.log(self.back_off))
         left = min(left + self.recovery, deepest)
         factor = self._answer(left)
-        return factor, (left, row, *losses), f"{told}: factor {factor:.4g}"
+        return factor, Level(left, row, losses), f"{told}: factor {factor:.4g}"
 
     def _answer(self, left: int) -> float:
         return max(math.pow(self.back_off, left / self.recovery), self.low)
 
-    def _limit(self, losses: list[float]) -> float:
+    def _limit(self, losses: tuple[float, ...]) -> float:
         """What an ordinary loss does not exceed; no limit while there are too few."""
         if len(losses) < _ENOUGH:
             return math.inf
@@ -94,7 +110,7 @@ class spike(Controller):
         return middle + max(self.k * deviation, self.tolerance * abs(middle))
 
 
-def _median(values: list[float]) -> float:
-    values = sorted(values)
+def _median(losses: tuple[float, ...]) -> float:
+    values = sorted(losses)
     half = len(values) // 2
     return values[half] if len(values) % 2 else values[half - 1] / 2 + values[half] / 2

@@ -72,7 +72,7 @@ class Part:
         for one in factors:
             if not (math.isfinite(one) and one >= 0):
                 raise ValueError(f"a controller's factor is {one}")
-        restored = tuple(_tuples(state) for state in states)
+        restored = tuple(one.restore(state) for one, state in zip(self.controllers, states, strict=True))
         for one, state in zip(self.controllers, restored, strict=True):
             _try(one, state)
         return replace(self, states=restored, factors=factors)
@@ -109,7 +109,3 @@ def _alike(state: Any, first: Any) -> bool:
 
 def _lists(state: Any) -> Any:
     return [_lists(one) for one in state] if isinstance(state, (tuple, list)) else state
-
-
-def _tuples(state: Any) -> Any:
-    return tuple(_tuples(one) for one in state) if isinstance(state, (tuple, list)) else state

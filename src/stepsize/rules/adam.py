@@ -6,6 +6,7 @@ from .._space import namespace
 from .._value import field
 from ..clipping.decay import weight_decay as decay
 from ..descents import Array, Rule, RuleState, descent
+from ..measures import begun
 
 
 class adam(Rule):
@@ -37,8 +38,8 @@ class adam(Rule):
         mean = self.beta1 * state["mean"] + (1 - self.beta1) * grad
         squares = self.beta2 * state["squares"] + (1 - self.beta2) * (grad * grad)
         xp = namespace(grad)
-        root = xp.sqrt(squares / (1 - self.beta2**count) + self.eps_root) + self.eps
-        unbiased = mean / (1 - self.beta1**count)
+        root = xp.sqrt(squares / begun(self.beta2, count, grad) + self.eps_root) + self.eps
+        unbiased = mean / begun(self.beta1, count, grad)
         safe = xp.where(root == 0, xp.ones_like(root), root)
         direction = xp.where(root == 0, xp.zeros_like(root), unbiased / safe)
         return direction, {"count": count, "mean": mean, "squares": squares}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._errors import StepsizeError
-from .._space import namespace
+from .._space import as_number, namespace
 from .._value import field
 from ..descents import Array, Rule, RuleState
 
@@ -39,6 +39,6 @@ class sgd(Rule):
         count = state["count"] + 1
         if not self.momentum:
             return grad, {"count": count}
-        fresh = 1.0 if count == 1 else 1.0 - self.dampening
+        fresh = 1.0 - self.dampening * as_number(count > 1, grad)  # the first gradient counts whole
         total = self.momentum * state["sum"] + fresh * grad
         return grad + self.momentum * total if self.nesterov else total, {"count": count, "sum": total}

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._errors import StepsizeError, number
-from ...descents import State, broadcast, descent
-from ...measures import global_norm
+from ...descents import descent
+from ...measures import broadcast, global_norm
 from ...observed import seen
 from ...problems import Floats, Params, Problem, Rows
-from ...quantities import Memory, check_there, consult, measure, remember
+from ...quantities import Memory, check_there, consult
 from ...schedules.rate import rate
 from ...text import as_descent
+from ...update import State, advance
 from .evaluate import check_needs, evaluate, trial_of_run
 from .run import Run as Run
 from .slopes import Details
@@ -85,7 +86,7 @@ def descend_many(
     >>> [run.loss < 1e-6 for run in descend_many(line, "sgd() | 0.1", rates=[1e-3, 0.1, 10.0], steps=50)]
     [False, True, False]
     """
-    lot = _Lot(problem, strategy, steps, rates, seeds, batch_size, measure_every, validation, details)
+    lot = SideBySide(problem, strategy, steps, rates, seeds, batch_size, measure_every, validation, details)
     with np.errstate(all="ignore"):
         while lot.goes_on():
             lot.update()
@@ -109,7 +110,7 @@ class _Records:
     validated: list[Floats] = field(default_factory=list)
 
 
-class _Lot:
+class SideBySide:
     """Many runs of one strategy side by side; run i is seed i // rates and rate i % rates."""
 
     def __init__(
@@ -130,8 +131,9 @@ class _Lot:
         self.steps = _count("steps", steps)
         self.batch_size = _batch(problem, batch_size)
         self.every = self.steps if measure_every is None else _count("measure_every", measure_every)
-        self.text = str(as_descent(strategy))
-        self.descent = as_descent(strategy).over(self.steps, **units(problem, self.batch_size))
+        whole = as_descent(strategy)
+        self.text = str(whole)
+        self.descent = whole.over(self.steps, **units(problem, self.batch_size))
         self.bases = [self.descent.rate.base] if rates is None else [rate(one).base for one in rates]
         self.seeds = [_seed(one) for one in seeds]
         if not self.bases or not self.seeds:
@@ -141,8 +143,8 @@ class _Lot:
         self.params: Params = {name: np.stack([one[name] for one in starts]) for name in starts[0]}
         self.needs = self.descent.needs
         check_needs(self.descent, self.batch_size)
-        self.state = self.descent.init(self.params)
-        self.control = [self.state.control for _ in self.base]
+        begun = self.descent.init(self.params)
+        self.state = begun._replace(control=(begun.control,) * len(self.base))
         self.extra = np.zeros(len(self.base), dtype=int)
         self.batches = [_Batches(problem.size, self.batch_size, seed) for seed in self.seeds]
         self.alive = np.ones(len(self.base), dtype=bool)
@@ -166,21 +168,21 @@ class _Lot:
         losses, grads, variance = evaluate(self.problem, self.params, rows, self.needs)
         norms = np.asarray(global_norm(grads, many=True))
         self._stop_where(~(np.isfinite(losses) & np.isfinite(norms)))
-        directions, after, limited = self.descent.direct(self.params, grads, self.state, many=True)
-        at = {"params": self.params, "grads": grads, "directions": directions}
-        known = {"loss": losses, "grad_norm": norms, "grad_variance": variance}
-        rates, why = self._rates(known, at, after, rows)
-        update = {name: broadcast(rates, one) * one for name, one in directions.items()}
-        update, after, limited_update = self.descent.bound(self.params, update, grads, after, many=True)
-        moved = {name: one - update[name] for name, one in self.params.items()}
+        known = {"loss": losses, "grad_norm": norms, "grad_variance": variance, **self._without_control()}
+
+        def decide(noticed: dict[str, Any], at: Memory, after: State) -> tuple[Floats, tuple[Any, ...], list[str]]:
+            return self._consulted(noticed, lambda i: self._own(i, at, after, rows))
+
+        moved, state, step, update = advance(
+            self.descent.parts, self.params, grads, self.state, self.needs, known, decide, many=True
+        )
         self._stop_where(
             ~np.all([np.isfinite(one).reshape(len(one), -1).all(axis=1) for one in moved.values()], axis=0)
         )
-        self._record(losses, rates, norms, np.maximum(limited, limited_update), why)
+        self._record(losses, step.rate, norms, step.clipped, step.why)
         if self.details is not None:
             self.details.note(self.problem, rows, grads, update, moved)
-        memory = remember(self.needs, at, self.state.memory)
-        self.state = State(after.rules, (), self.done + 1, after.transforms, memory)
+        self.state = state
         self.params = {
             name: one if self.alive.all() else np.where(broadcast(self.alive, one), one, self.params[name])
             for name, one in moved.items()
@@ -197,41 +199,45 @@ class _Lot:
             return None
         return np.stack([one.next() for one in self.batches])
 
-    def _rates(self, known: dict[str, Any], at: Memory, after: State, rows: Rows | None) -> tuple[Floats, list[str]]:
-        factor, controllers = self.descent.rate.factor, self.descent.rate.controllers
+    def _without_control(self) -> dict[str, Any]:
+        """How far the run is, and the rates where every controller answers 1, if a controller looks at them."""
+        known: dict[str, Any] = {}
+        if "progress" in self.needs:
+            known["progress"] = np.full(len(self.base), self.done / self.steps)
+        if "rate" in self.needs:
+            factors = tuple(1.0 for _ in self.descent.rate.controllers)
+            known["rate"] = self.base * self.descent.rate.factor.with_control(self.done, factors)
+        return known
+
+    def _consulted(
+        self, noticed: dict[str, Any], own: Callable[[int], dict[str, Any]]
+    ) -> tuple[Floats, tuple[Any, ...], list[str]]:
+        """The rate of each run, the next states of its controllers, and what they said; a run that ended keeps its."""
+        factor, controllers, control = self.descent.rate.factor, self.descent.parts.controllers, self.state.control
         if not controllers:
-            return self.base * factor(self.done), []
-        values, why = np.zeros(len(self.base)), [""] * len(self.base)
-        shared, lines = self._notice(known, at)
-        check_there(controllers, {*shared, *lines, *self.needs & {"loss_at"}}, first=self.done == 0)
+            return self.base * factor(self.done), control, []
+        check_there(controllers, {*noticed, *self.needs & {"loss_at"}}, first=self.done == 0)
+        values, after, why = np.zeros(len(self.base)), list(control), [""] * len(self.base)
         self.extra = np.zeros(len(self.base), dtype=int)
-        columns = zip(*(one.tolist() for one in lines.values()), strict=True)
+        columns = zip(*(one.tolist() for one in noticed.values()), strict=True)
         for i, (alive, row) in enumerate(zip(self.alive.tolist(), columns, strict=True)):
             if not alive:
                 continue
-            own = self._own(i, at, after, rows) if "loss_at" in self.needs else {}
-            now = seen(**shared, **dict(zip(lines, row, strict=True)), **own)
-            factors, self.control[i], why[i] = consult(controllers, self.control[i], now)
+            now = seen(**dict(zip(noticed, row, strict=True)), **own(i))
+            factors, after[i], why[i] = consult(controllers, control[i], now)
             values[i] = factor.with_control(self.done, factors)
-        return self.base * values, why
-
-    def _notice(self, known: dict[str, Any], at: Memory) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The quantities that controllers need: those that all runs share, and those with one number for each."""
-        lines = {name: one for name, one in known.items() if one is not None}
-        lines |= measure(self.needs - set(lines), at, self.state.memory, many=True)
-        if "rate" in self.needs:
-            factors = tuple(1.0 for _ in self.descent.rate.controllers)
-            lines["rate"] = self.base * self.descent.rate.factor.with_control(self.done, factors)
-        return {"progress": self.done / self.steps} if "progress" in self.needs else {}, lines
+        return self.base * values, tuple(after), why
 
     def _own(self, i: int, at: Memory, after: State, rows: Rows | None) -> dict[str, Any]:
         """What only this run can be asked."""
+        if "loss_at" not in self.needs:
+            return {}
 
         def count() -> None:
             self.extra[i] += 1
 
         places = (i, i // len(self.bases))
-        return {"loss_at": trial_of_run(self.problem, self.descent, at, after, rows, places, count)}
+        return {"loss_at": trial_of_run(self.problem, self.descent.parts, at, after, rows, places, count)}
 
     def _stop_where(self, broken: Any) -> None:
         self.ended[self.alive & broken] = self.done

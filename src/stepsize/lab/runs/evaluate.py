@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from ..._errors import StepsizeError
-from ...descents import State, descent
+from ...descents import descent
 from ...measures import difference, dot
 from ...problems import Floats, Params, Problem, Rows
 from ...quantities import Memory, of_run
+from ...update import Parts, State, trial
 
 
 def check_needs(strategy: descent, batch_size: int | None) -> None:
@@ -43,7 +44,7 @@ def evaluate(
 
 def trial_of_run(
     problem: Problem,
-    strategy: descent,
+    parts: Parts,
     at: Memory,
     state: State,
     rows: Rows | None,
@@ -60,4 +61,4 @@ def trial_of_run(
         count()
         return float(problem.loss(params, batch)[0])
 
-    return strategy.trial(alone, kept, loss_of, many=True)
+    return trial(parts, alone, kept, loss_of, many=True)

@@ -71,11 +71,25 @@ class StrategySchedule(Scheduler):
 
     def check(self, there: Collection[str], again: bool) -> None:
         """Refuse an update of which something is not there that only the script can tell."""
+        self._check_alone()
         missing = self.needs.intersection(_ASKED_FOR).difference(there, ("loss_at",) if again else ())
         for name in sorted(missing):
             raise StepsizeError(
                 f"optimizer: a controller of {self.expression} needs the {name} of update {self.last_epoch}: write "
                 f"{_ASKED_FOR[name]}"
+            )
+
+    def step(self, *args: Any, **given: Any) -> None:
+        """Count an update that the optimizer made."""
+        self._check_alone()
+        super().step(*args, **given)
+
+    def _check_alone(self) -> None:
+        """Refuse a scheduler of torch's on the same rate: each would write over the other, in silence."""
+        if hasattr(self.optimizer.step, "_wrapped_by_lr_sched"):  # which torch leaves where it builds one
+            raise StepsizeError(
+                f"optimizer: a torch scheduler was built on this optimizer, which has the schedule {self.expression} "
+                "already: leave it out, and write what it does into the strategy (from_torch reads it)"
             )
 
     def _wanted(self, given: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from torch.optim import Optimizer
 from ...._errors import StepsizeError
 from ....clipping.decay import weight_decay
 from ....descents import Array, Arrays, State, Transform, descent
-from ....quantities import Memory, at_start, measure, remember
+from ....quantities import Memory, at_start
+from ....update import advance, trial
 from ..clips.hung import clip_gradients
 from ..clips.memory import merged, on_device
 from ..clips.norms import Member, members_of
@@ -102,21 +103,29 @@ class StrategyEngine(Strategy):
         params = {name: _copied(one.param) if tries else one.param.detach() for name, one in moving.items()}
         grads: Arrays = {name: one.param.grad for name, one in moving.items()}
         self._amounts.update((name, one.group["weight_decay"]) for name, one in moving.items() if _decays(one))
-        directions, after, early = self._carried.direct(params, grads, state)
-        at = {"params": params, "grads": grads, "directions": self._in_proportion(moving, directions)}
-        memory = remember(needs, at, state.memory)
-        if needs:
-            told = given | self._noticed(at, state.memory)
-            self.scheduler.show(told, trials.at(self._carried, at, after) if tries else None)
-        update = {name: one.group["lr"] * directions[name] for name, one in moving.items()}
-        update, after, late = self._carried.bound(params, update, grads, after)
+
+        def decide(noticed: dict[str, Any], at: Memory, after: State) -> tuple[dict[str, Any], tuple[Any, ...], str]:
+            if needs:
+                self.scheduler.show(noticed, trials.at(self._carried, at, after) if tries else None)
+            return {name: one.group["lr"] for name, one in moving.items()}, (), ""
+
+        made = advance(
+            self._carried.parts,
+            params,
+            grads,
+            state,
+            needs,
+            given | self._told_by_schedule(needs),
+            decide,
+            shown=lambda directions: self._in_proportion(moving, directions),
+            move=lambda params, update: _put(moving, params, update),
+        )
         if self.shares is not None:
-            self.shares = [early, late]
+            self.shares = [made.step.clipped]
         for name, one in moving.items():
-            one.param.copy_(params[name] - update[name])
-            self.state[one.param] = dict(after.rules[name])
-        self._states = tuple(merged(old, new) for old, new in zip(self._states, after.transforms, strict=True))
-        self._keep(memory, moving)
+            self.state[one.param] = dict(made.state.rules[name])
+        self._states = tuple(merged(*both) for both in zip(self._states, made.state.transforms, strict=True))
+        self._keep(made.state.memory, moving)
 
     def _state(self, moving: Mapping[str, Member]) -> State:
         """What the engine remembers of these parameters; those that are new begin."""
@@ -162,10 +171,9 @@ class StrategyEngine(Strategy):
             found[name] = directions[name] if own == base or base == 0 else own / base * directions[name]
         return found
 
-    def _noticed(self, at: Memory, memory: Memory) -> dict[str, Any]:
-        """The quantities of this update that its arrays and its schedule tell."""
-        needs, schedule = self.scheduler.needs, self.scheduler
-        known: dict[str, Any] = measure(needs, at, memory)
+    def _told_by_schedule(self, needs: frozenset[str]) -> dict[str, Any]:
+        """The quantities of this update that its schedule tells."""
+        schedule, known = self.scheduler, dict[str, Any]()
         if "rate" in needs:
             known["rate"] = self.strategy.rate.base * schedule.course.parts[0].without_control(schedule.last_epoch)
         if "progress" in needs:
@@ -234,7 +242,7 @@ class _Trials:
             finally:
                 self._put(at["params"])
 
-        return carried.trial(at, after, loss_of)
+        return trial(carried.parts, at, after, loss_of)
 
     def _put(self, there: Arrays) -> None:
         for name, one in self.moving.items():
@@ -245,6 +253,8 @@ class _Trials:
         if self.loss_of is not None:
             return self.loss_of()
         assert self.closure is not None
+        for one in self.moving.values():
+            one.param.grad = None  # a closure that clears gradients in place would clear those of the update
         try:
             with self.made._guard.paused(), torch.enable_grad():
                 return self.closure()
@@ -303,6 +313,13 @@ def _parted(kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The rule's state, and what is kept of the last update by kind."""
     rule = {key: one for key, one in kept.items() if not key.startswith(_KEPT)}
     return rule, {key.removeprefix(_KEPT): one for key, one in kept.items() if key.startswith(_KEPT)}
+
+
+def _put(moving: Mapping[str, Member], params: Arrays, update: Arrays) -> Arrays:
+    """Move the parameters, one by one: no second copy of all."""
+    for name, one in moving.items():
+        one.param.copy_(params[name] - update[name])
+    return params
 
 
 def _copied(tensor: Tensor) -> Tensor:
