@@ -425,14 +425,14 @@ WRONG = [
     ({"patience": 1.5}, "patience must be a whole number"),
     ({"threshold": 1}, "threshold must be a number ≥ 0 and < 1"),
     ({"absolute": INF}, "absolute"),
-    ({"mode": "auto"}, "mode must be min or max, not 'auto'"),
+    ({"mode": "auto"}, "mode must be 'min' or 'max', not 'auto'"),
     ({"cooldown": -1}, "cooldown"),
     ({"floor": 2}, "floor must be a number ≥ 0 and ≤ 1, not 2"),
     ({"eps": -1}, "eps"),
     ({"average": 0}, "average"),
-    ({"watch": "accuracy"}, "watch must be loss or metric, not 'accuracy'"),
-    ({"by": "timm"}, "by must be torch or keras or optax"),
-    ({"nonfinite": True}, "nonfinite must be hold or bad, not True"),
+    ({"watch": "accuracy"}, "watch must be 'loss' or 'metric', not 'accuracy'"),
+    ({"by": "timm"}, "by must be 'torch' or 'keras' or 'optax'"),
+    ({"nonfinite": True}, "nonfinite must be 'hold' or 'bad', not True"),
 ]
 
 
