@@ -80,9 +80,9 @@ def _begin(record: Record, cut: int) -> int:
 def _ended(record: Record, cut: int) -> str:
     if cut < len(record):
         return f"the loss is not a finite number at update {record.steps[cut]}"
-    made, planned = len(record), record.planned_steps
-    if planned is not None and record.diverged and made < planned and record.why is not None:
-        return f"numbers stopped being finite at update {made} of {planned}, where the run was ended"
+    planned = record.planned_steps
+    if planned is not None and record.diverged and record.made < planned and record.measured is not None:
+        return f"numbers stopped being finite at update {record.made} of {planned}, where the run was ended"
     ends = [one for _, one in _ends(record, cut)]
     told = f": {short(ends[1])} after {short(ends[0])}" if len(ends) == 2 else ""
     return f"it ended above the loss that it began with{told}"
