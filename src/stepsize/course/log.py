@@ -192,7 +192,16 @@ def _object(text: bytes) -> dict[str, Any] | None:
 
 
 def _is_half(text: bytes) -> bool:
-    return text.startswith(b"{") and not text.endswith(b"}")
+    """Whether it begins as a row and stops somewhere; a brace at its end may be one inside a text."""
+    if not text.startswith(b"{"):
+        return False
+    try:
+        json.loads(text.decode(errors="replace"))
+    except json.JSONDecodeError as error:
+        return not text.endswith(b"}") or error.msg.startswith("Unterminated string")
+    except (ValueError, RecursionError):
+        pass
+    return False
 
 
 def _ends_in_half(path: Path) -> bool:

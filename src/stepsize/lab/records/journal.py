@@ -185,7 +185,8 @@ def _finished(row: dict[str, Any], settings: Settings, source: str) -> Finished:
     """The run of a line; a ValueError, TypeError or KeyError says that the settings ask for no such run."""
     if (type(row["strategy"]), type(row["acted"]), type(row["said"])) != (int, int, str) or row["kind"] != "run":
         raise ValueError("this is no run")
-    found = Finished(row["strategy"], unpacked(row["record"], source), log.number_in(row["clipped"]), row["acted"], row["said"])
+    record, clipped = unpacked(row["record"], source), log.number_in(row["clipped"])
+    found = Finished(row["strategy"], record, clipped, row["acted"], row["said"])
     if not (0 <= found.strategy < len(settings.strategies) and _asked(found, settings)):
         raise ValueError("the settings ask for no such run")
     return found

@@ -162,8 +162,8 @@ def _short(column: NDArray[Any]) -> list[float] | float:
 
 
 def _long(told: Any, count: int) -> Floats:
-    column = _floats(told) if isinstance(told, list) else np.full(count, number_in(told))
-    if len(column) != count:
+    column = _floats(told if isinstance(told, list) else [told] * count)
+    if told is None or len(column) != count:
         raise ValueError("columns must be as long as steps")
     return column
 

@@ -11,7 +11,7 @@ from ...problems import Floats
 from .lines import PACKED
 from .record import Record
 
-MOST = 1000  # rows of a run
+MOST = 2000  # rows of a run
 DIGITS = 9  # so that a loss that hardly moves still moves
 
 
@@ -19,8 +19,9 @@ def thinned(record: Record, most: int = MOST) -> Record:
     """The record of a run as its line of the journal has it: losses, rates, norms and clipped shares by update.
 
     A run of at most `most` ≥ 1 updates keeps all of them. A longer one keeps evenly spaced ones, the last, and those
-    where the loss on all data was measured; what lies between is not in the journal, so that a diagnosis may miss a
-    spike of one update, and never sees one that was not. Numbers keep nine digits, measured losses all of theirs.
+    where the loss on all data was measured. What lies between is not in the journal: a diagnosis may miss a spike of
+    one update or an early rise of a few, and what that would have explained. Numbers keep nine digits, measured losses
+    all of theirs.
     """
     kept = record.at(_rows(record, most))
     columns: dict[str, Any] = {name: _rounded(getattr(kept, name)) for name in PACKED}
