@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepsize import StepsizeError, descend, descend_many, problems
-from stepsize.lab.diagnosis import RULES, diagnose
+from stepsize.lab.diagnosis import SYMPTOMS, diagnose
 from stepsize.lab.diagnosis.trend import autocorrelation, beside, blocks, kendall, noise, running_median, theil_sen
 from stepsize.lab.records.record import Record, read
 from test_cli import last_line, run
 
 BENCH = Path(__file__).parent.parent / "bench" / "diagnosis.py"
-NAMES = [rule.illness for rule in RULES]
+NAMES = [rule.illness for rule in SYMPTOMS]
 SERIES = ("steps", "losses", "rates", "grad_norms", "clipped", "slopes", "end_slopes", "measured", "validated")
 LINE = problems.least_squares([[1.0], [2.0]], [2.0, 4.0])
 
@@ -360,7 +360,7 @@ def any_record(draw):
 @given(any_record())
 def test_any_record_has_a_diagnosis(tmp_path_factory, one):
     told = diagnose(one)
-    assert len(told.findings) + len(told.healthy) + len(told.not_judged) == len(RULES)
+    assert len(told.findings) + len(told.healthy) + len(told.not_judged) == len(SYMPTOMS)
     assert str(told)
     file = tmp_path_factory.mktemp("any") / "run.jsonl"
     one.save(file)

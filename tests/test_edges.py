@@ -172,7 +172,7 @@ def test_the_table_names_every_strategy_whole_at_any_width(width, monkeypatch, c
 
 
 def test_diff_of_whole_strategies_says_that_only_rates_were_compared(capsys):
-    from stepsize.cli.explain import diff_command
+    from stepsize.cli.explain_and_diff import diff_command
 
     assert diff_command("sgd() | 0.1", "adam() | 0.1", 10, None, False) == 0
     assert "sgd() and adam() differ" in capsys.readouterr().out

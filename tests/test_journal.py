@@ -106,9 +106,10 @@ def no_space(*_):
 
 
 def test_a_disk_that_is_full_at_the_start_does_not_block_a_later_run(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch, pytest.raises(StepsizeError, match=r"cannot be written: No space left"):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", no_space)
-        Journal(settings_of(), VERSIONS, tmp_path / "r")
+        with pytest.raises(StepsizeError, match=r"cannot be written: No space left"):
+            Journal(settings_of(), VERSIONS, tmp_path / "r")
     assert len(journal_in(tmp_path / "r").records) == 22
 
 
@@ -140,9 +141,10 @@ def test_a_disk_that_fills_up_is_one_line_and_tears_no_row(folder, made, monkeyp
         full[0] -= count
         return count
 
-    with monkeypatch.context() as patch, pytest.raises(StepsizeError) as error:
+    with monkeypatch.context() as patch:
         patch.setattr(log.Log, "_put", put)
-        compare(a_workload(), journal)
+        with pytest.raises(StepsizeError) as error:
+            compare(a_workload(), journal)
     assert str(error.value) == f"{folder / FILE} cannot be written: No space left on device"
     assert (folder / FILE).read_bytes().endswith(b"\n")
     kept = len(read_journal(folder).records)
@@ -211,7 +213,7 @@ def test_a_damaged_line_costs_that_run_which_is_trained_again(made, folder, line
 def test_settings_of_wrong_types_are_one_line(folder, field):
     rows = lines_of(folder)
     (folder / FILE).write_bytes(json.dumps(json.loads(rows[0]) | field).encode() + b"\n")
-    with pytest.raises(StepsizeError, match="was written by another version of stepsize: choose another folder$"):
+    with pytest.raises(StepsizeError, match=r"was written by another version of stepsize: choose another folder$"):
         read_journal(folder)
 
 

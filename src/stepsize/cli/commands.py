@@ -120,7 +120,7 @@ def explain(expression: str, steps: int, as_json: bool, **units: float | None) -
 
         stepsize explain "clip_norm(1) | adam() | 3e-4 * (warmup(500) >> cosine()) | clip(0.01)" --steps 10000
     """
-    from .explain import explain_command
+    from .explain_and_diff import explain_command
 
     return explain_command(expression, steps, as_json, **units)
 
@@ -141,7 +141,7 @@ def diff(first: str, second: str, steps: int, png: str | None, as_json: bool, **
 
         stepsize diff "0.1 * cosine()" "0.1 * linear()" --steps 500
     """
-    from .explain import diff_command
+    from .explain_and_diff import diff_command
 
     return diff_command(first, second, steps, png, as_json, **units)
 
