@@ -175,7 +175,7 @@ FOREIGN = {
     "more updates than asked for": {"steps": 31},
     "columns of different lengths": {"losses": [1.0, 2.0]},
     "a word for a number": {"losses": ["much"] * 30},
-    "measured elsewhere": {"measured_at": [0, 1]},
+    "measured elsewhere": {"measured_at": list(range(1, 32))},
     "no rates": {"rates": None},
     "nobody said whether it diverged": {"diverged": None},
     "another kind": {"kind": "note"},
@@ -362,7 +362,8 @@ def test_the_runs_of_one_strategy_and_as_json(run):
     told = [json.loads(line) for line in run("diagnose", "r", "--strategy", STRATEGIES[1], "--json")[1].splitlines()]
     assert [one["run"] for one in told] == list(range(9, 15))
     assert {one["text"] for one in told} == {STRATEGIES[1]}
-    assert all(one["about"].startswith(STRATEGIES[1]) for one in told)
+    assert [one["about"] for one in told[:2]] == [f"{STRATEGIES[1]}: 30 rows, updates 0 to 29"] * 2
+    assert told[2]["about"].startswith(f"{STRATEGIES[1]} at base rate 1e+05: ")
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,8 @@ def test_equal_means_every_number_and_every_word():
     assert record != dataclasses.replace(record, rates=record.rates + 1e-12)
     assert record != dataclasses.replace(record, rates=None)
     assert record != dataclasses.replace(record, diverged=None)
+    layered = dataclasses.replace(record, layers={"a": record.losses, "b": record.losses})
+    assert layered != dataclasses.replace(layered, layers={"b": record.losses, "a": record.losses})
     assert record != 3
 
 
@@ -161,6 +163,13 @@ def test_a_damaged_row_costs_that_row_and_is_said(tmp_path, line):
     with pytest.warns(UserWarning, match=r"run\.jsonl: line 4 is damaged or foreign and is left out$"):
         found = read(file)
     assert found == record.at(np.arange(6) != 2)
+
+
+def test_a_row_of_an_update_that_was_there_is_foreign(tmp_path):
+    file, record, lines = saved(tmp_path)
+    file.write_bytes(b"\n".join([*lines[:4], lines[2], *lines[4:]]) + b"\n")
+    with pytest.warns(UserWarning, match="line 5 is damaged or foreign"):
+        assert read(file) == record
 
 
 def test_a_file_that_was_cut_off_has_the_rows_up_to_there_and_says_so(tmp_path):
@@ -205,6 +214,8 @@ def test_a_short_run_keeps_every_update_in_nine_digits():
 def test_a_long_run_keeps_evenly_spaced_updates_the_last_and_the_measured_ones():
     record = descend(LINE, "sgd() | 0.001", steps=101, measure_every=25).record
     assert thinned(record, most=11).steps.tolist() == sorted({*range(0, 101, 10), 25, 75})
+    unmeasured = dataclasses.replace(record, measured_at=None, measured=None)
+    assert thinned(unmeasured.until(99), most=11).steps.tolist() == [*range(0, 99, 9), 98]
     broken = descend(LINE, "sgd() | 1e9", steps=500, measure_every=25).record
     assert thinned(broken, most=5).steps[-1] == broken.steps[-1] < 499
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._errors import StepsizeError
+from ...text import as_descent
 from ..records.record import Record
 from .base import Diagnosis as Diagnosis
 from .base import Finding as Finding
@@ -130,6 +132,16 @@ def _explained(symptom: Symptom, findings: list[Finding]) -> str | None:
 def _about(record: Record) -> str:
     """What the record is of, in one line."""
     name = record.text or record.source or "A run"
+    if record.text is not None and record.base not in (None, _own_base(record.text)):
+        name += f" at base rate {record.base:.4g}"
     rows = f"{len(record)} rows" if len(record) != 1 else "1 row"
     span = f", updates {record.steps[0]} to {record.steps[-1]}" if len(record) else ""
     return f"{name}: {rows}{span}"
+
+
+def _own_base(text: str) -> float | None:
+    """The base rate that a text says; None where it is no strategy."""
+    try:
+        return float(as_descent(text).rate.base)
+    except StepsizeError:
+        return None
