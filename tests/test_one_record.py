@@ -143,6 +143,18 @@ def test_equal_means_every_number_and_every_word():
     assert record != 3
 
 
+def test_a_file_that_was_saved_without_seed_and_with_nulls_is_read(tmp_path):
+    file, record, lines = saved(tmp_path)
+    head, *rows = (json.loads(line) for line in lines)
+    head["columns"].remove("extra_losses")
+    rows[2]["grad_norm"] = None
+    plain = [{key: one for key, one in row.items() if key not in ("seed", "extra_losses")} for row in (head, *rows)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in plain))
+    norms = record.grad_norms.copy()
+    norms[2] = np.nan
+    assert read(file) == dataclasses.replace(record, seed=None, extra_losses=None, grad_norms=norms)
+
+
 # --- damage
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..course.log import put
 from ..lab.compare import compare, prepare, versions
 from ..lab.records.journal import FILE, Journal
 from ..lab.workload import Workload
@@ -86,9 +87,7 @@ def _writer() -> Callable[[Summary, Path], None]:
 
     def write(summary: Summary, out: Path) -> None:
         pictures = save_figures(summary, out)
-        unfinished = out / "index.html.part"
-        unfinished.write_text(page(summary), encoding="utf-8")
-        unfinished.replace(out / "index.html")
+        put(out / "index.html", [page(summary).encode()])
         names = ", ".join(one.name for one in pictures)
         _tell(f"written to {out}: index.html (open it in a browser), {names}, {FILE}")
 

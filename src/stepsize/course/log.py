@@ -83,11 +83,16 @@ class Log:
 
 
 def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a whole file of lines: under a temporary name beside `path`, then in its place; never half of it."""
+    """Write a whole file of lines."""
+    put(path, map(line_of, rows))
+
+
+def put(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a whole file: under a temporary name beside `path`, then in its place; never half of it."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
     try:
         with unfinished.open("wb") as file:
-            file.writelines(map(line_of, rows))
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)

@@ -198,8 +198,10 @@ def _curve(records: list[Finished], row: Row) -> Curve:
     runs = [one for one in records if one.base == base]
     longest = max(runs, key=lambda one: len(one.measured_at))
     places = range(len(longest.measured_at))
-    train = [[run.train[i] if i < len(run.train) else None for run in runs] for i in places]
-    validation = [[run.validation[i] if i < len(run.validation) else None for run in runs] for i in places]
+    train, validation = (
+        [[line[i] if i < len(line) else None for line in lines] for i in places]
+        for lines in ([run.train for run in runs], [run.validation for run in runs])
+    )
     return Curve(
         name=row.name,
         base=base,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -205,7 +206,7 @@ def _asked(found: Finished, settings: Settings) -> bool:
 def _finite(column: Floats | None, count: int) -> tuple[float | None, ...]:
     if column is None:
         return (None,) * count
-    return tuple(one if np.isfinite(one) else None for one in column.tolist())
+    return tuple(one if math.isfinite(one) else None for one in column.tolist())
 
 
 def _listed(versions: dict[str, str]) -> str:
