@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 
 from stepsize import descend_many, problems
-from stepsize.lab.diagnosis import RULES, diagnose
+from stepsize.lab.diagnosis import SYMPTOMS, diagnose
 from stepsize.lab.records.record import Record
 from stepsize.lab.runs.run import Run
 from stepsize.problems import Floats, Params, Problem, Rows
@@ -284,7 +284,7 @@ def healthy_elsewhere() -> Iterator[Case]:
                 yield Case("healthy", (), name, f"{rule} | {rate:g} * {schedule}", batch, OTHER_SEEDS, 250)
 
 
-NAMES = [rule.illness for rule in RULES]
+NAMES = [rule.illness for rule in SYMPTOMS]
 Counts = tuple[dict[str, tuple[int, int]], dict[str, int], list[int]]
 
 
@@ -328,7 +328,7 @@ def lines(made: list[tuple[str, Counts, Counts]]) -> Iterator[str]:
     heads = " | ".join(f"{name}: false alarms | as a log" for name, _, _ in made)
     yield f"| rule | {heads} |"
     yield "|---|" + "---|---|" * len(made)
-    for rule in RULES:
+    for rule in SYMPTOMS:
         cells = [f"{one[1][rule.illness]} of {one[2][0]}" for _, *both in made for one in both]
         yield f"| {rule.illness} | {' | '.join(cells)} |"
 

@@ -12,10 +12,10 @@ import pytest
 
 import commandline
 from stepsize import StepsizeError, problems
-from stepsize.lab.compare import compare, plan, versions
+from stepsize.cli.bundled import workload
+from stepsize.lab.compare import compare, prepare, versions
 from stepsize.lab.data.datasets import load
 from stepsize.lab.records.journal import Journal
-from stepsize.lab.tasks import workload
 from stepsize.lab.workload import Workload
 from stepsize.report.figures import save_figures
 from stepsize.report.numbers import summarise
@@ -118,7 +118,7 @@ def made(folder, function):
 
 
 def journal_of(given, steps=12):
-    journal = Journal(plan(given, ["sgd() | 0.1", "adam() | 0.01"], steps=steps, seeds=2, rates=(0.01, 1.0, 3)), {})
+    journal = Journal(prepare(given, ["sgd() | 0.1", "adam() | 0.01"], steps=steps, seeds=2, rates=(0.01, 1.0, 3)), {})
     compare(given, journal)
     return journal
 
@@ -209,7 +209,7 @@ def test_without_a_validation_problem_the_training_loss_chooses(folder, function
 
 
 def test_a_problem_without_rows_has_no_batches(folder):
-    settings = plan(made(folder, "bowl"), ["sgd() | 0.1"], steps=5, seeds=2)
+    settings = prepare(made(folder, "bowl"), ["sgd() | 0.1"], steps=5, seeds=2)
     assert (settings.batch_size, settings.rows_train) == (None, 0)
     text = page(summarise(journal_of(made(folder, "bowl"))))
     assert "rows at once" not in text
@@ -217,7 +217,7 @@ def test_a_problem_without_rows_has_no_batches(folder):
 
 
 def test_the_command_names_the_function(folder):
-    settings = plan(made(folder, "line"), ["sgd() | 0.1"], steps=5, seeds=2)
+    settings = prepare(made(folder, "line"), ["sgd() | 0.1"], steps=5, seeds=2)
     assert command(settings).startswith("stepsize compare model.py:line \\")
 
 

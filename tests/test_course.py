@@ -191,7 +191,7 @@ def test_a_state_that_a_controller_could_not_go_on_from_is_refused_when_it_is_lo
     run(tiny, 20)
     before, state = tiny.course, tiny.state()
     state["control"] = [{**state["control"][0], **wrong}]
-    with pytest.raises(StepsizeError, match="the state is damaged|a saved state has") as error:
+    with pytest.raises(StepsizeError, match=r"the state is damaged|a saved state has") as error:
         tiny.load(state)
     assert "\n" not in str(error.value)
     assert tiny.course == before

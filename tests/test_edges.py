@@ -119,46 +119,46 @@ def test_a_clip_keeps_each_arrays_own_type():
 
 
 def test_two_writings_of_one_strategy_are_compared_once(capsys):
-    from stepsize.lab.compare import plan
+    from stepsize.lab.compare import prepare
     from stepsize.lab.data.datasets import load
 
-    settings = plan(load("wine"), ["sgd() | 0.1", "sgd()  |  0.1"], steps=5, seeds=2)
+    settings = prepare(load("wine"), ["sgd() | 0.1", "sgd()  |  0.1"], steps=5, seeds=2)
     assert [one.text for one in settings.strategies] == ["sgd() | 0.1"]
 
 
 def test_a_journal_goes_on_after_a_line_that_was_cut_and_keeps_one_record_of_each_run(tmp_path):
-    from stepsize.lab.compare import compare, plan
+    from stepsize.lab.compare import compare, prepare
     from stepsize.lab.data.datasets import load
-    from stepsize.lab.records.journal import Journal, read
+    from stepsize.lab.records.journal import Journal, read_journal
 
     dataset = load("wine")
-    settings = plan(dataset, ["sgd() | 0.1"], steps=5, seeds=2, rates=(0.01, 1, 2))
+    settings = prepare(dataset, ["sgd() | 0.1"], steps=5, seeds=2, rates=(0.01, 1, 2))
     compare(dataset, Journal(settings, {"stepsize": "1"}, tmp_path / "j"))
     file = tmp_path / "j" / "journal.jsonl"
     whole = file.read_text()
     file.write_text(whole[:-60])
     compare(dataset, Journal(settings, {"stepsize": "1"}, tmp_path / "j"))
-    assert len(read(tmp_path / "j").records) == 6
+    assert len(read_journal(tmp_path / "j").records) == 6
     file.write_text(whole + whole.splitlines()[-1] + "\n")
-    assert len(read(tmp_path / "j").records) == 6
+    assert len(read_journal(tmp_path / "j").records) == 6
     with pytest.raises(StepsizeError, match="stepsize 1"):
         Journal(settings, {"stepsize": "2"}, tmp_path / "j")
     head = json.loads(whole.splitlines()[0])
     file.write_text(json.dumps(head | {"more": 1}) + "\n")
     with pytest.raises(StepsizeError, match="another version"):
-        read(tmp_path / "j")
+        read_journal(tmp_path / "j")
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 140])
 def test_the_table_names_every_strategy_whole_at_any_width(width, monkeypatch, capsys):
-    from stepsize.lab.compare import compare, plan
+    from stepsize.lab.compare import compare, prepare
     from stepsize.lab.data.datasets import load
     from stepsize.lab.records.journal import Journal
     from stepsize.report import table
     from stepsize.report.numbers import summarise
 
     dataset = load("wine")
-    journal = Journal(plan(dataset, (), steps=5, seeds=2, rates=(0.01, 1, 2)), {})
+    journal = Journal(prepare(dataset, (), steps=5, seeds=2, rates=(0.01, 1, 2)), {})
     compare(dataset, journal)
     console = table.Console
     monkeypatch.setattr(table, "Console", lambda **_: console(width=width, highlight=False))
@@ -172,7 +172,7 @@ def test_the_table_names_every_strategy_whole_at_any_width(width, monkeypatch, c
 
 
 def test_diff_of_whole_strategies_says_that_only_rates_were_compared(capsys):
-    from stepsize.cli.explain import diff_command
+    from stepsize.cli.explain_and_diff import diff_command
 
     assert diff_command("sgd() | 0.1", "adam() | 0.1", 10, None, False) == 0
     assert "sgd() and adam() differ" in capsys.readouterr().out

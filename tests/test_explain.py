@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import stepsize as s
 from stepsize import StepsizeError
-from stepsize.cli.explain import diff_command, explain_command
+from stepsize.cli.explain_and_diff import diff_command, explain_command
 from stepsize.controllers.base import Controller
 from stepsize.descents import Clip, Transform
 from stepsize.schedules.base import Factor

@@ -12,7 +12,8 @@ import pytest
 from matplotlib.image import imread
 
 from stepsize import StepsizeError
-from stepsize.lab.records.journal import Journal, Record, Settings, Strategy, read
+from stepsize.lab.records.journal import Entrant, Finished, Journal, Settings, read_journal
+from stepsize.lab.records.record import Record
 from stepsize.report.figures import save, save_figures, schedule_figure
 from stepsize.report.numbers import Mean, summarise
 from stepsize.report.page import ceiling, chart_data, command, headline, page
@@ -28,22 +29,27 @@ AWKWARD = "sgd() | 0.1 * formula('max(1 - u, 0.1) * (t < 1 & \"x\")')"
 
 
 def record(strategy, text, base, seed, loss):
-    train = (2.0, 1.0, None if loss is None else loss / 2)
-    return Record(
-        strategy=strategy,
-        text=text,
-        base=base,
-        seed=seed,
-        steps=10,
-        diverged=loss is None,
-        measured_at=(0, 5, 10),
-        train=train,
-        validation=(2.0, 1.5, loss),
-        rates=(base, base, base),
-        clipped=0.0,
-        acted=0,
-        said="",
+    ended = math.nan if loss is None else loss
+    return Finished(
+        strategy,
+        Record(
+            steps=np.arange(10),
+            losses=np.full(10, 2.0),
+            rates=np.full(10, base),
+            text=text,
+            base=base,
+            seed=seed,
+            planned_steps=10,
+            diverged=loss is None,
+            measured_at=(0, 5, 10),
+            measured=np.array([2.0, 1.0, ended / 2]),
+            validated=np.array([2.0, 1.5, ended]),
+        ),
     )
+
+
+def altered(one, **columns):
+    return replace(one, record=replace(one.record, **{name: np.array(line) for name, line in columns.items()}))
 
 
 @pytest.fixture
@@ -66,7 +72,7 @@ def journal():
         batch_size=8,
         seeds=(0, 1),
         reference=0,
-        strategies=tuple(Strategy(name, text, 0.1, BASES) for name, text, _ in plan),
+        strategies=tuple(Entrant(name, text, 0.1, BASES) for name, text, _ in plan),
     )
     made = Journal(settings, {"python": "3"})
     for i, (_, text, losses) in enumerate(plan):
@@ -104,7 +110,7 @@ def test_the_target_is_what_the_fixed_rate_reached_with_every_seed(journal):
 
 def test_a_best_rate_at_the_edge_is_flagged(journal):
     better = [
-        replace(one, validation=(2.0, 1.5, 0.01)) if one.base == 0.01 and one.strategy == 1 else one
+        altered(one, validated=[2.0, 1.5, 0.01]) if one.base == 0.01 and one.strategy == 1 else one
         for one in journal.records
     ]
     journal.records = better
@@ -122,17 +128,17 @@ def test_a_journal_on_disk_reads_back_the_same_even_when_cut_off(journal, tmp_pa
     folder = tmp_path / "new"
     written = Journal(journal.settings, journal.versions, folder)
     written.append(journal.records)
-    again = read(folder)
+    again = read_journal(folder)
     assert (again.settings, again.records) == (journal.settings, journal.records)
     whole = (folder / "journal.jsonl").read_text()
     (folder / "journal.jsonl").write_text(whole[:-40])
-    assert read(folder).records == journal.records[:-1]
+    assert read_journal(folder).records == journal.records[:-1]
 
 
 def test_a_file_that_is_no_journal_is_refused(tmp_path):
     (tmp_path / "journal.jsonl").write_text("{}\n")
     with pytest.raises(StepsizeError, match="not a journal"):
-        read(tmp_path)
+        read_journal(tmp_path)
 
 
 def test_the_headline_says_whether_the_difference_exceeds_the_spread(journal):
@@ -163,7 +169,7 @@ def test_where_everything_diverged_all_reports_still_come_out(journal, tmp_path)
 
 def test_a_diverging_curve_does_not_flatten_the_others(journal, tmp_path):
     wild = [
-        replace(one, train=(2.0, 1e200, None), validation=(2.0, 1e250, None)) if one.strategy == 2 else one
+        altered(one, measured=[2.0, 1e200, math.nan], validated=[2.0, 1e250, math.nan]) if one.strategy == 2 else one
         for one in journal.records
     ]
     journal.records = wild
@@ -174,7 +180,7 @@ def test_a_diverging_curve_does_not_flatten_the_others(journal, tmp_path):
 
 
 def test_what_a_log_axis_cannot_show_is_null(journal):
-    journal.records = [replace(one, rates=(one.base, 0.0, 0.0)) for one in journal.records]
+    journal.records = [altered(one, rates=[one.base] + 9 * [0.0]) for one in journal.records]
     assert [one["rates"] for one in chart_data(summarise(journal))["strategies"]] == [[0.1, None, None]] * 3
 
 

@@ -12,8 +12,7 @@ import torch
 from stepsize import descend
 from stepsize.adapters.torch.as_problem import tasks
 from stepsize.adapters.torch.as_problem.tasks import ALPHABET, CONTEXT, TASKS, description
-from stepsize.lab.data.datasets import TORCH_TASKS
-from stepsize.lab.tasks import workload
+from stepsize.cli.bundled import TORCH_TASKS, workload
 
 ENOUGH = {"digits-cnn": 60, "digits-mlp": 60, "topics-transformer": 40}
 
@@ -102,7 +101,7 @@ def test_the_description_names_the_text():
 
 
 def test_the_command_line_knows_the_names_without_torch():
-    assert tuple(TASKS) == TORCH_TASKS
+    assert tuple(TASKS) == tuple(TORCH_TASKS)
     made = workload("digits-mlp")
     assert made.rows == (1347, 450)
     assert made.model.endswith("with ReLU, 4,810 parameters.")

@@ -120,7 +120,7 @@ def explain(expression: str, steps: int, as_json: bool, **units: float | None) -
 
         stepsize explain "clip_norm(1) | adam() | 3e-4 * (warmup(500) >> cosine()) | clip(0.01)" --steps 10000
     """
-    from .explain import explain_command
+    from .explain_and_diff import explain_command
 
     return explain_command(expression, steps, as_json, **units)
 
@@ -141,7 +141,7 @@ def diff(first: str, second: str, steps: int, png: str | None, as_json: bool, **
 
         stepsize diff "0.1 * cosine()" "0.1 * linear()" --steps 500
     """
-    from .explain import diff_command
+    from .explain_and_diff import diff_command
 
     return diff_command(first, second, steps, png, as_json, **units)
 
@@ -233,18 +233,23 @@ def compare(data: str, expressions: tuple[str, ...], out: Path | None, as_json: 
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: findings, healthy rules, rules not judged.")
-def diagnose(run: Path, as_json: bool) -> int:
+@click.option("--run", "number", type=click.IntRange(1), metavar="N", help="Of a journal, this run, told whole.")
+@click.option("--strategy", metavar="NAME", help="Of a journal, the runs of this strategy, by its name or its text.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a run: findings, healthy rules, not judged.")
+def diagnose(run: Path, number: int | None, strategy: str | None, as_json: bool) -> int:
     """Say what went wrong in a training run, with the numbers that show it and what to try.
 
     RUN is a file of `run.save(…)`, or a log of any training loop: a CSV or JSON lines with a column for the loss, and
-    the better with step, lr and grad_norm; the trainer_state.json of transformers; the metrics.csv of Lightning. The
-    exit code is 0 whatever is found.
+    the better with step, lr and grad_norm; the trainer_state.json of transformers; the metrics.csv of Lightning. Or
+    the journal that `stepsize compare --out DIR` keeps, whose runs are told in a line each. The exit code is 0
+    whatever is found.
 
-    Example:
+    Examples:
 
         stepsize diagnose lightning_logs/version_0/metrics.csv
+
+        stepsize diagnose digits-report/journal.jsonl --strategy infrared
     """
     from .diagnose import diagnose_command
 
-    return diagnose_command(run, as_json)
+    return diagnose_command(run, number, strategy, as_json)

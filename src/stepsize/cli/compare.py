@@ -13,12 +13,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..lab.compare import compare, plan, versions
-from ..lab.records.journal import Journal
-from ..lab.tasks import workload
+from ..course.log import put
+from ..lab.compare import compare, prepare, versions
+from ..lab.records.journal import FILE, Journal
 from ..lab.workload import Workload
 from ..report.numbers import Summary, summarise
 from ..report.table import print_table
+from .bundled import workload
+from .notes import as_notes
 
 
 def compare_command(
@@ -36,9 +38,10 @@ def compare_command(
 ) -> int:
     """Run a comparison and print it; returns the exit code. An interrupt keeps every finished run."""
     given = workload(data, target=target, task=task)
-    settings = plan(given, texts, steps=steps, batch_size=batch_size or None, seeds=seeds, rates=rates)
+    settings = prepare(given, texts, steps=steps, batch_size=batch_size or None, seeds=seeds, rates=rates)
     write = _writer() if out is not None else None
-    journal = Journal(settings, versions(given.packages), out)
+    with as_notes():
+        journal = Journal(settings, versions(given.packages), out)
     for note in settings.notes:
         _tell(f"note: {note}")
     interrupted = False
@@ -70,11 +73,10 @@ def _honest(row: Any, validated: bool) -> Any:
 
 def _train(given: Workload, journal: Journal) -> None:
     settings = journal.settings
-    total = sum(len(one.bases) for one in settings.strategies) * len(settings.seeds)
     columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("training", total=total, completed=len(journal.records))
+        bar = progress.add_task("training", total=settings.runs, completed=len(journal.records))
         compare(given, journal, lambda _: progress.update(bar, completed=len(journal.records)))
 
 
@@ -85,24 +87,20 @@ def _writer() -> Callable[[Summary, Path], None]:
 
     def write(summary: Summary, out: Path) -> None:
         pictures = save_figures(summary, out)
-        unfinished = out / "index.html.part"
-        unfinished.write_text(page(summary), encoding="utf-8")
-        unfinished.replace(out / "index.html")
+        put(out / "index.html", [page(summary).encode()])
         names = ", ".join(one.name for one in pictures)
-        _tell(f"written to {out}: index.html (open it in a browser), {names}, journal.jsonl")
+        _tell(f"written to {out}: index.html (open it in a browser), {names}, {FILE}")
 
     return write
 
 
 def _say_interrupted(journal: Journal, out: Path | None) -> int:
-    settings = journal.settings
-    total = sum(len(one.bases) for one in settings.strategies) * len(settings.seeds)
-    done = f"interrupted: {len(journal.records)} of {total} runs are finished"
+    done = f"interrupted: {len(journal.records)} of {journal.settings.runs} runs are finished"
     if out is None:
         _tell(f"{done}; with --out DIR they would be kept and the same command would continue")
     else:
         again = shlex.join(["stepsize", *sys.argv[1:]])
-        _tell(f"{done} and kept in {out / 'journal.jsonl'}; to continue, repeat: {again}")
+        _tell(f"{done} and kept in {out / FILE}; to continue, repeat: {again}")
     return 130
 
 

@@ -13,7 +13,8 @@ from ..descents import descent
 from ..rules.sgd import sgd
 from ..text import as_descent
 from .data.datasets import Dataset
-from .records.journal import Journal, Record, Settings, Strategy, finite
+from .records.journal import Entrant, Finished, Journal, Settings
+from .records.thinned import thinned
 from .runs.descend import Run, descend_many, units
 from .workload import Workload
 
@@ -32,7 +33,7 @@ POINTS_A_DECADE = 2
 RUNS_AT_ONCE = 32  # an interrupt loses at most these; more at once would be a little faster
 
 
-def plan(
+def prepare(
     workload: Workload | Dataset,
     texts: Sequence[str] = (),
     *,
@@ -50,7 +51,8 @@ def plan(
     """
     workload = _workload(workload)
     rows_train, rows_validation = workload.rows
-    named = {str(as_descent(text)): as_descent(text) for text in texts}  # two writings of one strategy are one
+    given = [as_descent(text) for text in texts]
+    named = {str(one): one for one in given}  # two writings of one strategy are one
     whole = list(named.items()) or [(name, as_descent(text)) for name, text in DEFAULTS]
     if not any(_is_fixed(one) for _, one in whole):
         whole.append(("reference: fixed", as_descent("sgd() | 0.1")))
@@ -78,29 +80,29 @@ def plan(
         batch_size=batch_size,
         seeds=tuple(range(int(seeds))),
         reference=next(i for i, (_, one) in enumerate(whole) if _is_fixed(one)),
-        strategies=tuple(_strategy(name, one, rates) for name, one in whole),
+        strategies=tuple(_entrant(name, one, rates) for name, one in whole),
     )
 
 
 def compare(workload: Workload | Dataset, journal: Journal, on_runs: Callable[[int], None] | None = None) -> None:
     """Train what the journal's settings ask for and the journal does not hold yet; `on_runs` is told how many ended."""
     settings, workload = journal.settings, _workload(workload)
-    for index, strategy in enumerate(settings.strategies):
-        finished = journal.finished(index)
-        for seeds in _portions(settings.seeds, len(strategy.bases)):
-            if all((base, seed) in finished for base in strategy.bases for seed in seeds):
+    for index, entrant in enumerate(settings.strategies):
+        finished, strategy = journal.finished(index), entrant.strategy
+        for seeds in _portions(settings.seeds, len(entrant.bases)):
+            if all((base, seed) in finished for base in entrant.bases for seed in seeds):
                 continue
             runs = descend_many(
                 workload.problem,
-                strategy.text,
+                strategy,
                 steps=settings.steps,
-                rates=strategy.bases,
+                rates=entrant.bases,
                 seeds=seeds,
                 batch_size=settings.batch_size,
                 measure_every=settings.measure_every,
                 validation=workload.validation,
             )
-            journal.append(_record(index, run) for run in runs if (run.base, run.seed) not in finished)
+            journal.append(_finished(index, run) for run in runs if (run.base, run.seed) not in finished)
             if on_runs is not None:
                 on_runs(len(runs))
 
@@ -120,7 +122,7 @@ def _workload(given: Workload | Dataset) -> Workload:
     return given.workload() if isinstance(given, Dataset) else given
 
 
-def _strategy(name: str, whole: descent, rates: tuple[float, float, int] | None) -> Strategy:
+def _entrant(name: str, whole: descent, rates: tuple[float, float, int] | None) -> Entrant:
     base = float(whole.rate.base)
     if base <= 0:
         raise StepsizeError(f"{whole} has base rate 0, which trains nothing: give it one above 0")
@@ -130,7 +132,7 @@ def _strategy(name: str, whole: descent, rates: tuple[float, float, int] | None)
     else:
         low, high, count = rates
         grid = [float(f"{one:.6g}") for one in np.geomspace(low, high, count)]
-    return Strategy(name, str(whole), base, tuple(sorted({*grid, base})))
+    return Entrant(name, str(whole), base, tuple(sorted({*grid, base})), parsed=whole)
 
 
 def _is_fixed(whole: descent) -> bool:
@@ -148,20 +150,11 @@ def _portions(seeds: tuple[int, ...], bases: int) -> list[tuple[int, ...]]:
     return [seeds[i : i + size] for i in range(0, len(seeds), size)]
 
 
-def _record(index: int, run: Run) -> Record:
-    validated = run.validated if run.validated is not None else np.full(len(run.measured), np.nan)
+def _finished(index: int, run: Run) -> Finished:
     said = [one for one in run.why if one]
-    return Record(
+    return Finished(
         strategy=index,
-        text=run.text,
-        base=run.base,
-        seed=run.seed,
-        steps=run.steps,
-        diverged=run.diverged,
-        measured_at=run.measured_at,
-        train=tuple(finite(one) for one in run.measured),
-        validation=tuple(finite(one) for one in validated),
-        rates=tuple(float(run.rates[min(t, run.steps - 1)]) for t in run.measured_at) if run.steps else (),
+        record=thinned(run.record),
         clipped=float(run.clipped.mean()) if run.steps else 0.0,
         acted=len(said),
         said=said[-1] if said else "",

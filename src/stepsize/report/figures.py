@@ -149,7 +149,7 @@ def _with_legend(figure: Figure, summary: Summary, path: Path, columns: int) -> 
 
 def _legend(figure: Figure, names: Sequence[str], columns: int) -> None:
     """A legend below the axes, so that it covers no curve; a `$` in a name is a dollar."""
-    lines = [Line2D([], [], label=_short(name), **_line(i, 1.8)) for i, name in enumerate(names)]
+    lines = [Line2D([], [], label=_to_fit(name), **_line(i, 1.8)) for i, name in enumerate(names)]
     drawn = figure.legend(
         handles=lines, loc="outside lower center", frameon=False, ncols=columns, fontsize="small", handlelength=3.2
     )
@@ -205,5 +205,5 @@ def _below_zero(curves: Sequence[tuple[str, Sequence[float], Sequence[float]]]) 
     return any(value < 0 for _, _, values in curves for value in values)
 
 
-def _short(text: str) -> str:
+def _to_fit(text: str) -> str:
     return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"

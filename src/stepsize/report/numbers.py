@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .._errors import StepsizeError
-from ..lab.records.journal import Journal, Record, Settings
+from ..lab.records.journal import Finished, Journal, Settings
 
 BASIN = 1.1
 
@@ -101,7 +101,7 @@ def summarise(journal: Journal) -> Summary:
     Where there is no validation problem, the training loss stands in for its loss (`Settings.chosen_by`).
     """
     settings = journal.settings
-    found = journal.records if settings.validated else [replace(one, validation=one.train) for one in journal.records]
+    found = journal.records if settings.validated else [_judged_by_training(one) for one in journal.records]
     records = [[one for one in found if one.strategy == i] for i in range(len(settings.strategies))]
     whole = [
         i
@@ -114,7 +114,11 @@ def summarise(journal: Journal) -> Summary:
     return Summary(settings, journal.versions, target, tuple(rows), tuple(curves))
 
 
-def _target(settings: Settings, records: list[list[Record]]) -> float | None:
+def _judged_by_training(run: Finished) -> Finished:
+    return replace(run, record=replace(run.record, validated=run.record.measured))
+
+
+def _target(settings: Settings, records: list[list[Finished]]) -> float | None:
     best = _best(_bases(records[settings.reference]))
     if best is None:
         return None
@@ -122,13 +126,13 @@ def _target(settings: Settings, records: list[list[Record]]) -> float | None:
     return max(one for one in finals if one is not None)
 
 
-def _bases(records: list[Record]) -> tuple[AtBase, ...]:
+def _bases(records: list[Finished]) -> tuple[AtBase, ...]:
     return tuple(
         _at_base(base, [one for one in records if one.base == base]) for base in sorted({one.base for one in records})
     )
 
 
-def _at_base(base: float, runs: list[Record]) -> AtBase:
+def _at_base(base: float, runs: list[Finished]) -> AtBase:
     diverged = sum(one.diverged for one in runs)
     train = [one.train[-1] for one in runs if one.train[-1] is not None]
     validation = [one.validation[-1] for one in runs if one.validation[-1] is not None]
@@ -141,7 +145,7 @@ def _best(bases: tuple[AtBase, ...]) -> AtBase | None:
     return min(settled, key=lambda one: one.validation.value if one.validation else math.inf, default=None)
 
 
-def _row(settings: Settings, index: int, records: list[Record], target: float | None) -> Row:
+def _row(settings: Settings, index: int, records: list[Finished], target: float | None) -> Row:
     strategy, bases = settings.strategies[index], _bases(records)
     best = _best(bases)
     given = next(one for one in bases if one.base == strategy.base)
@@ -181,7 +185,7 @@ def _basin(bases: tuple[AtBase, ...], best: AtBase | None) -> tuple[float, float
     return bases[low].base, bases[high].base
 
 
-def _first_at(run: Record, target: float | None) -> int | None:
+def _first_at(run: Finished, target: float | None) -> int | None:
     if target is None:
         return None
     return next(
@@ -189,13 +193,15 @@ def _first_at(run: Record, target: float | None) -> int | None:
     )
 
 
-def _curve(records: list[Record], row: Row) -> Curve:
+def _curve(records: list[Finished], row: Row) -> Curve:
     base = row.base if row.best_base is None else row.best_base
     runs = [one for one in records if one.base == base]
     longest = max(runs, key=lambda one: len(one.measured_at))
     places = range(len(longest.measured_at))
-    train = [[run.train[i] if i < len(run.train) else None for run in runs] for i in places]
-    validation = [[run.validation[i] if i < len(run.validation) else None for run in runs] for i in places]
+    train, validation = (
+        [[line[i] if i < len(line) else None for line in lines] for i in places]
+        for lines in ([run.train for run in runs], [run.validation for run in runs])
+    )
     return Curve(
         name=row.name,
         base=base,

@@ -25,7 +25,9 @@ def page(summary: Summary) -> str:
     except ImportError:
         raise StepsizeError("pictures need extra packages: pip install 'stepsize[compare]'") from None
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters.update(short=short, percent=_percent, count=lambda n: f"{n:,}", whole=lambda n: f"{n:.4g}")
+    environment.filters.update(
+        four_digits=four_digits, percent=_percent, count=lambda n: f"{n:,}", whole=lambda n: f"{n:.4g}"
+    )
     template = environment.from_string(_own("page.html.jinja"))
     assets = {
         "uplot_js": "uPlot.iife.min.js",
@@ -62,7 +64,8 @@ def headline(summary: Summary) -> list[str]:
     row, loss = settled[0]
     edge = ", at the edge of the rates that were tried (widen --rates)" if row.at_edge else ""
     said = [
-        f"{row.name} ended lowest: {summary.settings.chosen_by} loss {loss} at base rate {short(row.best_base)}{edge}."
+        f"{row.name} ended lowest: {summary.settings.chosen_by} loss {loss} at base rate "
+        f"{four_digits(row.best_base)}{edge}."
     ]
     said += _against_fixed(summary, settled)
     near = [one.name for one, other in settled[1:] if other.value - loss.value <= _spread(other, loss)]
@@ -116,10 +119,10 @@ def command(settings: Settings) -> str:
     return " \\\n    ".join(lines)
 
 
-def short(value: float | None) -> str:
+def four_digits(value: float | None) -> str:
     """A number in four digits, without the zeros of an exponent.
 
-    >>> short(0.00003162), short(100.0), short(None)
+    >>> four_digits(0.00003162), four_digits(100.0), four_digits(None)
     ('3.162e-5', '100', '–')
     """
     if value is None:
@@ -165,7 +168,7 @@ def _against_fixed(summary: Summary, settled: list[tuple[Row, Mean]]) -> list[st
         other, far = settled[1]
         return [f"It is the fixed rate itself; next is {other.name}, {_difference(loss, far)}."]
     return [
-        f"The fixed rate ended at {fixed.validation} with its best base rate {short(fixed.best_base)}: "
+        f"The fixed rate ended at {fixed.validation} with its best base rate {four_digits(fixed.best_base)}: "
         f"{_difference(loss, fixed.validation)}."
     ]
 
@@ -192,7 +195,9 @@ def _widest(summary: Summary) -> str:
     first = [row for row, width in wide if math.isclose(width, most, rel_tol=0.02)]
     if math.isclose(most, 1):
         return "No strategy had two neighbouring base rates within ten per cent of its best: the grid is too coarse."
-    spans = _listed([f"{row.name}, {short(row.basin[0])} to {short(row.basin[1])}" for row in first if row.basin])
+    spans = _listed(
+        [f"{row.name}, {four_digits(row.basin[0])} to {four_digits(row.basin[1])}" for row in first if row.basin]
+    )
     open_end = "; the grid ends there, so it may be wider" if any(_cut_off(row) for row in first) else ""
     return f"Widest basin of good base rates, ×{_factor(most)}: {spans}{open_end}."
 
@@ -207,7 +212,7 @@ def _width(row: Row) -> str:
 
 
 def _factor(ratio: float) -> str:
-    return short(float(f"{ratio:.3g}"))
+    return four_digits(float(f"{ratio:.3g}"))
 
 
 def _cut_off(row: Row) -> bool:

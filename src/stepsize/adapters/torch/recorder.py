@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ from torch.optim import Optimizer
 
 from ..._errors import StepsizeError, whole
 from ...clipping.trust import trust
+from ...course.log import Log
 from ...descents import Clip
 from .clips.closures import hookable, with_closure
 from .clips.hung import Clipping
@@ -77,7 +76,7 @@ class Recorder:
         self.done = whole("Recorder", "done", done, low=0)
         self._about = _about(self.optimizer, total_steps)  # in the first line
         self._found: dict[str, Any] | None = None  # of an update that waits for its loss
-        self._file = self._opened()
+        self._log = self._opened()
         before = self.optimizer.register_step_pre_hook(self._before)
         after = self.optimizer.register_step_post_hook(self._after)
         _first(self.optimizer._optimizer_step_pre_hooks, before.id)  # before any clip
@@ -96,17 +95,17 @@ class Recorder:
             shares = [float(share) for one in _clipping(self.optimizer) for share in one.shares or ()]
             if shares:
                 self._found["clipped"] = max(shares)
-            line = {"step": self.done, "loss": _plain(number)} | {key: _plain(one) for key, one in self._found.items()}
-            self._write(json.dumps(line | self._about, allow_nan=False, ensure_ascii=False) + "\n")
+            line = {"loss": number} | self._found
+            self._write({"step": self.done} | {key: _float(one) for key, one in line.items()} | self._about)
             self._about = {}
         self.done += 1
 
-    def _write(self, line: str) -> None:
+    def _write(self, line: dict[str, Any]) -> None:
         """Put a line on disk; a full disk ends the record with a warning, not the run."""
-        if self._file is None:
+        if self._log is None:
             return
         try:
-            self._file.write(line.encode())
+            self._log.append(line)
         except OSError as error:
             told = f"Recorder: {self.path} ends at update {self.done}, it cannot be written: {error.strerror}"
             warnings.warn(told, stacklevel=3)
@@ -118,9 +117,9 @@ class Recorder:
             hook.remove()
         for one in _clipping(self.optimizer):
             one.shares = None
-        if self._file is not None:
-            self._file.close()
-        self._file = None
+        if self._log is not None:
+            self._log.close()
+        self._log = None
 
     def __enter__(self) -> Recorder:
         return self
@@ -128,19 +127,15 @@ class Recorder:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _opened(self) -> Any:
+    def _opened(self) -> Log | None:
         if distributed.is_available() and distributed.is_initialized() and distributed.get_rank() > 0:
             return None
         if self.done == 0 and self.path.exists():
             raise StepsizeError(f"Recorder: {self.path} is there already: name another file, or go on with done=…")
         try:
-            cut = self.path.is_file() and _cut_off(self.path)
-            file = self.path.open("ab", buffering=0)
+            return Log(self.path)
         except OSError as error:
             raise StepsizeError(f"Recorder: {self.path} cannot be written: {error.strerror}") from None
-        if cut:
-            file.write(b"\n")
-        return file
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
         """Look at the gradients: now, or when the closure has made them."""
@@ -212,18 +207,9 @@ def _about(optimizer: Optimizer, total_steps: int | None) -> dict[str, Any]:
     return {key: one for key, one in (("planned_steps", planned), ("strategy", text)) if one is not None}
 
 
-def _cut_off(path: Path) -> bool:
-    """Whether a run that died left half a line."""
-    with path.open("rb") as file:
-        file.seek(max(file.seek(0, 2) - 1, 0))
-        return file.read(1) not in (b"", b"\n")
-
-
 def _first(hooks: Any, key: int) -> None:
     hooks.move_to_end(key, last=False)
 
 
-def _plain(one: Any) -> float | str:
-    """A number as JSON has it: NaN and infinities by name, in quotes."""
-    number = float(one.detach() if isinstance(one, Tensor) else one)
-    return number if math.isfinite(number) else str(number)
+def _float(one: Any) -> float:
+    return float(one.detach() if isinstance(one, Tensor) else one)

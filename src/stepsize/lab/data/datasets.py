@@ -16,15 +16,14 @@ from ..._errors import StepsizeError, number
 from ...problems import Floats, Problem, least_squares, softmax
 from ..workload import MEASUREMENTS, Workload, fingerprint
 from .encoding import Index, encoded
-from .tables import check_size, check_text, named, read, short, typed
+from .tables import check_size, check_text, named, on_one_line, read_table, typed
 
 if TYPE_CHECKING:
     import polars as pl
 
 TARGETS = {"breast_cancer": "diagnosis", "diabetes": "progression", "digits": "digit", "wine": "cultivar"}
 BUNDLED: tuple[str, ...] = tuple(TARGETS)
-TORCH_TASKS = ("digits-cnn", "digits-mlp", "topics-transformer")  # named here, because nothing may import torch to know
-TASKS = ("classification", "regression")
+KINDS = ("classification", "regression")
 SQUARES = "Least squares by its mean squared residual, on the standardised target"
 FEWEST_ROWS = 10
 FEW_VALUES = 20  # whole numbers with so few different values are classes
@@ -89,19 +88,21 @@ def load(
     task: str | None = None,
     validation_share: float = 0.25,
     split_seed: int = 0,
+    others: Sequence[str] = (),
 ) -> Dataset:
     """Read a bundled set or a CSV or Parquet file, and make it ready to train on.
 
     `data` is one of `BUNDLED` or a path; `target` the column to predict, for files only; `task` "classification" or
     "regression", found from the target if left out; `validation_share` of the rows are held out, chosen by
-    `split_seed`. Numbers are filled with the training median and standardised, text becomes columns of 0 and 1, all
-    fitted on the training part only. What cannot be used is a StepsizeError that says what to change.
+    `split_seed`; `others` are names that the caller knows besides, for the error. Numbers are filled with the training
+    median and standardised, text becomes columns of 0 and 1, all fitted on the training part only. What cannot be used
+    is a StepsizeError that says what to change.
 
     >>> load("digits").X_train.shape
     (1347, 65)
     """
     _check_extras()
-    if task not in (None, *TASKS):
+    if task not in (None, *KINDS):
         raise StepsizeError(f"compare: task must be classification or regression, not {task!r}")
     share = number("compare", "validation_share", validation_share, above=0, below=1)
     seed = number("compare", "split_seed", split_seed, low=0, high=2**32 - 1)
@@ -109,8 +110,8 @@ def load(
         raise StepsizeError(f"compare: split_seed must be a whole number, not {split_seed!r}")
     if data in TARGETS:
         return _prepared(data, _bundled(data, target), TARGETS[data], task, share, int(seed))
-    path = _found(data)
-    frame = read(path)
+    path = _found(data, others)
+    frame = read_table(path)
     return _prepared(path.name, frame, _chosen(frame.columns, target), task, share, int(seed))
 
 
@@ -137,13 +138,14 @@ def _bundled(name: str, target: str | None) -> pl.DataFrame:
     return pl.DataFrame(columns).with_columns(y.alias(TARGETS[name]))
 
 
-def _found(data: str) -> Path:
+def _found(data: str, others: Sequence[str]) -> Path:
     if os.path.exists(data):  # unlike Path.exists, False for names that no file can have
         return Path(data)
-    near = get_close_matches(str(data).lower(), (*BUNDLED, *TORCH_TASKS), n=1)
+    known = (*BUNDLED, *others)
+    near = get_close_matches(str(data).lower(), known, n=1)
     guess = f"; did you mean {near[0]}?" if near else ""
     raise StepsizeError(
-        f"compare: {short(str(data), 80)} is neither a file nor a bundled set ({', '.join((*BUNDLED, *TORCH_TASKS))})"
+        f"compare: {on_one_line(str(data), 80)} is neither a file nor a bundled set ({', '.join(known)})"
         f"{guess}{'' if near else ';'} write one of these names, the path of a .csv or .parquet file, or file.py:name"
     )
 
@@ -205,8 +207,8 @@ def _no_number(column: pl.Series) -> StepsizeError:
     bad = column.is_not_null() & column.cast(pl.String).cast(pl.Float64, strict=False).is_null()
     row = int(bad.arg_max() or 0)
     return StepsizeError(
-        f"compare: target {column.name!r} must hold numbers for --task regression, not {short(column[row])} in data "
-        f"row {row + 1}: correct it or write --task classification"
+        f"compare: target {column.name!r} must hold numbers for --task regression, not {on_one_line(column[row])} in "
+        f"data row {row + 1}: correct it or write --task classification"
     )
 
 

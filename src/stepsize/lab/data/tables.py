@@ -22,7 +22,7 @@ COPIES = 3  # what is read, what is encoded, what the problem keeps
 CSV_GROWTH = 4  # a number of about 6 characters becomes 8 bytes, in three copies
 
 
-def read(path: Path) -> pl.DataFrame:
+def read_table(path: Path) -> pl.DataFrame:
     """Read a CSV or Parquet file, its column names without spaces around them.
 
     `path` is an existing file. A file that is empty, unreadable, not UTF-8, too large for the memory, or that has
@@ -76,7 +76,7 @@ def check_text(column: pl.Series, hint: str) -> None:
         row = int((column.is_not_null() & ~numbers).arg_max() or 0)
         raise StepsizeError(
             f"compare: column {column.name!r} must hold numbers, as {share:.0%} of its values are, not "
-            f"{short(column[row])} in data row {row + 1}: {hint}"
+            f"{on_one_line(column[row])} in data row {row + 1}: {hint}"
         )
 
 
@@ -100,10 +100,10 @@ def named(names: Iterable[str], most: int = 5) -> str:
     """Write column names for a sentence, at most `most` of them, and how many more there are."""
     every = list(names)
     more = f" and {len(every) - most} more" if len(every) > most else ""
-    return ", ".join(short(name) for name in every[:most]) + more
+    return ", ".join(on_one_line(name) for name in every[:most]) + more
 
 
-def short(value: object, most: int = 40) -> str:
+def on_one_line(value: object, most: int = 40) -> str:
     """Write a value as Python would, on one line, shortened to about `most` characters."""
     text = repr(value)
     return text if len(text) <= most else f"{text[: most - 1]}…"
@@ -208,8 +208,8 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
     other = next((mark for mark in ";\t|" if mark in names[0]), None)
     if len(names) == 1 and other is not None:
         raise StepsizeError(
-            f"compare: {path.name} must have commas between its columns, not {other!r} (first line {short(names[0])}): "
-            "save it with commas"
+            f"compare: {path.name} must have commas between its columns, not {other!r} (first line "
+            f"{on_one_line(names[0])}): save it with commas"
         )
     if all(_is_number(name) for name in names):
         raise StepsizeError(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._errors import StepsizeError
+from ...text import as_descent
 from ..records.record import Record
 from .base import Diagnosis as Diagnosis
 from .base import Finding as Finding
-from .base import Rule
+from .base import Symptom
 from .clipping import CLIPPED, remark
 from .diverged import DIVERGED
 from .gradients import EXPLODING, VANISHING
@@ -15,7 +17,7 @@ from .loss import NOT_LEARNING, OSCILLATING, PLATEAUED
 from .rate import TOO_LARGE, TOO_SMALL
 from .schedule import EARLY, LATE
 
-RULES = (
+SYMPTOMS = (
     DIVERGED,
     TOO_LARGE,
     EXPLODING,
@@ -28,7 +30,7 @@ RULES = (
     EARLY,
     LATE,
 )
-"""All rules in the order of importance."""
+"""What is looked for, in the order of importance."""
 
 _SAID = {
     "losses": "loss",
@@ -58,8 +60,8 @@ _HIDES = {  # what a finding explains is not said again, nor is what its rows ca
 def diagnose(record: Record) -> Diagnosis:
     """Say what went wrong in a run, from its record alone.
 
-    Each rule is asked that has the columns it needs and rows enough; the others are listed with the reason. Losses
-    that are not finite end the rows that rules see. Any record has a diagnosis: nothing raises.
+    Each symptom is looked for that has the columns it needs and rows enough; the others are listed with the reason.
+    Losses that are not finite end the rows that are looked at. Any record has a diagnosis: nothing raises.
 
     >>> from stepsize import descend, problems
     >>> bowl = problems.least_squares([[1.0], [2.0]], [2.0, 4.0])
@@ -72,16 +74,16 @@ def diagnose(record: Record) -> Diagnosis:
     skipped: list[tuple[str, str]] = []
     with np.errstate(all="ignore"):
         seen = record.until(_finite_rows(record))
-        for rule in RULES:
-            reason = _why_not(rule, record if rule is DIVERGED else seen)
+        for symptom in SYMPTOMS:
+            reason = _why_not(symptom, record if symptom is DIVERGED else seen)
             if reason is None:
-                reason = _explained(rule, findings)
+                reason = _explained(symptom, findings)
             if reason is not None:
-                skipped.append((rule.illness, reason))
+                skipped.append((symptom.illness, reason))
                 continue
-            found = rule.find(record if rule is DIVERGED else seen)
+            found = symptom.find(record if symptom is DIVERGED else seen)
             if found is None:
-                healthy.append(rule.illness)
+                healthy.append(symptom.illness)
             else:
                 findings.append(found)
         remarks = tuple(one for one in (left_out, remark(record)) if one)
@@ -107,22 +109,22 @@ def _finite_rows(record: Record) -> int:
     return int(broken[0]) if len(broken) else len(record)
 
 
-def _why_not(rule: Rule, record: Record) -> str | None:
-    for need in rule.needs:
+def _why_not(symptom: Symptom, record: Record) -> str | None:
+    for need in symptom.needs:
         column = getattr(record, need)
         lacks = column is None or len(column) == 0 if need != "losses" else False
         if not lacks and need not in ("losses", "layers") and len(record):
             lacks = not np.isfinite(column).any()
         if lacks:
             return f"the record has no {_SAID[need]}"
-    if len(record) < rule.rows:
-        return f"the record has {len(record)} rows with a finite loss, {rule.rows} are needed"
+    if len(record) < symptom.rows:
+        return f"the record has {len(record)} rows with a finite loss, {symptom.rows} are needed"
     return None
 
 
-def _explained(rule: Rule, findings: list[Finding]) -> str | None:
+def _explained(symptom: Symptom, findings: list[Finding]) -> str | None:
     for one in findings:
-        if rule.illness in _HIDES.get(one.illness, ()):
+        if symptom.illness in _HIDES.get(one.illness, ()):
             return f"not asked, because “{one.illness}” was found"
     return None
 
@@ -130,6 +132,16 @@ def _explained(rule: Rule, findings: list[Finding]) -> str | None:
 def _about(record: Record) -> str:
     """What the record is of, in one line."""
     name = record.text or record.source or "A run"
+    if record.text is not None and record.base not in (None, _own_base(record.text)):
+        name += f" at base rate {record.base:.4g}"
     rows = f"{len(record)} rows" if len(record) != 1 else "1 row"
     span = f", updates {record.steps[0]} to {record.steps[-1]}" if len(record) else ""
     return f"{name}: {rows}{span}"
+
+
+def _own_base(text: str) -> float | None:
+    """The base rate that a text says; None where it is no strategy."""
+    try:
+        return float(as_descent(text).rate.base)
+    except StepsizeError:
+        return None

@@ -43,7 +43,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Symptom:
     """One illness: its name, the columns that it needs, and the function that finds it.
 
     `needs` are fields of `Record`, `rows` how many of them with a finite loss.

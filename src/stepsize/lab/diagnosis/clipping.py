@@ -8,9 +8,9 @@ from ..._errors import StepsizeError
 from ...clipping.decay import weight_decay
 from ...text import as_descent
 from ..records.record import Record
-from .base import Finding, Rule
+from .base import Finding, Symptom
 from .parts import SLIGHT, fall
-from .words import percent, short
+from .words import percent, three_digits
 
 MOST = 0.5  # of the updates: “extremely aggressive” in Godbole et al. 2023, Deep Learning Tuning Playbook
 LIMITED = 0.1  # ours: an update counts where a clip limited a tenth of its elements (a norm clip limits all)
@@ -31,7 +31,7 @@ def find(record: Record) -> Finding | None:
     if norms is not None and np.isfinite(norms).any():
         usual = float(np.quantile(norms[np.isfinite(norms)], 0.9))
         numbers.append(("90th percentile of the gradient norms", usual))
-        advice += f"; clip_norm({short(usual)}) would act at one update in ten"
+        advice += f"; clip_norm({three_digits(usual)}) would act at one update in ten"
     unless = "" if record.text is not None else " (unless a rule like Adam comes after it)"
     says = (
         f"A clip acted at {percent(share)} of the updates: the length of the update is then decided by the clip, "
@@ -71,4 +71,4 @@ def _scale_free(record: Record) -> bool:
     return strategy.rule.scale_free and not any(not isinstance(one, weight_decay) for one in (*between, *after))
 
 
-CLIPPED = Rule("always clipped", ("clipped",), find)
+CLIPPED = Symptom("always clipped", ("clipped",), find)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..records.record import Record
-from .base import Finding, Rule
+from .base import Finding, Symptom
 from .trend import blocks, noise, running_median, scaled
-from .words import short
+from .words import three_digits
 
 CLEAR = 8.0  # ours: standard deviations of the noise
 FAR = 1000.0  # ours: times the first loss, where there are too few rows to know the noise
@@ -30,8 +30,8 @@ def find(record: Record) -> Finding | None:
     if rose:
         low = float(record.losses[begin])
         numbers = [("loss where the rise began", low), ("last finite loss", float(record.losses[cut - 1]))]
-        says += f" The rise began at update {step}, where the loss was {short(low)}"
-        says += "." if above else f"; at the end it was {short(numbers[1][1])}."
+        says += f" The rise began at update {step}, where the loss was {three_digits(low)}"
+        says += "." if above else f"; at the end it was {three_digits(numbers[1][1])}."
     return Finding(
         illness="diverged",
         says=says,
@@ -80,11 +80,11 @@ def _begin(record: Record, cut: int) -> int:
 def _ended(record: Record, cut: int) -> str:
     if cut < len(record):
         return f"the loss is not a finite number at update {record.steps[cut]}"
-    made, planned = len(record), record.planned_steps
-    if planned is not None and record.diverged and made < planned and record.why is not None:
-        return f"numbers stopped being finite at update {made} of {planned}, where the run was ended"
+    planned = record.planned_steps
+    if planned is not None and record.diverged and record.made < planned and record.measured is not None:
+        return f"numbers stopped being finite at update {record.made} of {planned}, where the run was ended"
     ends = [one for _, one in _ends(record, cut)]
-    told = f": {short(ends[1])} after {short(ends[0])}" if len(ends) == 2 else ""
+    told = f": {three_digits(ends[1])} after {three_digits(ends[0])}" if len(ends) == 2 else ""
     return f"it ended above the loss that it began with{told}"
 
 
@@ -109,4 +109,4 @@ def _advice(begin: int, cut: int, suddenly: bool) -> str:
     return "a rate 10 times lower, or a warm-up such as warmup('5%') before the schedule"
 
 
-DIVERGED = Rule("diverged", ("losses",), find, rows=1)
+DIVERGED = Symptom("diverged", ("losses",), find, rows=1)

@@ -8,10 +8,10 @@ import numpy as np
 
 from ...problems import Floats
 from ..records.record import Record
-from .base import Finding, Rule
+from .base import Finding, Symptom
 from .parts import fall
 from .trend import beside, blocks, kendall, scaled
-from .words import short
+from .words import three_digits
 
 # ours, set on the runs of bench/diagnosis.py
 SPIKE = 10.0  # a norm over the medians of the 25 before and the 25 after; good rates: at most 5
@@ -43,11 +43,11 @@ def find_exploding(record: Record) -> Finding | None:
         numbers += [("spikes", float(len(spikes))), ("largest spike over the usual norm", times)]
         many = "one gradient is" if len(spikes) == 1 else f"{len(spikes)} gradients are"
         says += f" {many} more than {SPIKE:g} times as long as their neighbours, first at update {step};"
-        says += f" the longest, at update {int(steps[worst])}, is {short(times)} times as long."
+        says += f" the longest, at update {int(steps[worst])}, is {three_digits(times)} times as long."
     if grows:
         numbers.append(("norm at the end over norm at the start", growth))
-        says += f" the gradient norm grew {short(growth)} times from the first to the last twentieth of the run."
-    usual_norm = short(float(np.quantile(norms, 0.9)))
+        says += f" the gradient norm grew {three_digits(growth)} times from the first to the last twentieth of the run."
+    usual_norm = three_digits(float(np.quantile(norms, 0.9)))
     advice = f"clip_norm(…) before the rule, at the 90th percentile of the norms ({usual_norm} here)"
     if len(spikes) and _held(record, spikes):
         says += " A clip acted there."
@@ -80,14 +80,16 @@ def find_vanishing(record: Record) -> Finding | None:
         died = _died(record, weak, strong)
         numbers.append((f"gradient norm of {weak} over that of {strong}", ratio))
         says += (
-            f" the gradient of “{weak}” is {short(1 / ratio)} times shorter than that of “{strong}”"
+            f" the gradient of “{weak}” is {three_digits(1 / ratio)} times shorter than that of “{strong}”"
             if ratio > 1e-300
             else f" layer “{weak}” gets none at all"
         )
         says += "." if died is None else f" from update {died} on; before that it was not so."
     if gone:
         numbers.append(("norm at the end over norm at the start", left))
-        says += f" the norm fell to {short(left)} of what it was, while more than half of the loss is still there."
+        says += (
+            f" the norm fell to {three_digits(left)} of what it was, while more than half of the loss is still there."
+        )
     advice = "other starting weights, ReLU instead of sigmoid or tanh, normalisation or skip connections"
     if gone or died is not None:
         advice = "a lower rate or a warm-up: units can die after too large a step; else " + advice
@@ -137,5 +139,5 @@ def _median(values: Floats) -> float:
     return float(np.median(known)) if len(known) else float("nan")
 
 
-EXPLODING = Rule("exploding gradients", ("losses", "grad_norms"), find_exploding)
-VANISHING = Rule("vanishing gradients", ("losses", "grad_norms"), find_vanishing)
+EXPLODING = Symptom("exploding gradients", ("losses", "grad_norms"), find_exploding)
+VANISHING = Symptom("vanishing gradients", ("losses", "grad_norms"), find_vanishing)

@@ -6,10 +6,10 @@ import numpy as np
 
 from ...problems import Floats
 from ..records.record import Record
-from .base import Finding, Rule
+from .base import Finding, Symptom
 from .parts import HOT, SURE, alphas, fall, level, size
 from .trend import autocorrelation, blocks, kendall, noise, running_median, theil_sen
-from .words import percent, short
+from .words import percent, three_digits
 
 FAR = 0.5  # an update that lands more than halfway up the other side
 OFTEN = 0.3  # ours: share of such updates; good rates: at most 0.22
@@ -66,7 +66,7 @@ def find_plateau(record: Record) -> Finding | None:
     numbers = (("loss of the plateau", base), ("trend of the last part, in standard deviations", trend))
     says = (
         f"The loss has plateaued: since about update {step} ({percent(share)} of the run) it stays near "
-        f"{short(base)} while the rate is still at {percent(kept / float(np.nanmax(rates)))} of its highest."
+        f"{three_digits(base)} while the rate is still at {percent(kept / float(np.nanmax(rates)))} of its highest."
     )
     advice = "let the rate decay from there on, with cosine() or a cooldown; or stop the run there"
     return Finding("plateaued", says, numbers, advice, step, share)
@@ -80,9 +80,9 @@ def find_not_learning(record: Record) -> Finding | None:
     early, late = float(losses[:3].mean() - ends.min()), float(ends[0] - ends.min())
     if size(record) == 0 or fall(record) > LITTLE or trend <= SURE or late > UNSEEN * of_block or early > 2 * around:
         return None
-    says = (
-        f"The run learned nothing that shows: the loss stayed near {short(float(np.median(record.losses)))}, and "
-        + ("its fall is within its noise." if around > 0 else "never moved.")
+    stayed = three_digits(float(np.median(record.losses)))
+    says = f"The run learned nothing that shows: the loss stayed near {stayed}, and " + (
+        "its fall is within its noise." if around > 0 else "never moved."
     )
     numbers = (
         ("most that the loss came below its start", size(record) * early),
@@ -113,7 +113,7 @@ def _converged(record: Record, tail: int, gained: float) -> bool:
     return gained > 0 and float(np.ptp(losses[tail:])) <= 1e-9 * gained
 
 
-NOT_LEARNING = Rule("not learning", ("losses",), find_not_learning)
+NOT_LEARNING = Symptom("not learning", ("losses",), find_not_learning)
 SHARE = 0.5  # a gradient that is gone before half the loss is gone has vanished, not arrived
-OSCILLATING = Rule("oscillating", ("losses",), find_oscillating)
-PLATEAUED = Rule("plateaued", ("losses", "rates"), find_plateau)
+OSCILLATING = Symptom("oscillating", ("losses",), find_oscillating)
+PLATEAUED = Symptom("plateaued", ("losses", "rates"), find_plateau)

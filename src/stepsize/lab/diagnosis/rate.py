@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..records.record import Record
-from .base import Finding, Rule
+from .base import Finding, Symptom
 from .parts import SLIGHT, SURE, alphas, fall, highest, level, progress, size
 from .trend import blocks, kendall, noise, theil_sen
-from .words import percent, short
+from .words import percent, three_digits
 
 # ours, set on the runs of bench/diagnosis.py
 SHORT = -0.995  # updates that go a 200th of the way to the floor of their parabola; good rates: −0.995 to 0.16
@@ -37,7 +37,7 @@ def find_small(record: Record) -> Finding | None:
     says = f"The rate is too small: the whole run took away {took} of the loss."
     if speed is not None and speed >= STEADY:
         numbers.append(("speed of the fall, second half over first", speed))
-        says += f" It still fell at the end, at {short(speed)} times its early speed"
+        says += f" It still fell at the end, at {three_digits(speed)} times its early speed"
         says += "." if middle is None else ": nothing held it back but the rate."
     if middle is not None:
         numbers.append(("median alpha", middle))
@@ -66,10 +66,10 @@ def find_large(record: Record) -> Finding | None:
         row = place + int(np.argmax(record.losses[place : place + 2]))
         step, peak, start = int(record.steps[row]), float(record.losses[row]), float(record.losses[0])
         numbers += [("loss at the start", start), ("highest early loss", peak)]
-        says += f" the loss first rose from {short(start)} to {short(peak)} at update {step}"
+        says += f" the loss first rose from {three_digits(start)} to {three_digits(peak)} at update {step}"
         below = start - size(record) * float(blocks(losses, 20).min())
         says += (
-            f", {short((peak - start) / below)} times as far as it later fell below its start."
+            f", {three_digits((peak - start) / below)} times as far as it later fell below its start."
             if below > 0
             else " and never came back below its start."
         )
@@ -92,5 +92,5 @@ def _speeds(record: Record) -> float | None:
     return late / early if early < 0 else None
 
 
-TOO_SMALL = Rule("rate too small", ("losses",), find_small)
-TOO_LARGE = Rule("rate too large", ("losses",), find_large)
+TOO_SMALL = Symptom("rate too small", ("losses",), find_small)
+TOO_LARGE = Symptom("rate too large", ("losses",), find_large)

@@ -7,9 +7,9 @@ import numpy as np
 from ..._errors import StepsizeError
 from ...text import as_descent
 from ..records.record import Record
-from .base import Finding, Rule
+from .base import Finding, Symptom
 from .trend import kendall
-from .words import percent, short
+from .words import percent, three_digits
 
 # ours: a cosine is below 0.5 % of its height for the last 4.5 % of the run
 LOW = 0.005  # of the highest rate
@@ -35,8 +35,8 @@ def find_early(record: Record) -> Finding | None:
     controller = _controlled(record)
     who = "The controller holds the rate at its floor" if controller else "The schedule ended early"
     says = (
-        f"{who}: from update {step} on, {percent(share)} of the run, the rate is at most {short(last)}, less than "
-        f"0.5 % of its highest, {short(top)}; the run hardly moves there."
+        f"{who}: from update {step} on, {percent(share)} of the run, the rate is at most {three_digits(last)}, less "
+        f"than 0.5 % of its highest, {three_digits(top)}; the run hardly moves there."
     )
     advice = (
         "more patience, a milder factor or a higher floor for the controller"
@@ -106,5 +106,5 @@ def _stopped(record: Record) -> bool:
     return planned is not None and int(record.steps[-1]) < 0.9 * planned - 1
 
 
-EARLY = Rule("schedule ended early", ("rates",), find_early)
-LATE = Rule("schedule ended late", ("rates",), find_late)
+EARLY = Symptom("schedule ended early", ("rates",), find_early)
+LATE = Symptom("schedule ended late", ("rates",), find_late)

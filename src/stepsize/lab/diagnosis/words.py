@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def short(value: float) -> str:
+def three_digits(value: float) -> str:
     """Three digits."""
     return f"{value:.3g}"
 

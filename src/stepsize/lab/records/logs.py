@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..._errors import StepsizeError
+from ...course.log import Lines, left_out, lines_in
 from ...problems import Floats
 from ...text import as_descent
+from .lines import KIND, from_rows
 from .record import Record
 
 # the names that loops give to a column, the surest first; case, spaces and a leading "train/" do not matter
@@ -33,20 +36,52 @@ MOST_SHOWN = 12
 _EMPTY = ("", "null", "none", "na", "n/a", "-")
 
 
-def lines_of(file: Path) -> str:
-    """The text of a file; what cannot be read is an error in one line."""
+def read_log(file: Path) -> Record:
+    """The record of a file, whoever wrote it: `Record.save`, a `Recorder`, or another loop."""
+    content = _content(file)
+    lines = lines_in(content)
+    if lines.rows and lines.rows[0].get("kind") == KIND:
+        record, said = _saved(lines, file)
+    else:
+        text = _text(content, lines, file)
+        rows, damaged = _objects(text, lines)
+        record, said = from_log(text, rows, file), [left_out(file, damaged)]
+    for told in filter(None, said):
+        warnings.warn(told, stacklevel=3)
+    return record
+
+
+def _saved(lines: Lines, file: Path) -> tuple[Record, list[str]]:
+    """What is left of a file of `Record.save`, and what to say where that is not all."""
+    found = from_rows(lines, str(file))
+    if found is None:
+        raise StepsizeError(f"{file} is damaged or of another version of stepsize: save the run again")
+    record, damaged, rows = found
+    lost = rows - len(record) - len(damaged)
+    cut = f"{file} holds {len(record)} of its {rows} rows: it was cut off" if lost > 0 else ""
+    return record, [left_out(file, damaged), cut]
+
+
+def _content(file: Path) -> bytes:
+    """The bytes of a file; what cannot be read is an error in one line."""
     if file.is_dir():
         raise StepsizeError(f"{file} is a folder: name one file, such as one of run.save(…), a CSV or a JSON lines log")
+    if not file.exists():
+        raise StepsizeError(f"there is no file {file}: name a file of run.save(…), a CSV or a JSON lines log")
+    if not file.is_file():  # a pipe or a device may have no end
+        raise StepsizeError(f"{file} is no ordinary file: write the log into one and name that")
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise StepsizeError(f"there is no file {file}: name a file of run.save(…), a CSV or a JSON lines log") from None
+        return file.read_bytes()
     except OSError as error:
         raise StepsizeError(f"{file} cannot be read: {error.strerror or error}") from None
+
+
+def _text(content: bytes, lines: Lines, file: Path) -> str:
+    """The file as text; bytes that are none are passed over in JSON lines only, where they cost their line."""
+    try:
+        text = content.decode("utf-8-sig", errors="replace" if lines.rows else "strict")
     except UnicodeDecodeError:
-        raise StepsizeError(
-            f"{file} is not a text file: name a file of run.save(…), a CSV or a JSON lines log"
-        ) from None
+        text = "\0"
     if not text.strip():
         raise StepsizeError(f"{file} is empty: a record has a row for each update that was logged")
     if "\0" in text:
@@ -54,21 +89,15 @@ def lines_of(file: Path) -> str:
     return text
 
 
-def parsed(text: str) -> list[dict[str, Any]]:
-    """The objects of JSON lines, of a JSON list, or of `log_history`; empty where the text is no JSON."""
+def _objects(text: str, lines: Lines) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
+    """The objects of `log_history`, of a JSON list, or of JSON lines with the lines that are none."""
     whole = _json(text)
     if isinstance(whole, dict) and isinstance(whole.get("log_history"), list):
-        return [one for one in whole["log_history"] if isinstance(one, dict)]
-    if isinstance(whole, list):
-        return [one for one in whole if isinstance(one, dict)]
-    if isinstance(whole, dict):
-        return [whole]
-    found = [_json(line) for line in text.splitlines() if line.strip()]
-    if found and isinstance(found[-1], type(None)):  # the last line may have been cut off in the middle
-        found = found[:-1]
-    whole = [one for one in found if isinstance(one, dict)]
-    # a run that died and went on left a line cut off in the middle: few of them do no harm
-    return whole if len(found) - len(whole) <= 0.05 * len(found) else []
+        return [one for one in whole["log_history"] if isinstance(one, dict)], ()
+    if isinstance(whole, (dict, list)):
+        return [one for one in (whole if isinstance(whole, list) else [whole]) if isinstance(one, dict)], ()
+    # JSON lines are mostly that; a text that has some is not
+    return (list(lines.rows), lines.damaged) if len(lines.rows) > len(lines.damaged) else ([], ())
 
 
 def from_log(text: str, rows: list[dict[str, Any]], file: Path) -> Record:
@@ -80,7 +109,7 @@ def from_log(text: str, rows: list[dict[str, Any]], file: Path) -> Record:
         raise StepsizeError(
             f"{file} has no column for the loss, only {_listed(columns)}: name it loss (and step, lr, grad_norm)"
         )
-    layers = [one for one in columns if _plain(one).startswith(LAYER)]
+    layers = [one for one in columns if _normal(one).startswith(LAYER)]
     merged = _by_step(rows, named | {one: one for one in layers}, file)
     kept = sorted(step for step, cells in merged.items() if "loss" in cells)
     if not kept:
@@ -122,19 +151,19 @@ def _csv_rows(text: str, file: Path) -> list[dict[str, Any]]:
 
 def _column(columns: list[str], what: str) -> str | None:
     """The column that holds this quantity, by its name."""
-    plain = {_plain(one): one for one in reversed(columns)}
+    plain = {_normal(one): one for one in reversed(columns)}
     for name in NAMES[what]:
         for form in (name, f"train/{name}", f"train_{name}", f"training/{name}"):
             if form in plain:
                 return plain[form]
     if what == "rate":  # Lightning's monitor names the optimizer: lr-SGD, lr-Adam/pg1
-        return next((one for one in columns if _plain(one).startswith(("lr-", "lr/"))), None)
+        return next((one for one in columns if _normal(one).startswith(("lr-", "lr/"))), None)
     if what == "validated":
-        return next((one for one in columns if _plain(one) in ("val/loss", "eval/loss", "validation/loss")), None)
+        return next((one for one in columns if _normal(one) in ("val/loss", "eval/loss", "validation/loss")), None)
     return None
 
 
-def _plain(name: str) -> str:
+def _normal(name: str) -> str:
     return name.strip().lower().replace(" ", "_")
 
 

@@ -1,11 +1,7 @@
-"""The record of a run: its series, one row for each update that was logged, and a file of JSON lines for them."""
+"""The record of a run: its series, one row for each update that was logged; the one shape, whoever ran it."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +12,6 @@ from numpy.typing import NDArray
 from ..._errors import StepsizeError
 from ...problems import Floats
 
-KIND = "stepsize run"
 SERIES = {
     "loss": "losses",
     "rate": "rates",
@@ -24,7 +19,9 @@ SERIES = {
     "clipped": "clipped",
     "slope": "slopes",
     "end_slope": "end_slopes",
+    "extra_losses": "extra_losses",
 }
+"""How a row calls a number, and the column of `Record` that it belongs to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +30,9 @@ class Record:
 
     Row i belongs to update `steps[i]`, which rise but may leave gaps; every row has a loss, and a loss that is not
     finite is one of a run that broke. A column that was not logged is None, a single missing number is NaN. `slopes`,
-    `end_slopes` and `layers` are those of `Run`. `text` is the strategy, `base` its base rate, `planned_steps` how
-    many updates were asked for, `diverged` is None where nobody said. `source` names the file.
+    `end_slopes`, `layers` and `extra_losses` are those of `Run`. `text` is the strategy, `base` its base rate, `seed`
+    that of the run, `planned_steps` how many updates were asked for, `diverged` is None where nobody said. `source`
+    names the file. Two records are equal where every number and every word is; the file does not count.
     """
 
     steps: NDArray[np.int_]
@@ -54,19 +52,35 @@ class Record:
     measured: Floats | None = None
     validated: Floats | None = None
     source: str = ""
+    seed: int | None = None
+    extra_losses: Floats | None = None
 
     def __post_init__(self) -> None:
-        for name in SERIES.values():
+        for name in (*SERIES.values(), "why"):
             self._check(name, getattr(self, name))
         for name, one in (self.layers or {}).items():
             self._check(f"layers[{name!r}]", one)
 
-    def _check(self, name: str, column: Floats | None) -> None:
+    def _check(self, name: str, column: Any) -> None:
         if column is not None and len(column) != len(self.steps):
             raise StepsizeError(f"Record: {name} must have {len(self.steps)} entries like steps, not {len(column)}")
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Record):
+            return NotImplemented
+        names = [name for name in self.__dataclass_fields__ if name != "source"]
+        return all(_same(getattr(self, name), getattr(other, name)) for name in names)
+
+    def __hash__(self) -> int:
+        return hash((self.text, self.base, self.seed, self.steps.tobytes()))
+
+    @property
+    def made(self) -> int:
+        """The updates made, as far as the rows tell: one more than the last row's."""
+        return int(self.steps[-1]) + 1 if len(self) else 0
 
     @property
     def alphas(self) -> Floats | None:
@@ -102,97 +116,27 @@ class Record:
 
         The file is written under a temporary name and then put in its place.
         """
-        write_whole(Path(path), self._lines())
+        from ...course import log
+        from .lines import rows_of
 
-    def _lines(self) -> Iterable[dict[str, Any]]:
-        there = [name for name, field in SERIES.items() if getattr(self, field) is not None]
-        yield {
-            "kind": KIND,
-            "version": 1,
-            "text": self.text,
-            "base": self.base,
-            "planned_steps": self.planned_steps,
-            "diverged": self.diverged,
-            "measured_at": self.measured_at,
-            "measured": _written(self.measured),
-            "validated": _written(self.validated),
-            "columns": there,
-            "layers": None if self.layers is None else list(self.layers),
-            "rows": len(self),
-        }
-        columns = {name: _written(getattr(self, SERIES[name])) or [] for name in there}
-        layers = [_written(one) or [] for one in (self.layers or {}).values()]
-        for i, step in enumerate(self.steps.tolist()):
-            row: dict[str, Any] = {"step": step} | {name: one[i] for name, one in columns.items()}
-            if self.why is not None:
-                row["why"] = self.why[i]
-            if self.layers is not None:
-                row["layers"] = [one[i] for one in layers]
-            yield row
+        log.write(Path(path), rows_of(self))
 
 
 def read(path: str | Path) -> Record:
     """Read the record of a run: a file of `Run.save`, or a log of another training loop (see `records.logs`).
 
-    An error in one line says what is wrong with the file, and which columns it has where a loss is missing.
+    A line that is damaged costs that line, which a warning names; the half line of a run that died is passed over. An
+    error in one line says what is wrong with a file that is no record, and which columns it has where a loss is
+    missing.
     """
-    from .logs import from_log, lines_of, parsed
+    from .logs import read_log
 
-    file = Path(path)
-    text = lines_of(file)
-    rows = parsed(text)
-    if rows and rows[0].get("kind") == KIND:
-        return _own(rows, file)
-    return from_log(text, rows, file)
+    return read_log(Path(path))
 
 
-def write_whole(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Write JSON lines to a temporary name beside `path`, then put them in its place."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(one, allow_nan=False, ensure_ascii=False) + "\n" for one in lines)
-        unfinished.replace(path)
-    except OSError as error:
-        raise StepsizeError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _own(rows: list[dict[str, Any]], file: Path) -> Record:
-    head, body = rows[0], rows[1:]
-    try:
-        if len(body) != head["rows"]:
-            raise StepsizeError(f"{file} holds {len(body)} of its {head['rows']} rows: it was cut off; save it again")
-        columns = {SERIES[name]: _floats(row[name] for row in body) for name in head["columns"]}
-        names = head["layers"]
-        layers = None if names is None else {n: _floats(r["layers"][i] for r in body) for i, n in enumerate(names)}
-        return Record(
-            steps=np.array([row["step"] for row in body], dtype=int),
-            why=tuple(row["why"] for row in body) if all("why" in row for row in body) and body else None,
-            layers=layers,
-            text=head["text"],
-            base=head["base"],
-            planned_steps=head["planned_steps"],
-            diverged=head["diverged"],
-            measured_at=None if head["measured_at"] is None else tuple(head["measured_at"]),
-            measured=None if head["measured"] is None else _floats(head["measured"]),
-            validated=None if head["validated"] is None else _floats(head["validated"]),
-            source=str(file),
-            **columns,
-        )
-    except StepsizeError:
-        raise
-    except (KeyError, TypeError, IndexError, ValueError):
-        raise StepsizeError(f"{file} is damaged or of another version of stepsize: save the run again") from None
-
-
-def _written(column: Floats | None) -> list[float | str | None] | None:
-    """Numbers as JSON has them: NaN becomes null, an infinity its name in quotes."""
-    if column is None:
-        return None
-    return [None if math.isnan(one) else one if math.isfinite(one) else str(one) for one in column.tolist()]
-
-
-def _floats(column: Iterable[Any]) -> Floats:
-    return np.array([math.nan if one is None else float(one) for one in column], dtype=float)
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(_same(a[name], b[name]) for name in a)
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return np.array_equal(a, b, equal_nan=True)
+    return type(a) is type(b) and bool(a == b)

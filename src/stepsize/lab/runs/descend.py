@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..._errors import StepsizeError, number
 from ...descents import descent
@@ -19,6 +17,7 @@ from ...schedules.rate import rate
 from ...text import as_descent
 from ...update import State, advance
 from .evaluate import check_needs, evaluate, trial_of_run
+from .ledger import Ledger
 from .run import Run as Run
 from .slopes import Details
 
@@ -95,21 +94,6 @@ def descend_many(
     return lot.runs()
 
 
-@dataclass
-class _Records:
-    """What is written down at every update, one line of runs each."""
-
-    losses: list[Floats] = field(default_factory=list)
-    rates: list[Floats] = field(default_factory=list)
-    norms: list[Floats] = field(default_factory=list)
-    clipped: list[Floats] = field(default_factory=list)
-    why: list[list[str]] = field(default_factory=list)
-    extra: list[NDArray[np.int_]] = field(default_factory=list)
-    measured_at: list[int] = field(default_factory=list)
-    measured: list[Floats] = field(default_factory=list)
-    validated: list[Floats] = field(default_factory=list)
-
-
 class SideBySide:
     """Many runs of one strategy side by side; run i is seed i // rates and rate i % rates."""
 
@@ -131,9 +115,9 @@ class SideBySide:
         self.steps = _count("steps", steps)
         self.batch_size = _batch(problem, batch_size)
         self.every = self.steps if measure_every is None else _count("measure_every", measure_every)
-        whole = as_descent(strategy)
-        self.text = str(whole)
-        self.descent = whole.over(self.steps, **units(problem, self.batch_size))
+        given = as_descent(strategy)
+        self.text = str(given)
+        self.descent = given.over(self.steps, **units(problem, self.batch_size))
         self.bases = [self.descent.rate.base] if rates is None else [rate(one).base for one in rates]
         self.seeds = [_seed(one) for one in seeds]
         if not self.bases or not self.seeds:
@@ -149,8 +133,8 @@ class SideBySide:
         self.batches = [_Batches(problem.size, self.batch_size, seed) for seed in self.seeds]
         self.alive = np.ones(len(self.base), dtype=bool)
         self.ended = np.full(len(self.base), self.steps)
-        self.records = _Records()
-        self.details = Details() if details else None
+        self.ledger = Ledger()
+        self.details = Details(self.ledger) if details else None
         self._measure()
 
     @property
@@ -244,53 +228,35 @@ class SideBySide:
         self.alive &= ~broken
 
     def _record(self, losses: Floats, rates: Floats, norms: Floats, clipped: Any, why: list[str]) -> None:
-        records = self.records
-        records.losses.append(losses)
-        records.rates.append(rates)
-        records.norms.append(norms)
-        records.clipped.append(np.broadcast_to(np.asarray(clipped, dtype=float), losses.shape))
-        records.why.append(why)
-        records.extra.append(self.extra)
+        self.ledger.note(
+            losses=losses,
+            rates=rates,
+            grad_norms=norms,
+            clipped=np.broadcast_to(np.asarray(clipped, dtype=float), losses.shape),
+            why=why,
+            extra_losses=self.extra,
+        )
 
     def _measure(self) -> None:
-        if self.records.measured_at[-1:] == [self.done]:
+        if self.ledger.measured_at[-1:] == [self.done]:
             return
         with np.errstate(all="ignore"):
-            self.records.measured_at.append(self.done)
-            self.records.measured.append(self.problem.loss(self.params))
-            if self.validation is not None:
-                self.records.validated.append(self.validation.loss(self.params))
+            losses = self.problem.loss(self.params)
+            validated = self.validation.loss(self.params) if self.validation is not None else None
+            self.ledger.measure(self.done, losses, validated)
 
     def _run(self, i: int) -> Run:
         seed, base = divmod(i, len(self.bases))
-        made, records = int(self.ended[i]), self.records
-        finished = bool(self.alive[i])
-        measured = np.array([one[i] for one in records.measured])
-        validated = np.array([one[i] for one in records.validated]) if self.validation is not None else None
-        measured_at = tuple(records.measured_at)
-        if not finished:
-            kept = sum(one < made for one in measured_at)
-            measured_at = (*measured_at[:kept], made)
-            measured = np.append(measured[:kept], np.nan)
-            validated = None if validated is None else np.append(validated[:kept], np.nan)
-        return Run(
+        record = self.ledger.record(
+            i,
+            made=int(self.ended[i]),
+            finished=bool(self.alive[i]),
             text=self.text,
             base=float(self.bases[base]),
             seed=self.seeds[seed],
-            params=self.problem.unpack({name: one[i] for name, one in self.params.items()}),
-            losses=_series(records.losses, i, made),
-            rates=_series(records.rates, i, made),
-            grad_norms=_series(records.norms, i, made),
-            clipped=_series(records.clipped, i, made),
-            why=tuple(one[i] if one else "" for one in records.why[:made]),
-            diverged=not finished or _ended_above(measured),
-            measured_at=measured_at,
-            measured=measured,
-            validated=validated,
-            extra_losses=_series(records.extra, i, made).astype(int),
             planned_steps=self.steps,
-            **({} if self.details is None else self.details.of_run(i, made)),
         )
+        return Run(record, self.problem.unpack({name: one[i] for name, one in self.params.items()}))
 
 
 class _Batches:
@@ -314,15 +280,6 @@ def units(problem: Problem, batch_size: int | None) -> dict[str, float | None]:
         return {}
     batch = batch_size or problem.size
     return {"steps_per_epoch": problem.size / batch, "batch_size": batch}
-
-
-def _series(lines: Sequence[NDArray[Any]], i: int, made: int) -> Floats:
-    return np.array([one[i] for one in lines[:made]], dtype=float)
-
-
-def _ended_above(measured: Floats) -> bool:
-    first, last = float(measured[0]), float(measured[-1])
-    return not np.isfinite(last) or last > first + 1e-12 * abs(first)
 
 
 def _count(field: str, value: int) -> int:

@@ -1,11 +1,10 @@
-"""Tasks: what is compared besides tables, a bundled torch task or a function in a file of the user's."""
+"""A file of the user's: the problem that a function in it builds, and one line for every mistake in it."""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
 import inspect
-import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -17,50 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import StepsizeError
-from ..problems import Problem
-from .data.datasets import TORCH_TASKS, load
-from .workload import Workload, fingerprint, sized
+from ..._errors import StepsizeError
+from ...problems import Problem
+from ..workload import Workload, fingerprint, sized
 
-IN_FILE = re.compile(r"(?P<file>.+\.py)(:(?P<function>.*))?")
 NEEDED = ("size", "start", "loss", "loss_and_grad", "unpack")
 RECORDED = {"torch": "torch", "jax": "jax", "sklearn": "scikit-learn"}  # packages whose versions decide numbers
 
 
-def workload(data: str, *, target: str | None = None, task: str | None = None) -> Workload:
-    """What `data` names: a bundled set, a table in a file, a bundled torch task, or `path/to/file.py:function`.
-
-    `target` and `task` are for tables. The function takes no arguments and returns a `Problem`, or a pair of one to
-    train and one to validate on. What cannot be used is a StepsizeError of one line.
-    """
-    found = IN_FILE.fullmatch(data)
-    if found is None and data not in TORCH_TASKS:
-        return load(data, target=target, task=task).workload()
-    if target is not None or task is not None:
-        raise StepsizeError(f"compare: {data} brings its own targets: leave --target and --task out")
-    return _bundled(data) if found is None else _of_file(found["file"], found["function"] or "")
-
-
-def _bundled(name: str) -> Workload:
-    try:
-        from ..adapters.torch.as_problem.tasks import TASKS, description
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "torch":
-            raise
-        raise StepsizeError(f"compare: {name} needs torch: pip install torch") from None
-    problem, validation = TASKS[name]()
-    told = description(name)
-    return Workload(
-        name=name,
-        problem=problem,
-        validation=validation,
-        model=sized(told, problem),
-        fingerprint=fingerprint([told.encode()], problem),
-        packages=("torch", "scikit-learn"),
-    )
-
-
-def _of_file(file: str, function: str) -> Workload:
+def of_function(file: str, function: str) -> Workload:
     """The problem that a function in a file builds, tried once so that a mistake is said before training."""
     path = _found(file)
     text = path.read_bytes()
