@@ -125,7 +125,18 @@ class then(Several):
             if steps is None:
                 raise unresolved(part)
             starts.append(starts[-1] + steps)
+        if write.stretches and len(starts) > 1:
+            return self._turns(t, write, starts)
         return self._choose(t, write, starts, 0, len(self.parts))
+
+    def _turns(self, t: str, write: Dialect, starts: list[int]) -> str:
+        """Every part as a function of the step, for arrays whose steps rise."""
+        own = write.name()
+        parts = [
+            f"lambda {own}: {part._formula(f'({own} - {start})' if start else own, write)}"
+            for part, start in zip(self.parts, starts, strict=True)
+        ]
+        return f"in_turn({t}, {write.table(tuple(starts[1:]))}, {', '.join(parts)})"
 
     def _choose(self, t: str, write: Dialect, starts: list[int], low: int, high: int) -> str:
         """A balanced choice between the parts low … high−1, so that a hundred parts nest seven deep."""
@@ -175,7 +186,8 @@ class then(Several):
     def _open(self, part: Factor, horizon: Horizon, place: Place, start: int, end: int) -> Factor:
         """The one part that takes what is left, from `start` to `end`."""
         last = part is self.parts[-1]
-        if last and not place.pin and part._resolve(horizon, Place(start, start + 1, pin=False)) == part:
+        alone = self._alone(part, horizon, start, end) if last and not place.pin else None
+        if alone == part:
             return part  # in steps already: it begins where it begins, whatever the run
         if end <= start and not (last and part._endless):
             taken, span = place.end - place.start - (end - start), place.end - place.start
@@ -183,10 +195,21 @@ class then(Several):
                 f"{part} has no steps left: the other parts take {taken} of {span} steps; "
                 "shorten them or lengthen the run"
             )
-        own = part._resolve(horizon, Place(start, max(end, start + 1), pin=place.pin or not last))
+        own = alone if end == start + 1 else None
+        own = own or part._resolve(horizon, Place(start, max(end, start + 1), pin=place.pin or not last))
         if start < end < start + (own._steps() or 0):
             raise LengthError(f"{own} takes {own._steps()} steps where {end - start} are left: shorten it")
         return own
+
+    @staticmethod
+    def _alone(part: Factor, horizon: Horizon, start: int, end: int) -> Factor | None:
+        """The part where it has a single step; None where it needs more. What fails there is not tried twice."""
+        try:
+            return part._resolve(horizon, Place(start, start + 1, pin=False))
+        except LengthError:
+            if end == start + 1:
+                raise
+            return None
 
     @property
     def _endless(self) -> bool:

@@ -65,12 +65,17 @@ class piecewise(Listed):
         gaps = [float(b - a) for a, b in pairwise(times)]
         rises = [b - a for a, b in pairwise(factors)]
         i = f"reached({t}, {write.table(tuple(times[1:-1]) or (math.inf,))})"
-        begin, gap = (f"pick({write.table(tuple(one))}, {i})" for one in (times[:-1], gaps))
-        base, rise = (f"pick({write.table(tuple(one))}, {i})" for one in (factors[:-1], rises))
-        share = f"least(({t} - {begin}) / {gap}, 1.0)"
-        if self.shape == "cosine":
-            share = f"(0.5 - 0.5 * cos({math.pi!r} * {share}))"
-        return f"({base} + {rise} * {share})"
+
+        def line(i: str) -> str:
+            begin, gap, base, rise = (
+                f"pick({write.table(tuple(one))}, {i})" for one in (times[:-1], gaps, factors[:-1], rises)
+            )
+            share = f"least(({t} - {begin}) / {gap}, 1.0)"
+            if self.shape == "cosine":
+                share = f"(0.5 - 0.5 * cos({math.pi!r} * {share}))"
+            return f"({base} + {rise} * {share})"
+
+        return write.bound(i, line)
 
     def _steps(self) -> int | None:
         last = self.knots[-1][0]

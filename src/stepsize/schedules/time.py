@@ -101,19 +101,30 @@ class repeat(Bent):
         return int(_total(self.growth, self.times) * inner + 0.5)
 
     def _formula(self, t: str, write: Dialect) -> str:
-        inner = self._inner_steps()
         if self.times is None and self.length is not None:
-            t = f"least({t}, {self._length() - 1})"
+            return write.bound(f"least({t}, {self._length() - 1})", lambda held: self._cycles(held, write))
+        return write.bound(t, lambda now: self._cycles(now, write))
+
+    def _cycles(self, t: str, write: Dialect) -> str:
+        """The cycle that step `t` is in and the step of the schedule inside, each computed once."""
+        inner, first = self._inner_steps(), self._first()
         if self.times is None and self.growth == 1:
-            cycle, local = f"({t} // {inner})", f"({t} % {inner})"
-        else:
-            first = self._first()
-            begins = self._begins(first)
-            cycle = f"reached({t}, {write.table(tuple(begins[1:]))})"
-            scale = f"{first!r} * {float(self.growth)!r} ** {cycle}" if self.growth != 1 else repr(first)
-            local = f"(({t} - pick({write.table(tuple(begins))}, {cycle})) * {inner} / ({scale}))"
-        text = self.factor._formula(local, write)
-        return text if self.height == 1 else f"(power({float(self.height)!r}, {cycle}) * {text})"
+            return self._cycle(f"({t} // {inner})", f"({t} % {inner})", write)
+        if self.growth == 1 and first == inner and self.times is not None:
+            cycle = f"least({t} // {inner}, {self.times - 1.0!r})"
+            return write.bound(cycle, lambda i: self._cycle(i, f"(({t} - {i} * {inner}) * {inner} / {first!r})", write))
+        begins = self._begins(first)
+
+        def grown(i: str) -> str:
+            scale = f"{first!r} * {float(self.growth)!r} ** {i}" if self.growth != 1 else repr(first)
+            local = f"(({t} - pick({write.table(begins)}, {i})) * {inner} / ({scale}))"
+            return self._cycle(i, local, write)
+
+        return write.bound(f"reached({t}, {write.table(begins[1:])})", grown)
+
+    def _cycle(self, i: str, local: str, write: Dialect) -> str:
+        text = write.bound(local, lambda own: self.factor._formula(own, write))
+        return text if self.height == 1 else f"(power({float(self.height)!r}, {i}) * {text})"
 
     def _first(self) -> float:
         """The length of the first cycle: fitted where both `times` and `length` are given."""
@@ -121,12 +132,24 @@ class repeat(Bent):
             return float(self._inner_steps())
         return self._length() / _total(self.growth, self.times)
 
-    def _begins(self, first: float) -> list[float]:
-        begins, size = [0.0], first
-        while len(begins) < (self.times or _MOST_CYCLES) and begins[-1] < _FARTHEST:
-            begins.append(begins[-1] + size)
-            size *= self.growth
-        return begins
+    def _begins(self, first: float) -> tuple[float, ...]:
+        asked = first, self.growth, self.times or _MOST_CYCLES
+        if asked not in _LAST_BEGINS:
+            _LAST_BEGINS.clear()
+            _LAST_BEGINS[asked] = _begins(*asked)
+        return _LAST_BEGINS[asked]
+
+
+_LAST_BEGINS: dict[tuple[float, float, int], tuple[float, ...]] = {}  # the ones asked for last: they are asked again
+
+
+def _begins(first: float, growth: float, times: int) -> tuple[float, ...]:
+    """The steps where cycles begin."""
+    begins, size = [0.0], first
+    while len(begins) < times and begins[-1] < _FARTHEST:
+        begins.append(begins[-1] + size)
+        size *= growth
+    return tuple(begins)
 
 
 def _total(growth: float, times: int) -> float:
@@ -177,7 +200,7 @@ class stretch(Bent):
         return None if inner is None else max(1, int(inner * self.by + 0.5))
 
     def _formula(self, t: str, write: Dialect) -> str:
-        return self.factor._formula(f"({t} / {float(self.by)!r})", write)
+        return write.bound(f"({t} / {float(self.by)!r})", lambda own: self.factor._formula(own, write))
 
 
 class shift(Bent):
@@ -210,7 +233,7 @@ class shift(Bent):
 
     def _formula(self, t: str, write: Dialect) -> str:
         moved = f"({t} + {self.steps})" if self.steps >= 0 else f"most({t} - {-self.steps}, 0)"
-        return self.factor._formula(moved, write)
+        return write.bound(moved, lambda own: self.factor._formula(own, write))
 
 
 class reverse(Bent):
@@ -237,7 +260,8 @@ class reverse(Bent):
         return False
 
     def _formula(self, t: str, write: Dialect) -> str:
-        return self.factor._formula(f"most({self._inner_steps() - 1} - {t}, 0)", write)
+        last = self._inner_steps() - 1
+        return write.bound(f"most({last} - {t}, 0)", lambda own: self.factor._formula(own, write))
 
 
 class cooldown(Bent):
