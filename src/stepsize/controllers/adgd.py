@@ -39,6 +39,7 @@ class adgd(Controller):
     """
 
     __slots__ = ("first", "high", "low")
+    sets_rate = True
     needs = ("step_norm", "grad_change_norm")
     first: float
     low: float

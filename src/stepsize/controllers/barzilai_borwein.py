@@ -41,6 +41,7 @@ class barzilai_borwein(Controller):
     """
 
     __slots__ = ("first", "form", "high", "low")
+    sets_rate = True
     needs = ("step_norm", "grad_change_norm", "step_dot_grad_change")
     form: str
     first: float

@@ -45,6 +45,7 @@ class distance(Controller):
     """
 
     __slots__ = ("by", "eps", "r_eps")
+    sets_rate = True
     needs = ("distance", "start_norm", "grad_norm")
     by: str
     r_eps: float

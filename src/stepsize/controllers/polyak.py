@@ -46,6 +46,7 @@ class polyak(Controller):
     """
 
     __slots__ = ("c", "doubling", "f_star", "high", "low")
+    sets_rate = True
     _lengths = ("doubling",)
     needs = ("loss", "slope")
     f_star: float

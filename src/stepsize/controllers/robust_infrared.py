@@ -105,6 +105,8 @@ class robust_infrared(Controller):
     """
 
     __slots__ = ("beta", "floor")
+    sets_rate = True
+    searches = True
     needs = ("loss", "slope", "direction_norm", "rate", "loss_at")
     beta: float
     floor: float | None

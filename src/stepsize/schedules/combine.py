@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from .._errors import LengthError, StepsizeError, number
 from .base import Dialect, Factor, Place, unresolved
+from .boundaries import settled, short
 from .rate import rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, Self
 
     from ..lengths import Horizon
+    from .boundaries import Clock, Mark
 
 
 def multiply(left: object, right: object) -> Any:
@@ -64,6 +67,15 @@ class Several(Factor):
         steps = [part._steps() for part in self.parts if not part.controllers]
         known = [one for one in steps if one is not None]
         return max(known) if known and len(known) == len(steps) else None
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        for part in self.parts:
+            yield from part._marks(clock, low, high)
+
+    def _rest(self) -> int | None:
+        found = [settled(part) for part in self.parts]
+        known = [one for one in found if one is not None]
+        return max(known) if len(known) == len(found) else None
 
 
 class product(Several):
@@ -119,15 +131,32 @@ class then(Several):
         self._store(parts=tuple(flat))
 
     def _formula(self, t: str, write: Dialect) -> str:
+        starts = self._starts()
+        if write.stretches and len(starts) > 1:
+            return self._turns(t, write, starts)
+        return self._choose(t, write, starts, 0, len(self.parts))
+
+    def _starts(self) -> list[int]:
+        """The first step of every part."""
         starts = [0]
         for part in self.parts[:-1]:
             steps = part._steps()
             if steps is None:
                 raise unresolved(part)
             starts.append(starts[-1] + steps)
-        if write.stretches and len(starts) > 1:
-            return self._turns(t, write, starts)
-        return self._choose(t, write, starts, 0, len(self.parts))
+        return starts
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        starts = self._starts()
+        for i, first, end in clock.regions(starts[1:], low, high):
+            if first > low:
+                yield first, f"{short(self.parts[i])} begins"
+            own = clock.then(lambda t, start=starts[i]: t - start)  # type: ignore[misc]
+            yield from self.parts[i]._marks(own, first, end)
+
+    def _rest(self) -> int | None:
+        rest = settled(self.parts[-1])
+        return None if rest is None else self._starts()[-1] + rest
 
     def _turns(self, t: str, write: Dialect, starts: list[int]) -> str:
         """Every part as a function of the step, for arrays whose steps rise."""
@@ -291,6 +320,12 @@ class clamp(Bent):
         if self.high is not None:
             text = f"least({text}, {float(self.high)!r})"
         return text
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        return self.factor._marks(clock, low, high)
+
+    def _rest(self) -> int | None:
+        return settled(self.factor)
 
 
 def factors(owner: str, parts: tuple[object, ...]) -> tuple[Factor, ...]:

@@ -6,7 +6,7 @@ import math
 
 from .._errors import StepsizeError, number
 from .base import Factor
-from .boundaries import Clock, marks, settled
+from .boundaries import marks, settled
 from .combine import Several, clamp, product, then
 from .decays import anneal
 from .plan import plan
@@ -142,7 +142,7 @@ def _stretched(f: Factor, total: int, was: int) -> Factor:
 
 
 def _starts(f: Factor, steps: int) -> list[int]:
-    return sorted({t for t, _ in marks(f, Clock(lambda t: t), 0, steps)})
+    return sorted({t for t, _ in marks(f, 0, steps)})
 
 
 def _rest(f: Factor, total: int, was: int, at: int) -> Factor:

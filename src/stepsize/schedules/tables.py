@@ -12,9 +12,11 @@ from .shapes import in_steps, optional_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from ..lengths import Length
+    from .boundaries import Clock, Mark
 
 
 class Listed(Factor):
@@ -77,6 +79,16 @@ class piecewise(Listed):
 
         return write.bound(i, line)
 
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        def label(i: int) -> str:
+            piece = f"piece {i + 1} begins, towards" if i < len(self.knots) - 1 else "the last knot, factor"
+            return f"{piece} {self.knots[min(i + 1, len(self.knots) - 1)][1]:.4g}"
+
+        return clock.marks([float(when) for when, _ in self.knots[1:]], label, low, high)
+
+    def _rest(self) -> int | None:
+        return in_steps(self, "knots", self.knots[-1][0])
+
     def _steps(self) -> int | None:
         last = self.knots[-1][0]
         return last if isinstance(last, int) else None
@@ -122,6 +134,17 @@ class table(Listed):
         place = f"least({t} // {every}, {float(len(self.values) - 1)!r})"
         return f"pick({write.table(self.values)}, {place})"
 
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        every, count = in_steps(self, "every", self.every), len(self.values)
+
+        def label(i: int) -> str:
+            return f"value {i + 1} of {count}, factor {self.values[i]:.4g}"
+
+        return clock.marks(range(every, count * every, every), label, low, high)
+
+    def _rest(self) -> int | None:
+        return (len(self.values) - 1) * in_steps(self, "every", self.every)
+
     def _steps(self) -> int | None:
         return len(self.values) * self.every if isinstance(self.every, int) else None
 
@@ -165,6 +188,9 @@ class noise(Factor):
         draws = [f"scramble({place}, {salt})" for salt in salts]
         x = draws[0] if len(draws) == 1 else f"most(least(({' + '.join(draws)}) / 2.0, 1.0), -1.0)"
         return f"(1.0 + {float(self.amplitude)!r} * {x})"
+
+    def _rest(self) -> int | None:
+        return None
 
     @property
     def _endless(self) -> bool:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 
 from .._errors import LengthError, StepsizeError, number, whole
 from ..lengths import check_length
 from .base import Dialect, Factor, Place, unresolved
+from .boundaries import settled, short
 from .combine import Bent, factors
 from .decays import anneal_formula, check_shape
 from .shapes import optional_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from typing import Self
 
     from ..lengths import Horizon, Length
+    from .boundaries import Clock, Local, Mark
 
 _FARTHEST = 2.0**53
 _MOST_CYCLES = 10_000
@@ -126,6 +130,42 @@ class repeat(Bent):
         text = write.bound(local, lambda own: self.factor._formula(own, write))
         return text if self.height == 1 else f"(power({float(self.height)!r}, {i}) * {text})"
 
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        begins = self._cycle_begins(clock.top(low, high))
+        if self.times is None and isinstance(self.length, int):
+            clock = clock.then(lambda t, last=self.length - 1: min(t, last))  # type: ignore[misc]
+        for i, first, end in clock.regions(begins[1:], low, high):
+            if first > low:
+                yield first, f"cycle {i + 1} begins"
+            yield from self.factor._marks(clock.then(self._inside(i, begins[i])), first, end)
+
+    def _inside(self, i: int, begin: float) -> Local:
+        """How the time of the schedule inside runs in cycle `i`."""
+        inner = self._inner_steps()
+        if self.times is None and self.growth == 1:
+            return lambda t: t % inner
+        scale = self._first() * float(self.growth) ** i
+        return lambda t: (t - begin) * inner / scale
+
+    def _cycle_begins(self, top: float) -> Sequence[float]:
+        """The steps where cycles begin, the last of them not after `top`."""
+        if self.times is None and isinstance(self.length, int):
+            top = min(top, self.length - 1)
+        if self.times is None and self.growth == 1:
+            return range(0, int(max(top, 0)) + 1, self._inner_steps())
+        begins = self._begins(self._first())
+        return begins[: bisect_right(begins, max(top, 0))]
+
+    def _rest(self) -> int | None:
+        if self.times is None:
+            return self.length - 1 if isinstance(self.length, int) else None
+        rest, inner = settled(self.factor), self._inner_steps()
+        if rest is None:
+            return None
+        first = self._first()
+        last = self._begins(first)[-1] + rest * first * float(self.growth) ** (self.times - 1) / inner
+        return math.ceil(last - 1e-9)
+
     def _first(self) -> float:
         """The length of the first cycle: fitted where both `times` and `length` are given."""
         if self.times is None or self.length is None:
@@ -202,6 +242,16 @@ class stretch(Bent):
     def _formula(self, t: str, write: Dialect) -> str:
         return write.bound(f"({t} / {float(self.by)!r})", lambda own: self.factor._formula(own, write))
 
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        return self.factor._marks(clock.then(lambda t: t / self.by), low, high)
+
+    def _rest(self) -> int | None:
+        rest, by = settled(self.factor), float(self.by)
+        if rest is None:
+            return None
+        step = math.ceil(rest * by)
+        return step if step / by >= rest else step + 1
+
 
 class shift(Bent):
     """A schedule begun early or late by some steps.
@@ -235,6 +285,19 @@ class shift(Bent):
         moved = f"({t} + {self.steps})" if self.steps >= 0 else f"most({t} - {-self.steps}, 0)"
         return write.bound(moved, lambda own: self.factor._formula(own, write))
 
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        wait = -self.steps
+        if wait > 0:
+            for waited, first, _ in clock.regions([wait], low, high):
+                if waited and first > low:
+                    yield first, f"{short(self.factor)} begins"
+        moved: Local = (lambda t: max(t - wait, 0)) if wait > 0 else (lambda t: t + self.steps)
+        yield from self.factor._marks(clock.then(moved), low, high)
+
+    def _rest(self) -> int | None:
+        rest = settled(self.factor)
+        return None if rest is None else max(0, rest - self.steps)
+
 
 class reverse(Bent):
     """A schedule backwards: its last update first.
@@ -262,6 +325,13 @@ class reverse(Bent):
     def _formula(self, t: str, write: Dialect) -> str:
         last = self._inner_steps() - 1
         return write.bound(f"most({last} - {t}, 0)", lambda own: self.factor._formula(own, write))
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        last = self._inner_steps() - 1
+        return self.factor._marks(clock.then(lambda t: max(last - t, 0), turned=True), low, high)
+
+    def _rest(self) -> int | None:
+        return self._inner_steps() - 1
 
 
 class cooldown(Bent):
@@ -323,6 +393,24 @@ class cooldown(Bent):
 
     def _steps(self) -> int | None:
         return self.at + self.length if isinstance(self.at, int) and isinstance(self.length, int) else None
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        at, end = self._span()
+        names = [f"{short(self.factor)} begins", "the cool-down begins", "the cool-down ends"]
+        for region, first, stop in clock.regions([at, end], low, high):
+            if first > low:
+                yield first, names[region]
+            if region == 0:
+                yield from self.factor._marks(clock, first, stop)
+
+    def _rest(self) -> int | None:
+        return self._span()[1]
+
+    def _span(self) -> tuple[int, int]:
+        """The steps where the cool-down begins and ends."""
+        if not isinstance(self.at, int) or not isinstance(self.length, int):
+            raise unresolved(self, "at")
+        return self.at, self.at + self.length
 
     def _formula(self, t: str, write: Dialect) -> str:
         if not isinstance(self.at, int) or not isinstance(self.length, int):
