@@ -97,6 +97,7 @@ if TYPE_CHECKING:
     from .schedules.time import reverse as reverse
     from .schedules.time import shift as shift
     from .schedules.time import stretch as stretch
+    from .schedules.warp import warp as warp
     from .text import parse as parse
 
 __version__ = "0.1.0"

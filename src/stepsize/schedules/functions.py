@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _PRIME, _MIXERS = 67108859, (16807, 39373, 48271)
+NEAR = 2.0**-48
 LARGEST = 1e300  # growing schedules stop here, so that every factor stays finite
 
 
@@ -28,6 +29,7 @@ def scalar_functions() -> dict[str, Any]:
         "log": math.log,
         "magnitude": abs,
         "most": max,
+        "near": near,
         "pick": _pick,
         "power": _power,
         "reached": lambda t, bounds: bisect_right(bounds, t),
@@ -48,6 +50,12 @@ def scramble(t: Any, salt: int) -> Any:
         x = (x * x + mixer) % _PRIME
         x = (x * mixer + salt % _PRIME) % _PRIME
     return x * (2.0 / _PRIME) - 1.0
+
+
+def near(step: float) -> float:
+    """A step within rounding of a whole one as that one, so that what begins at a whole step begins there."""
+    whole = math.floor(step + 0.5)
+    return float(whole) if abs(step - whole) <= NEAR * whole else step
 
 
 def _scramble_whole(xp: Any) -> Callable[[Any, int], Any]:
@@ -166,6 +174,10 @@ def array_functions(xp: Any) -> dict[str, Any]:
             t < starts[middle - 1], either(t, starts, parts, low, middle), either(t, starts, parts, middle, high)
         )
 
+    def close_by(step: Any) -> Any:
+        whole = xp.floor(step + 0.5)
+        return where(xp.abs(step - whole) <= NEAR * whole, whole, step)
+
     def on_arrays(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return lambda x: function(x if hasattr(x, "shape") else xp.asarray(x, dtype=widest))
 
@@ -180,6 +192,7 @@ def array_functions(xp: Any) -> dict[str, Any]:
         "log": on_arrays(xp.log),
         "magnitude": on_arrays(xp.abs),
         "most": most,
+        "near": close_by,
         "pick": pick,
         "power": power,
         "reached": reached,

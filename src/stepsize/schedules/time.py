@@ -25,7 +25,8 @@ _FARTHEST = 2.0**53
 _MOST_CYCLES = 10_000
 
 
-def _pure(owner: str, factor: Factor) -> Factor:
+def pure(owner: str, factor: Factor) -> Factor:
+    """The factor inside, checked: a schedule, no controller."""
     (factor,) = factors(owner, (factor,))
     if factor.controllers:
         raise StepsizeError(
@@ -67,7 +68,7 @@ class repeat(Bent):
         length: Length | None = None,
     ) -> None:
         self._store(
-            factor=_pure("repeat", factor),
+            factor=pure("repeat", factor),
             times=None if times is None else whole("repeat", "times", times, low=1, high=_MOST_CYCLES),
             growth=number("repeat", "growth", growth, low=1),
             height=number("repeat", "height", height, above=0),
@@ -215,7 +216,7 @@ class stretch(Bent):
 
     def __init__(self, factor: Factor, by: float, length: Length | None = None) -> None:
         self._store(
-            factor=_pure("stretch", factor),
+            factor=pure("stretch", factor),
             by=number("stretch", "by", by, above=0),
             length=optional_length("stretch", length),
         )
@@ -269,7 +270,7 @@ class shift(Bent):
     steps: int
 
     def __init__(self, factor: Factor, steps: int) -> None:
-        self._store(factor=_pure("shift", factor), steps=whole("shift", "steps", steps))
+        self._store(factor=pure("shift", factor), steps=whole("shift", "steps", steps))
 
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
         if self.factor._sized:
@@ -313,7 +314,7 @@ class reverse(Bent):
     __slots__ = ()
 
     def __init__(self, factor: Factor) -> None:
-        self._store(factor=_pure("reverse", factor))
+        self._store(factor=pure("reverse", factor))
 
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
         return self.replace(factor=self.factor._resolve(horizon, Place(place.start, place.end, pin=True)))
@@ -363,7 +364,7 @@ class cooldown(Bent):
         final: float = 0.0,
     ) -> None:
         self._store(
-            factor=_pure("cooldown", factor),
+            factor=pure("cooldown", factor),
             length=check_length("cooldown", "length", length),
             at=_start(at),
             shape=check_shape("cooldown", shape),

@@ -18,6 +18,7 @@ from ..schedules.plan import plan
 from ..schedules.rate import rate
 from ..schedules.shapes import constant, warmup
 from ..schedules.time import cooldown, repeat, reverse, shift, stretch
+from ..schedules.warp import told_pace, warp
 from ..text import parse
 from .phrases import CONTROLLERS, COOLING, JOINED, STAGES, WATCHED, about, found, pieces
 
@@ -303,6 +304,14 @@ def _clamped(f: clamp, scene: Scene) -> None:
 def _stretched(f: stretch, scene: Scene) -> None:
     scene.lines.append(f"The time of {short(f.factor)} runs {say(f.by)} times as long.")
     scene.at(scene.clock.then(lambda t: t / f.by), scene.low, scene.high).tell(f.factor)
+
+
+@tell.register
+def _warped(f: warp, scene: Scene) -> None:
+    begins, _, paces = f._lines()
+    told = [f"from update {say(begin)} on it {told_pace(pace)}" for begin, pace in zip(begins, paces, strict=True)]
+    scene.lines.append(f"The time of {short(f.factor)}: {', '.join(told)}.")
+    scene.at(scene.clock.then(f._local), scene.low, scene.high).tell(f.factor)
 
 
 @tell.register
