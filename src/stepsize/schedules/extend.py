@@ -9,12 +9,13 @@ from .._errors import StepsizeError, number
 from .base import Factor
 from .boundaries import marks, settled
 from .combine import Several, clamp, product, then
+from .cooldown import cooldown
 from .decays import anneal
 from .paths import along, exact, pace_of, written
 from .plan import plan
 from .rate import rate
 from .shapes import constant
-from .time import cooldown, stretch
+from .time import stretch
 from .warp import warp
 
 TYPE_CHECKING = False

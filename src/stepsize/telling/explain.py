@@ -14,10 +14,11 @@ from ..schedules.arithmetic import maximum, minimum, plus
 from ..schedules.base import Factor
 from ..schedules.boundaries import Clock, plain, settled, short
 from ..schedules.combine import clamp, product, then
+from ..schedules.cooldown import cooldown
 from ..schedules.plan import plan
 from ..schedules.rate import rate
 from ..schedules.shapes import constant, warmup
-from ..schedules.time import cooldown, repeat, reverse, shift, stretch
+from ..schedules.time import repeat, reverse, shift, stretch
 from ..schedules.warp import told_pace, warp
 from ..text import parse
 from .phrases import CONTROLLERS, COOLING, JOINED, STAGES, WATCHED, about, found, pieces
