@@ -135,6 +135,11 @@ SUBJECTS = {
         s.stretch(s.warmup(10) >> s.linear(length=50), 0.5),
         s.stretch(s.cosine(100), 3),
     ),
+    "warp": (
+        s.warp(s.cosine(), (100, 100), (700, 400)),
+        s.warp(s.warmup(10) >> s.linear(length=400), (300, 200.5), (310, 200.5), (900, 1000)),
+        s.warp(s.sgdr(30, growth=2), (150, 100)),
+    ),
     "shift": (s.shift(s.cosine(), 10), s.shift(s.linear(length=200), -50), s.shift(s.inverse_sqrt(100), 1)),
     "reverse": (s.reverse(s.cosine()), s.reverse(s.exponential(0.9, every=10)), s.reverse(s.linear(1, 0.1, 200))),
     "cooldown": (

@@ -17,8 +17,8 @@ from stepsize.cli.explain_and_diff import diff_command, explain_command
 from stepsize.controllers.base import Controller
 from stepsize.descents import Clip, Transform
 from stepsize.schedules.base import Factor
-from stepsize.telling.explain import _COMBINATIONS, explain
-from stepsize.telling.phrases import _PIECES, CONTROLLERS, CURVES, SEARCHERS, SETTERS, STAGES
+from stepsize.telling.explain import explain, tell
+from stepsize.telling.phrases import CONTROLLERS, CURVES, STAGES, pieces
 from stepsize.vocabulary import WORDS, kind_of, look_up
 from strategies import descents, schedules, sized
 from subjects import EVERYTHING, SUBJECTS, TOTAL, UNITS, adam_before, wants_a_rule
@@ -37,7 +37,7 @@ def test_every_word_can_be_told(value):
 
 
 def test_every_schedule_has_a_phrase_of_its_own():
-    told = {*CURVES, *_PIECES, *_COMBINATIONS}
+    told = {*CURVES, *(kind.__name__ for kind in (*pieces.registry, *tell.registry) if kind is not object)}
     leaves = {word for word in WORDS if kind_of(word) in ("schedule", "combination")} - {"rate", "plan", "descent"}
     assert leaves <= told
     assert told - {"opaque"} <= set(WORDS) <= set(SUBJECTS)
@@ -51,8 +51,10 @@ def test_every_stage_and_controller_has_a_phrase_of_its_own():
 
 def test_what_sets_the_rate_says_so_in_its_documentation():
     documents = {word: " ".join((look_up(word).__doc__ or "").split()) for word in CONTROLLERS}
-    assert {word for word, told in documents.items() if "answers the absolute rate" in told} == set(SETTERS)
-    assert {word for word, told in documents.items() if "is the starting rate" in told} == set(SEARCHERS)
+    sets = {word for word in CONTROLLERS if look_up(word).sets_rate}
+    searches = {word for word in CONTROLLERS if look_up(word).searches}
+    assert {word for word, told in documents.items() if "answers the absolute rate" in told} == sets - searches
+    assert {word for word, told in documents.items() if "is the starting rate" in told} == searches
 
 
 @pytest.mark.parametrize("stage", [one for one in EVERYTHING if isinstance(one, Transform)], ids=repr)
@@ -74,7 +76,7 @@ def test_a_stage_is_told_by_what_flows_where_it_stands(stage):
 @pytest.mark.parametrize("controller", [one for one in EVERYTHING if isinstance(one, Controller)], ids=repr)
 def test_a_controller_that_sets_the_rate_is_never_said_to_answer_1(controller):
     controller = controller.over(TOTAL, **UNITS)
-    sets = controller.word() in (*SETTERS, *SEARCHERS)
+    sets = controller.sets_rate
     for value in (controller, 1 * controller, 1 * controller * s.cosine(final=0.5), s.clamp(controller, 0.1, 2)):
         told = explain(value, TOTAL, **UNITS)
         assert sets != any("while the controllers answer 1" in line for line in told)

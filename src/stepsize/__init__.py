@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .schedules.combine import clamp as clamp
     from .schedules.combine import product as product
     from .schedules.combine import then as then
+    from .schedules.cooldown import cooldown as cooldown
     from .schedules.decays import anneal as anneal
     from .schedules.decays import inverse_time as inverse_time
     from .schedules.decays import polynomial as polynomial
@@ -93,11 +94,11 @@ if TYPE_CHECKING:
     from .schedules.tables import noise as noise
     from .schedules.tables import piecewise as piecewise
     from .schedules.tables import table as table
-    from .schedules.time import cooldown as cooldown
     from .schedules.time import repeat as repeat
     from .schedules.time import reverse as reverse
     from .schedules.time import shift as shift
     from .schedules.time import stretch as stretch
+    from .schedules.warp import warp as warp
     from .text import parse as parse
 
 __version__ = "0.1.0"

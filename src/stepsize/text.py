@@ -13,7 +13,7 @@ from .vocabulary import WORDS, look_up
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from .descents import descent
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ONLY_TREE = 0x400  # ast.PyCF_ONLY_AST
 _CHAINS = {"Mult": "product", "Add": "plus", "RShift": "then"}
 _LONGEST, _MOST_BRACKETS = 1_000_000, 600
+_LONGEST_LIST = 16_000_000  # with the numbers of tables and the knots between them, which are read one by one
 _DEEPEST = 50
 _OPERATORS = "a text combines words with |, >>, + and *"
 _NOT_PART = {
@@ -36,11 +37,13 @@ _NOT_PART = {
 }
 
 
-def parse(text: str) -> Any:
+def parse(text: str, words: Mapping[str, Callable[..., Any]] | None = None) -> Any:
     """Read one expression: a factor, a rate, a clip, a rule or a whole descent; a bare number is a rate.
 
     `parse(str(x)) == x` for every value. Use it for anything a user typed: only the words of `stepsize list` and the
-    operators `|`, `>>`, `+`, `*` are understood, nothing is executed, and every failure is a `ParseError`.
+    operators `|`, `>>`, `+`, `*` are understood, nothing is executed, and every failure is a `ParseError`. `words` are
+    words of your own for this text, by name: `parse("0.1 * sawtooth(50)", words={"sawtooth": sawtooth})`; one that
+    has the name of a word of the vocabulary is an error.
 
     >>> parse("clip_norm(1) | adam() | 3e-4 * (warmup('2%') >> cosine())").rate.base
     0.0003
@@ -51,15 +54,26 @@ def parse(text: str) -> Any:
     """
     if not isinstance(text, str):
         raise StepsizeError(f"parse takes a text such as '0.1 * cosine()', not {text!r}")
+    own = _own_words(words or {})
     tree = _tree(text)
-    value = _Reader(text).read(tree, 0)
+    value = _Reader(text, own).read(tree, 0)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _call(look_up("rate"), (value,), {}, 1)
+        return _call(look_up("rate"), (value,), {}, 1, "rate")
     if isinstance(value, tuple):
         raise ParseError("a comma makes a list here: write a decimal point, 0.1", 1)
     if not hasattr(value, "fields"):
         raise ParseError(f"{text.strip()!r} is no strategy: write 0.1 * cosine() or sgd() | 0.1", 1)
     return value
+
+
+def _own_words(words: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """A user's own words, checked."""
+    for word, meaning in words.items():
+        if word in WORDS or word == "opaque":
+            raise StepsizeError(f"parse: {word!r} is a word of the vocabulary: give yours another name")
+        if not (isinstance(word, str) and word.isidentifier() and callable(meaning)):
+            raise StepsizeError(f"parse: words are names with their class or function, not {word!r}: {meaning!r}")
+    return dict(words)
 
 
 def as_descent(strategy: object) -> descent:
@@ -84,11 +98,12 @@ def as_descent(strategy: object) -> descent:
 def _tree(text: str) -> ast.expr:
     if not text.strip():
         raise ParseError("the text is empty: write 0.1 * cosine() or sgd() | 0.1", 1)
-    if len(text) > _LONGEST:
-        raise ParseError(f"the text has {len(text)} characters, at most {_LONGEST} are read", 1)
+    length, brackets = _measured(text)
+    if length > _LONGEST:
+        raise ParseError(f"the text has {length} characters, at most {_LONGEST} are read", 1)
     if "#" in text:
         raise ParseError("# begins a comment, which is not part of the language: leave it out", text.index("#") + 1)
-    if text.count("(") > _MOST_BRACKETS:
+    if brackets > _MOST_BRACKETS:
         raise ParseError(f"the text has more than {_MOST_BRACKETS} parentheses", text.index("(") + 1)
     line = text.replace("\r", " ").replace("\n", " ").replace("\t", " ")
     start = len(line) - len(line.lstrip())
@@ -98,6 +113,22 @@ def _tree(text: str) -> ast.expr:
         raise ParseError(_syntax(line, error), start + max(error.offset or 1, 1)) from None
     except (ValueError, RecursionError, MemoryError):
         raise ParseError(f"nested deeper than {_DEEPEST} levels, or a strange character", 1) from None
+
+
+def _measured(text: str) -> tuple[int, int]:
+    """How many characters and opening parentheses a text has, where the numbers of a list count two characters each.
+
+    So a table of a hundred thousand values and a thousand knots are read, and what costs more to read than the longest
+    text of words costs is not.
+    """
+    if len(text) > _LONGEST_LIST or (len(text) <= _LONGEST and text.count("(") <= _MOST_BRACKETS):
+        return len(text), text.count("(")
+    import re
+
+    number = r"[0-9.e+-]{1,24}"
+    knot = rf"(?:(?<=, )|(?<=\())\((?:{number}|'{number}[a-z%]{{0,7}}'), {number}\)(?=[,)])"
+    text = re.sub(rf"(?<=[(, ]){number}, ", "1,", re.sub(knot, "1,1,1", text))
+    return len(text), text.count("(")
 
 
 def _shifted(tree: ast.expr, start: int) -> ast.expr:
@@ -133,8 +164,9 @@ def _is(node: object, kind: str) -> bool:
 class _Reader:
     """Walks the tree; `depth` bounds the nesting, long chains of one operator are read without recursion."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, words: dict[str, Callable[..., Any]]) -> None:
         self.text = text
+        self.words = words
         self.start = 0
 
     def read(self, node: ast.expr, depth: int) -> Any:
@@ -149,8 +181,10 @@ class _Reader:
 
     def column(self, node: ast.AST) -> int:
         """The column in characters, from 1 (ast counts bytes)."""
-        stripped = self.text.strip().encode()
-        return self.start + len(stripped[: getattr(node, "col_offset", 0)].decode(errors="ignore")) + 1
+        offset: int = getattr(node, "col_offset", 0)
+        if not self.text.isascii():
+            offset = len(self.text.strip().encode()[:offset].decode(errors="ignore"))
+        return self.start + offset + 1
 
     def _constant(self, node: ast.Constant, depth: int) -> Any:
         if node.value is None or isinstance(node.value, (bool, int, float, str)):
@@ -229,10 +263,9 @@ class _Reader:
             from .schedules.opaque import unwritten
 
             raise ParseError(unwritten(), self.column(node))
-        if word not in WORDS:
-            raise ParseError(
-                f"unknown word {word!r}{_similar(word, WORDS)} All words: stepsize list", self.column(node)
-            )
+        if word not in WORDS and word not in self.words:
+            similar = _similar(word, [*self.words, *WORDS])
+            raise ParseError(f"unknown word {word!r}{similar} All words: stepsize list", self.column(node))
 
     def _call(self, node: ast.Call, depth: int) -> Any:
         if not _is(node.func, "Name"):
@@ -248,7 +281,7 @@ class _Reader:
             if keyword.arg is None:
                 raise ParseError("** is not part of the language: write the arguments out", self.column(keyword.value))
             named[keyword.arg] = self.read(keyword.value, depth + 1)
-        return _call(look_up(word), arguments, named, self.column(node.func))
+        return _call(self.words.get(word) or look_up(word), arguments, named, self.column(node.func), word)
 
 
 def _times(left: Any, right: Any) -> Any:
@@ -258,9 +291,8 @@ def _times(left: Any, right: Any) -> Any:
     return left * right
 
 
-def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any], column: int) -> Any:
+def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any], column: int, name: str) -> Any:
     """Call a word; a wrong argument list becomes an error that names the fields."""
-    name = word.__name__
     fields = _fields(word)
     for field in named:
         if field in ("lr", "learning_rate") and name != "plan":
@@ -290,7 +322,9 @@ def _missing(word: Callable[..., Any], given: int, named: dict[str, Any]) -> str
 
 
 def _fields(word: Callable[..., Any]) -> tuple[str, ...]:
-    code = word.__init__.__code__ if isinstance(word, type) else word.__code__  # type: ignore[misc]
+    code = getattr(word.__init__ if isinstance(word, type) else word, "__code__", None)  # type: ignore[misc]
+    if code is None:  # a class without a constructor of its own takes nothing
+        return ()
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return tuple(name for name in names if name != "self")
 

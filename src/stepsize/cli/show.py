@@ -112,9 +112,10 @@ def _finite(text: str, value: float, t: int) -> float:
 
 def _marks(schedule: Any, steps: int) -> list[tuple[int, str]]:
     """Where the parts of a schedule begin, with what begins; nothing where a controller decides."""
-    from ..schedules.questions import boundaries
+    from ..report.terminal import MOST_COUNTED, WIDTH
+    from ..schedules.questions import outline
 
-    return boundaries(schedule, steps) if schedule is not None else []
+    return outline(schedule, steps, MOST_COUNTED, WIDTH) if schedule is not None else []
 
 
 def _places(at: str | None, steps: int) -> list[int]:

@@ -45,6 +45,7 @@ class adgd(Controller):
     ([0.0001, 0.1, 0.1], [1.50025])
     """
 
+    sets_rate = True
     needs = ("step_norm", "grad_change_norm")
     first: float = field(default=1e-4, low="low", high="high")
     low: float = field(default=1e-10, above=0, kw_only=True)

@@ -46,6 +46,7 @@ class barzilai_borwein(Controller):
     ([0.0001, 0.2], [2.0])
     """
 
+    sets_rate = True
     needs = ("step_norm", "grad_change_norm", "step_dot_grad_change")
     form: str = field(default="long", options=FORMS)
     first: float = field(default=1e-4, low="low", high="high", kw_only=True)

@@ -27,6 +27,8 @@ class Controller(Factor):
     __slots__ = ()
     _lengths: ClassVar[tuple[str, ...]] = ()
     traceable = False
+    sets_rate = False  # True: it answers the rate itself, not a factor around 1; what stands before it scales it
+    searches = False  # True: and it begins its search at the rate that the text gives
 
     @property
     def needs(self) -> tuple[str, ...]:

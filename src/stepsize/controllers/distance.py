@@ -51,6 +51,7 @@ class distance(Controller):
     ([1e-07, 8.1e-07, 0.00043, 0.023], True)
     """
 
+    sets_rate = True
     needs = ("distance", "start_norm", "grad_norm")
     by: str = field(default="dog", options=FORMS)
     r_eps: float = field(default=1e-6, above=0, kw_only=True)

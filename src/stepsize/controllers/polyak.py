@@ -51,6 +51,7 @@ class polyak(Controller):
     ([0.1, 0.1, 0.1], [10.0, 2.5, 0.625])
     """
 
+    sets_rate = True
     _lengths = ("doubling",)
     needs = ("loss", "slope")
     f_star: float = field(default=0.0)

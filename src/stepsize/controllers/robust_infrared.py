@@ -105,6 +105,8 @@ class robust_infrared(Controller):
     ([True, True, True], [0.83, 0.83, 0.83])
     """
 
+    sets_rate = True
+    searches = True
     needs = ("loss", "slope", "direction_norm", "rate", "loss_at")
     beta: float = field(default=0.0, low=0, below=1)
     floor: float | None = field(default=0.0, low=-_HUGE, high=_HUGE)
@@ -304,8 +306,6 @@ Remembered: Callable[..., State] = frozen("Remembered", _Memory)
 
 class _Batch:
     """The batch of one update: loss, slope and ‖u‖ here, the loss where a rate leads, what a schedule leaves of η_t."""
-
-    __slots__ = ("length", "loss", "loss_at", "share", "slope")
 
     def __init__(
         self, loss: float, slope: float, length: float, share: float, loss_at: Callable[[float], float]

@@ -7,12 +7,13 @@ from itertools import pairwise
 from .._errors import StepsizeError, number
 from ..schedules.base import Factor
 from ..schedules.combine import then
+from ..schedules.cooldown import cooldown
 from ..schedules.decays import polynomial
 from ..schedules.formulas import formula
 from ..schedules.rate import rate
 from ..schedules.shapes import constant, cosine, linear, stages
 from ..schedules.tables import piecewise
-from ..schedules.time import cooldown, repeat, shift
+from ..schedules.time import repeat, shift
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ start from each other's last rate (write `>>`).
 
 from __future__ import annotations
 
+from ..schedules.cooldown import cooldown
 from ..schedules.decays import power_law
 from ..schedules.shapes import constant, cosine, exponential, linear
-from ..schedules.time import cooldown
 from ._olmo_stages import WSDS, ComposableScheduler, horizon, steps_of
 from ._shared import above, holding, join, line_on, rising, share, skipping
 

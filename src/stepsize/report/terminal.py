@@ -16,6 +16,7 @@ WIDTH, HEIGHT = 68, 12
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _INKS = (34, 31, 32, 35, 33, 36)  # the terminal's own blue, red, green, magenta, yellow, cyan
 _MOST_MARKS = 8
+MOST_COUNTED = 1000  # of more marks than these a picture is given one a column, and their number is not told
 
 
 def draw(curves: list[Curve], steps: int, colour: bool = False) -> str:
@@ -93,7 +94,8 @@ def _panel(cells: Cells, top: float, steps: int, marks: list[tuple[int, str]]) -
     lines.append(f"{'':>12}0{f'step {steps - 1}':>{WIDTH - 1}}")
     lines += [f"{f'from {step}':>11} {label}" for step, label in marks[:_MOST_MARKS]]
     if len(marks) > _MOST_MARKS:
-        lines.append(f"{'…':>11} and {len(marks) - _MOST_MARKS} more")
+        left = len(marks) - _MOST_MARKS if len(marks) <= MOST_COUNTED else f"more than {MOST_COUNTED - _MOST_MARKS}"
+        lines.append(f"{'…':>11} and {left} more")
     return lines
 
 

@@ -6,24 +6,50 @@ from .._errors import LengthError, StepsizeError
 from .._space import as_float64, namespace
 from .._value import Value, field
 from ..lengths import Horizon
-from .functions import array_functions, scalar_functions
+from .functions import array_functions, kept, scalar_functions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any, ClassVar, Self
+
+    from .boundaries import Clock, Mark
+
+_LONGEST = 1_000_000  # characters of a formula, far more than the longest sequence that a text can hold
 
 
 class Dialect:
-    """How a formula is written down: `scalar` for one number (branches), else for arrays (elementwise)."""
+    """How a formula is written down: `scalar` for one number (branches), else for arrays (elementwise).
 
-    __slots__ = ("constants", "controllers", "functions", "scalar")
+    With `stretches` a sequence evaluates each of its parts on the part's own steps, where the steps rise.
+    """
 
-    def __init__(self, scalar: bool) -> None:
-        self.scalar = scalar
-        self.controllers = 0
+    __slots__ = ("constants", "controllers", "functions", "names", "scalar", "stretches")
+
+    def __init__(self, scalar: bool, stretches: bool = False) -> None:
+        self.scalar, self.stretches = scalar, stretches
+        self.controllers = self.names = 0
         self.constants: list[tuple[float, ...]] = []
         self.functions: list[Callable[[float], float]] = []
+
+    def bound(self, value: str, body: Callable[[str], str]) -> str:
+        """What `body` writes about a value, computed once: where it stands twice or more, under a name of its own.
+
+        So a formula inside a formula inside a formula grows by a sum, not by a product.
+        """
+        if value.isidentifier():
+            return body(value)
+        name = self.name()
+        text = body(name)
+        if "(" not in value[1:] and len(value) <= 30:  # cheaper again than kept
+            return text.replace(name, value)
+        count = text.count(name)
+        return text.replace(name, value) if count < 2 else f"(({name} := {value}), {text})[1]"
+
+    def name(self) -> str:
+        """A name that no other part of the formula has."""
+        self.names += 1
+        return f"x{self.names}_"
 
     def where(self, condition: str, yes: str, no: str) -> str:
         """`yes` where the condition holds, else `no`."""
@@ -97,6 +123,20 @@ class Factor(Value):
         """The factor at step `t` as text over + - * / // % and the functions of `functions.py`."""
         raise NotImplementedError
 
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        """The updates after `low` and before `high` where a part of it begins or ends, each with a label; unsorted.
+
+        None here: a word that has parts says where they begin.
+        """
+        return iter(())
+
+    def _rest(self) -> int | None:
+        """The step from which it keeps its value for ever, lengths in steps; None where it never does.
+
+        None here too: only a word that knows its end can say that it rests.
+        """
+        return None
+
     @property
     def controllers(self) -> tuple[Any, ...]:
         """The controllers inside, in the order of the text."""
@@ -136,10 +176,7 @@ class Factor(Value):
 
     def _on_array(self, t: Any) -> Any:
         xp = namespace(t)
-        if not hasattr(self, "_arrays"):
-            object.__setattr__(self, "_arrays", {})
-        if xp.__name__ not in self._arrays:
-            self._arrays[xp.__name__] = self._compile(xp)
+        _made(self, xp)
         t = as_float64(t, xp)
         if xp.__name__ == "numpy":
             with xp.errstate(all="ignore"):
@@ -151,19 +188,29 @@ class Factor(Value):
     def _compile(self, xp: Any) -> Callable[..., Any]:
         if xp is not None and self.controllers:
             raise self._depends()
-        write = Dialect(scalar=xp is None)
+        write = Dialect(scalar=xp is None, stretches=xp is not None and xp.__name__ == "numpy")
         text = self._formula("t", write)
         if xp is not None and write.functions:
             return self._entry_by_entry(xp)
+        if len(text) > _LONGEST:
+            raise StepsizeError(f"the expression is too long to compute ({len(text)} characters): write it as a table")
         arguments = "t, c" if self.controllers else "t"
         functions = scalar_functions() if xp is None else array_functions(xp)
         for i, values in enumerate(write.constants):
-            functions[f"k{i}"] = values
+            functions[f"k{i}"] = values if xp is None else kept(values, xp)
         functions |= {f"f{i}": function for i, function in enumerate(write.functions)}
         try:
             return eval(f"lambda {arguments}: {text}", functions)  # type: ignore[no-any-return]
-        except (SyntaxError, RecursionError, MemoryError):
-            raise StepsizeError("the expression is nested too deeply: keep it under 50 levels") from None
+        except SyntaxError as error:
+            if "nested" not in error.msg:
+                raise RuntimeError(f"a word in {self} writes no Python: {error.msg} in {error.text!r}") from error
+            raise self._too_deep() from None
+        except (RecursionError, MemoryError):
+            raise self._too_deep() from None
+
+    @staticmethod
+    def _too_deep() -> StepsizeError:
+        return StepsizeError("the expression is nested too deeply: keep it under 50 levels")
 
     def _entry_by_entry(self, xp: Any) -> Callable[..., Any]:
         """Arrays by way of numbers, for what has a Python function inside; so no branch is asked that is not taken."""
@@ -262,6 +309,18 @@ class Factor(Value):
     def _summand(self) -> str:
         """The text as one operand of `+`."""
         return str(self)
+
+
+def _made(f: Factor, xp: Any) -> None:
+    """Compile the formula for the arrays of a namespace, once."""
+    if not hasattr(f, "_arrays"):
+        object.__setattr__(f, "_arrays", {})
+    if xp.__name__ not in f._arrays:
+        f._arrays[xp.__name__] = f._compile(xp)
+
+
+# torch.compile cannot trace how a formula is made: it is to call this, as it does what its own marker marks
+_made._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def unresolved(part: Factor, field: str = "length") -> LengthError:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from .._errors import LengthError, StepsizeError, number
 from .base import Dialect, Factor, Place, unresolved
+from .boundaries import settled, short
 from .rate import rate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, ClassVar, Self
 
     from ..lengths import Horizon
+    from .boundaries import Clock, Mark
 
 
 def multiply(left: object, right: object) -> Any:
@@ -64,6 +67,15 @@ class Several(Factor):
         steps = [part._steps() for part in self.parts if not part.controllers]
         known = [one for one in steps if one is not None]
         return max(known) if known and len(known) == len(steps) else None
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        for part in self.parts:
+            yield from part._marks(clock, low, high)
+
+    def _rest(self) -> int | None:
+        found = [settled(part) for part in self.parts]
+        known = [one for one in found if one is not None]
+        return max(known) if len(known) == len(found) else None
 
 
 class product(Several):
@@ -119,13 +131,41 @@ class then(Several):
         self._store(parts=tuple(flat))
 
     def _formula(self, t: str, write: Dialect) -> str:
+        starts = self._starts()
+        if write.stretches and len(starts) > 1:
+            return self._turns(t, write, starts)
+        return self._choose(t, write, starts, 0, len(self.parts))
+
+    def _starts(self) -> list[int]:
+        """The first step of every part."""
         starts = [0]
         for part in self.parts[:-1]:
             steps = part._steps()
             if steps is None:
                 raise unresolved(part)
             starts.append(starts[-1] + steps)
-        return self._choose(t, write, starts, 0, len(self.parts))
+        return starts
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        starts = self._starts()
+        for i, first, end in clock.regions(starts[1:], low, high):
+            if first > low:
+                yield first, f"{short(self.parts[i])} begins"
+            own = clock.then(lambda t, start=starts[i]: t - start)  # type: ignore[misc]
+            yield from self.parts[i]._marks(own, first, end)
+
+    def _rest(self) -> int | None:
+        rest = settled(self.parts[-1])
+        return None if rest is None else self._starts()[-1] + rest
+
+    def _turns(self, t: str, write: Dialect, starts: list[int]) -> str:
+        """Every part as a function of the step, for arrays whose steps rise."""
+        own = write.name()
+        parts = [
+            f"lambda {own}: {part._formula(f'({own} - {start})' if start else own, write)}"
+            for part, start in zip(self.parts, starts, strict=True)
+        ]
+        return f"in_turn({t}, {write.table(tuple(starts[1:]))}, {', '.join(parts)})"
 
     def _choose(self, t: str, write: Dialect, starts: list[int], low: int, high: int) -> str:
         """A balanced choice between the parts low … high−1, so that a hundred parts nest seven deep."""
@@ -175,7 +215,8 @@ class then(Several):
     def _open(self, part: Factor, horizon: Horizon, place: Place, start: int, end: int) -> Factor:
         """The one part that takes what is left, from `start` to `end`."""
         last = part is self.parts[-1]
-        if last and not place.pin and part._resolve(horizon, Place(start, start + 1, pin=False)) == part:
+        alone = self._alone(part, horizon, start, end) if last and not place.pin else None
+        if alone == part:
             return part  # in steps already: it begins where it begins, whatever the run
         if end <= start and not (last and part._endless):
             taken, span = place.end - place.start - (end - start), place.end - place.start
@@ -183,10 +224,21 @@ class then(Several):
                 f"{part} has no steps left: the other parts take {taken} of {span} steps; "
                 "shorten them or lengthen the run"
             )
-        own = part._resolve(horizon, Place(start, max(end, start + 1), pin=place.pin or not last))
+        own = alone if end == start + 1 else None
+        own = own or part._resolve(horizon, Place(start, max(end, start + 1), pin=place.pin or not last))
         if start < end < start + (own._steps() or 0):
             raise LengthError(f"{own} takes {own._steps()} steps where {end - start} are left: shorten it")
         return own
+
+    @staticmethod
+    def _alone(part: Factor, horizon: Horizon, start: int, end: int) -> Factor | None:
+        """The part where it has a single step; None where it needs more. What fails there is not tried twice."""
+        try:
+            return part._resolve(horizon, Place(start, start + 1, pin=False))
+        except LengthError:
+            if end == start + 1:
+                raise
+            return None
 
     @property
     def _endless(self) -> bool:
@@ -268,6 +320,12 @@ class clamp(Bent):
         if self.high is not None:
             text = f"least({text}, {float(self.high)!r})"
         return text
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        return self.factor._marks(clock, low, high)
+
+    def _rest(self) -> int | None:
+        return settled(self.factor)
 
 
 def factors(owner: str, parts: tuple[object, ...]) -> tuple[Factor, ...]:

@@ -6,15 +6,18 @@ import math
 
 from .._errors import StepsizeError, flag, number
 from ..lengths import check_length
-from .base import Dialect, Factor
-from .shapes import in_steps, optional_length
+from .base import Dialect
+from .shapes import Curve, in_steps, optional_length, stairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..lengths import Length
+    from .boundaries import Clock, Mark
 
 
-class polynomial(Factor):
+class polynomial(Curve):
     """A power of what is left: (1 − progress) to a power.
 
     Formula: f(t) = final + (1 − final)·(1 − u^k)^power with u = t/length. Use it to follow segmentation recipes
@@ -48,7 +51,7 @@ class polynomial(Factor):
         return f"({float(self.final)!r} + {1.0 - float(self.final)!r} * {left})"
 
 
-class inverse_time(Factor):
+class inverse_time(Curve):
     """One over a straight line: a half after every/rate steps, then a third.
 
     Formula: f(t) = 1/(1 + rate·t/every), with `staircase` 1/(1 + rate·⌊t/every⌋). Use it where theory asks for a 1/t
@@ -81,12 +84,19 @@ class inverse_time(Factor):
         held = self._held(t)
         return f"(1.0 / (1.0 + {float(self.rate)!r} * ({held} {'//' if self.staircase else '/'} {every})))"
 
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        if not self.staircase:
+            return super()._marks(clock, low, high)
+        top = clock.top(low, high)
+        last = top if self.length is None else min(top, self._length())
+        return stairs(in_steps(self, "every", self.every), last, clock, low, high)
+
     @property
     def _endless(self) -> bool:
         return True
 
 
-class power_law(Factor):
+class power_law(Curve):
     """A power of time counted from before the start, so that it begins at 1.
 
     Formula: f(t) = (1 + t/timescale)^exponent. With exponent −0.5 it is the inverse square root of transformers:
@@ -121,7 +131,7 @@ class power_law(Factor):
         return True
 
 
-class rex(Factor):
+class rex(Curve):
     """Reflected exponential: nearly linear at first, steep at the end.
 
     Formula: f(t) = final + (1 − final)·(1 − u)/(1 − u/2), u = t/length. Use it as an alternative to linear decay when
@@ -144,7 +154,7 @@ class rex(Factor):
         return f"({final!r} + {1.0 - final!r} * (2.0 - 2.0 / (2.0 - {u})))"
 
 
-class tanh_decay(Factor):
+class tanh_decay(Curve):
     """A hyperbolic tangent read backwards: flat, then a smooth fall, then flat.
 
     Formula: f(t) = final + (1 − final)·(1 − tanh(low·(1 − u) + high·u))/2, u = t/length. Use it for a long plateau
@@ -188,7 +198,7 @@ _ANNEALS = {
 }
 
 
-class anneal(Factor):
+class anneal(Curve):
     """A cool-down from 1 to `final` in any of the shapes in use.
 
     Formula, u = t/length: linear 1 − u; cosine (1 + cos πu)/2; mirrored-cosine 2(1 − u) − cosine; 1-sqrt 1 − √u;

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 from .._errors import StepsizeError, number
 from .base import Factor
-from .boundaries import Clock, marks, settled
+from .boundaries import marks, settled
 from .combine import Several, clamp, product, then
+from .cooldown import cooldown
 from .decays import anneal
+from .paths import along, exact, pace_of, written
 from .plan import plan
 from .rate import rate
 from .shapes import constant
-from .time import cooldown, shift, stretch
+from .time import stretch
+from .warp import warp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from .paths import Path
 
 _RULES = ("keep_share", "keep_step", "stretch_rest", "cooldown_now")
 
@@ -44,7 +50,8 @@ def extend(
     run early and well. `f` is a factor, a rate, a plan or a whole descent; `total_steps` and `was` are updates ≥ 1,
     `at` the update where the change begins, 0 ≤ at < total_steps, `final` a factor of f(at); further units as in
     `.over`. After the end "keep_step" and "cooldown_now" hold; the others go on as `f` does after its own end.
-    Controllers stay as they are, what multiplies them is extended. An unknown rule, or `at` missing, is an error.
+    Controllers stay as they are, what multiplies them is extended. What was extended before is written once, as a
+    `warp` with a knot or two for each change. An unknown rule, or `at` missing, is an error.
 
     >>> from stepsize import cosine, warmup
     >>> extend(0.1 * (warmup(10) >> cosine()), 200, was=100)
@@ -130,9 +137,18 @@ def _cooled(f: Any, length: int, at: int, shape: str, final: float) -> Factor:
 
 
 def _stretched(f: Factor, total: int, was: int) -> Factor:
-    """Slowed down by total/was; one rounding lower where its upper neighbour would delay a boundary by a step."""
+    """Slowed down by total/was; one rounding lower where its upper neighbour would delay a boundary by a step.
+
+    What was slowed down before is slowed down by more; a time that was bent before is bent as a whole.
+    """
     if total == was:
         return f
+    if isinstance(f, stretch) and f.length is None:
+        inside = was / pace_of(f.by)
+        if inside.denominator == 1:
+            return _stretched(f.factor, total, int(inside))
+    if isinstance(f, (warp, stretch)) or _held(f):
+        return _bent(f, [(total, was)])
     by = total / was
     slow = stretch(f, by)
     if _starts(slow, total) == [-(-t * total // was) for t in _starts(f, was)]:
@@ -142,7 +158,7 @@ def _stretched(f: Factor, total: int, was: int) -> Factor:
 
 
 def _starts(f: Factor, steps: int) -> list[int]:
-    return sorted({t for t, _ in marks(f, Clock(lambda t: t), 0, steps)})
+    return sorted({t for t, _ in marks(f, 0, steps)})
 
 
 def _rest(f: Factor, total: int, was: int, at: int) -> Factor:
@@ -152,8 +168,7 @@ def _rest(f: Factor, total: int, was: int, at: int) -> Factor:
     rest = settled(f)
     if at >= was or (rest is not None and rest <= at):
         return _kept(f, total, max(was, at))
-    past = f if f._steps() == at else cooldown(f, 1, at=at - 1, final=1.0)
-    return then(past, _stretched(shift(f, at), total - at, was - at))
+    return _bent(f, [(at, at), (total, was)])
 
 
 def _kept(f: Factor, total: int, was: int) -> Factor:
@@ -161,4 +176,34 @@ def _kept(f: Factor, total: int, was: int) -> Factor:
     rest = settled(f)
     if total <= was or (rest is not None and rest <= was):
         return f
+    if isinstance(f, warp) or _held(f):
+        return _bent(f, [(was - 1, was - 1), (was, was - 1)] if was > 1 else [(1, 0)])
     return cooldown(f, 1, at=was - 1, final=1.0)
+
+
+def _held(f: Factor) -> bool:
+    """Whether it is a schedule that holds from an update on, as `_kept` writes it."""
+    return isinstance(f, cooldown) and f.length == 1 and f.final == 1 and f.shape == "linear"
+
+
+def _bent(f: Factor, change: Path) -> Factor:
+    """A factor whose time goes along `change` first: where its time was bent before, both ways as one.
+
+    So a schedule that is extended again and again is written once, with a knot or two for each change.
+    """
+    inside, before = _unbent(f)
+    knots = [(written(t), written(step)) for t, step in along(change, before)]
+    return warp(inside, *knots)
+
+
+def _unbent(f: Factor) -> tuple[Factor, Path]:
+    """The schedule inside and the path of its time: of a warp, a stretch, a hold; else the factor itself."""
+    if isinstance(f, warp):
+        return f.factor, [(exact(t), exact(step)) for t, step in f.knots]
+    if isinstance(f, stretch) and f.length is None:
+        pace = pace_of(f.by)
+        return f.factor, [(Fraction(pace.numerator), Fraction(pace.denominator))]
+    if isinstance(f, cooldown) and _held(f):
+        at = int(f._span()[0])
+        return f.factor, [(at, at), (at + 1, at)] if at else [(1, 0)]
+    return f, []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .._errors import StepsizeError
-from .base import Dialect, Factor
-from .shapes import optional_length
+from .base import Dialect
+from .shapes import Curve, optional_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _FUNCTIONS = {
 _LONGEST, _DEEPEST = 2_000, 30
 
 
-class formula(Factor):
+class formula(Curve):
     """A factor as a formula of your own: `formula("0.5 * (1 + cos(pi * u))")`.
 
     Formula: what you write, over t (updates done), u (t/length, held at 1 after the end) and T (the length), with
@@ -63,6 +63,11 @@ class formula(Factor):
     def _endless(self) -> bool:
         names = _translate(self.text, "t", "<u>", "<T>")
         return "<u>" not in names and "<T>" not in names
+
+    def _rest(self) -> int | None:
+        if "<t>" in _translate(self.text, "<t>", "<u>", "<T>"):
+            return None
+        return 0 if self._endless else self._length()
 
 
 def _translate(text: str, t: str, u: str, total: str) -> str:

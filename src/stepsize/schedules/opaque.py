@@ -6,8 +6,8 @@ import math
 
 from .._errors import StepsizeError
 from .._value import Value
-from .base import Dialect, Factor
-from .shapes import optional_length
+from .base import Dialect
+from .shapes import Curve, optional_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..lengths import Length
 
 
-class opaque(Factor):
+class opaque(Curve):
     """A factor that a Python function of yours computes.
 
     Formula: f(t) = function(t). Use it for a schedule that exists only as code, such as a LambdaLR's; it multiplies,

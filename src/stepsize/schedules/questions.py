@@ -8,7 +8,8 @@ from itertools import chain
 from .._errors import StepsizeError, number
 from .._value import Value
 from .base import Factor
-from .boundaries import Clock, marks
+from .boundaries import by_step, marks
+from .boundaries import outline as outline_of
 from .boundaries import settled as settled
 from .rate import rate
 
@@ -88,11 +89,22 @@ def boundaries(f: Factor | rate, steps: int) -> list[tuple[int, str]]:
     >>> boundaries(0.1 * (warmup("5%") >> stages(1, 0.1)), 1000)
     [(50, 'stages(1, 0.1, length=950) begins'), (525, 'stage 2 of 2 begins, factor 0.1')]
     """
-    found: dict[int, list[str]] = {}
-    for t, label in marks(_factor("boundaries", _asked("boundaries", f, steps)), Clock(lambda t: t), 0, steps):
-        if label not in found.setdefault(t, []):
-            found[t].append(label)
-    return [(t, "; ".join(found[t])) for t in sorted(found)]
+    return by_step(marks(_factor("boundaries", _asked("boundaries", f, steps)), 0, steps))
+
+
+def outline(f: Factor | rate, steps: int, most: int = 1000, columns: int = 68) -> list[tuple[int, str]]:
+    """The boundaries of a run as a picture needs them: what is not shown is not made.
+
+    All of them, as `boundaries` gives them, up to `most`; where there are more, at least the first `most`, and after
+    those one for each of so many equal `columns` of the run that has any. So a mark at each of ten million updates
+    costs what a few thousand cost. `f` is a factor or a rate without controllers (else an error), `steps` the updates
+    of the run, ≥ 1, `most` and `columns` ≥ 1.
+
+    >>> from stepsize import staircase
+    >>> len(outline(staircase(0.5, 1), 1000)), len(outline(staircase(0.5, 1), 10_000_000)) < 3000
+    (999, True)
+    """
+    return outline_of(_factor("outline", _asked("outline", f, steps)), steps, most, columns)
 
 
 def first_below(f: Factor | rate, x: float, steps: int) -> int | None:

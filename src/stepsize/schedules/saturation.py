@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from .._errors import number
 from ..lengths import check_length
-from .base import Dialect, Factor
-from .shapes import in_steps, optional_length
+from .base import Dialect
+from .shapes import Curve, in_steps, optional_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..lengths import Length
 
 
-class saturation(Factor):
+class saturation(Curve):
     """A rise that closes in on 1: quick at first, then slower.
 
     Formula: f(t) = 1 − exp(−(t + 1)/timescale). Use it as a warm-up that needs no end; with timescale 1/(1 − beta2)
@@ -43,7 +43,7 @@ class saturation(Factor):
         return True
 
 
-class rectification(Factor):
+class rectification(Curve):
     """RAdam's rectification term as a warm-up.
 
     Formula, n = t + offset: ρ∞ = 2/(1 − beta2) − 1, ρ = ρ∞ − 2n·beta2ⁿ/(1 − beta2ⁿ),

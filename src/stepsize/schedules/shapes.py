@@ -7,15 +7,35 @@ import math
 from .._errors import StepsizeError, number
 from ..lengths import check_length
 from .base import Dialect, Factor, unresolved
+from .boundaries import short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..lengths import Length
+    from .boundaries import Clock, Mark
 
 
 def optional_length(owner: str, length: Length | None) -> Length | None:
     """A checked length, or None where it takes what is left."""
     return None if length is None else check_length(owner, "length", length)
+
+
+class Curve(Factor):
+    """Shared by what follows a curve up to its `length`, where it has one, and then holds its last value."""
+
+    __slots__ = ()
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        length = self.fields().get("length")
+        if not isinstance(length, int):
+            return iter(())
+        return clock.marks([length], lambda ended: f"{short(self)} {'ends' if ended else 'begins'}", low, high)
+
+    def _rest(self) -> int | None:
+        length = self.fields().get("length")
+        return length if isinstance(length, int) else None
 
 
 class constant(Factor):
@@ -39,6 +59,9 @@ class constant(Factor):
     def _formula(self, t: str, write: Dialect) -> str:
         return repr(float(self.factor))
 
+    def _rest(self) -> int | None:
+        return 0
+
     @property
     def _endless(self) -> bool:
         return True
@@ -54,7 +77,7 @@ _RISES = {
 }
 
 
-class warmup(Factor):
+class warmup(Curve):
     """A rise to 1, its first update already worth taking.
 
     Formula: f(t) = c(u), u = (t + 1)/length, c(u) = u for shape "linear"; "cosine" (1 − cos πu)/2, "sqrt" √u,
@@ -81,7 +104,7 @@ class warmup(Factor):
         return _RISES[self.shape].format(u=write.progress(f"({t} + 1)", self._length()))
 
 
-class linear(Factor):
+class linear(Curve):
     """A straight line from one factor to another.
 
     Formula: f(t) = start + (end − start)·t/length. Use it to decay to zero (the usual choice for fine-tuning) or
@@ -112,7 +135,7 @@ class linear(Factor):
         return f"({start!r} * (1.0 - {u}) + {end!r} * {u})"
 
 
-class cosine(Factor):
+class cosine(Curve):
     """Half a cosine from 1 down to `final`: slow, fast, slow.
 
     Formula: f(t) = final + (1 − final)·(1 + cos(π·t/length))/2. Use it as the default decay when the length of the
@@ -142,7 +165,7 @@ class cosine(Factor):
         return write.curve(t, self._length(), shape, final)
 
 
-class exponential(Factor):
+class exponential(Curve):
     """A constant ratio: `gamma` over the run, or `gamma` every k steps.
 
     Formula: f(t) = gamma^(t/length), or gamma^(t/every) when `every` is given. Use the first when you know by how
@@ -211,6 +234,18 @@ class staircase(Factor):
         held = t if self.length is None else f"least({t}, {self._length() - 1})"
         return f"power({float(self.gamma)!r}, {held} // {every})"
 
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        until = clock.top(low, high)
+        return stairs(in_steps(self, "every", self.every), self._last(until), clock, low, high)
+
+    def _rest(self) -> int | None:
+        every = in_steps(self, "every", self.every)
+        return None if self.length is None else (self._length() - 1) // every * every
+
+    def _last(self, until: float) -> float:
+        """The step from which it no longer steps down, or `until` where that is earlier."""
+        return until if self.length is None else min(until, self._length() - 1)
+
     @property
     def _endless(self) -> bool:
         return True
@@ -257,19 +292,34 @@ class stages(Factor):
     def _formula(self, t: str, write: Dialect) -> str:
         if len(self.factors) == 1:
             return repr(float(self.factors[0]))
-        bounds: list[float]
-        if self.at is not None:
-            steps = tuple(in_steps(self, "at", one) for one in self.at)
-            _check_rising(steps)
-            bounds = [float(one) for one in steps]
-        else:
-            length, n = self._length(), len(self.factors)
-            bounds = [i * length / n for i in range(1, n)]
-        return f"pick({write.table(self.factors)}, reached({t}, {write.table(tuple(bounds))}))"
+        return f"pick({write.table(self.factors)}, reached({t}, {write.table(tuple(self._bounds()))}))"
+
+    def _bounds(self) -> list[float]:
+        """The steps, some of them between two updates, where a new stage begins."""
+        n = len(self.factors)
+        if self.at is None:
+            return [i * self._length() / n for i in range(1, n)] if n > 1 else []
+        steps = tuple(in_steps(self, "at", one) for one in self.at)
+        _check_rising(steps)
+        return [float(one) for one in steps]
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        def label(i: int) -> str:
+            return f"stage {i + 1} of {len(self.factors)} begins, factor {self.factors[i]:.4g}"
+
+        return clock.marks(self._bounds(), label, low, high)
+
+    def _rest(self) -> int | None:
+        return math.ceil([0.0, *self._bounds()][-1])
 
     @property
     def _endless(self) -> bool:
         return self.at is not None or len(self.factors) == 1
+
+
+def stairs(every: int, last: float, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+    """The marks of a new stage `every` so many steps, the last of them not after `last`."""
+    return clock.marks(range(every, int(last) + 1, every), lambda i: f"stage {i + 1} begins", low, high)
 
 
 def _check_rising(bounds: tuple[Length, ...]) -> None:

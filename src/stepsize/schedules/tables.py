@@ -12,9 +12,11 @@ from .shapes import in_steps, optional_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from ..lengths import Length
+    from .boundaries import Clock, Mark
 
 
 class Listed(Factor):
@@ -65,12 +67,27 @@ class piecewise(Listed):
         gaps = [float(b - a) for a, b in pairwise(times)]
         rises = [b - a for a, b in pairwise(factors)]
         i = f"reached({t}, {write.table(tuple(times[1:-1]) or (math.inf,))})"
-        begin, gap = (f"pick({write.table(tuple(one))}, {i})" for one in (times[:-1], gaps))
-        base, rise = (f"pick({write.table(tuple(one))}, {i})" for one in (factors[:-1], rises))
-        share = f"least(({t} - {begin}) / {gap}, 1.0)"
-        if self.shape == "cosine":
-            share = f"(0.5 - 0.5 * cos({math.pi!r} * {share}))"
-        return f"({base} + {rise} * {share})"
+
+        def line(i: str) -> str:
+            begin, gap, base, rise = (
+                f"pick({write.table(tuple(one))}, {i})" for one in (times[:-1], gaps, factors[:-1], rises)
+            )
+            share = f"least(({t} - {begin}) / {gap}, 1.0)"
+            if self.shape == "cosine":
+                share = f"(0.5 - 0.5 * cos({math.pi!r} * {share}))"
+            return f"({base} + {rise} * {share})"
+
+        return write.bound(i, line)
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        def label(i: int) -> str:
+            piece = f"piece {i + 1} begins, towards" if i < len(self.knots) - 1 else "the last knot, factor"
+            return f"{piece} {self.knots[min(i + 1, len(self.knots) - 1)][1]:.4g}"
+
+        return clock.marks([float(when) for when, _ in self.knots[1:]], label, low, high)
+
+    def _rest(self) -> int | None:
+        return in_steps(self, "knots", self.knots[-1][0])
 
     def _steps(self) -> int | None:
         last = self.knots[-1][0]
@@ -117,6 +134,17 @@ class table(Listed):
         place = f"least({t} // {every}, {float(len(self.values) - 1)!r})"
         return f"pick({write.table(self.values)}, {place})"
 
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        every, count = in_steps(self, "every", self.every), len(self.values)
+
+        def label(i: int) -> str:
+            return f"value {i + 1} of {count}, factor {self.values[i]:.4g}"
+
+        return clock.marks(range(every, count * every, every), label, low, high)
+
+    def _rest(self) -> int | None:
+        return (len(self.values) - 1) * in_steps(self, "every", self.every)
+
     def _steps(self) -> int | None:
         return len(self.values) * self.every if isinstance(self.every, int) else None
 
@@ -160,6 +188,9 @@ class noise(Factor):
         draws = [f"scramble({place}, {salt})" for salt in salts]
         x = draws[0] if len(draws) == 1 else f"most(least(({' + '.join(draws)}) / 2.0, 1.0), -1.0)"
         return f"(1.0 + {float(self.amplitude)!r} * {x})"
+
+    def _rest(self) -> int | None:
+        return None
 
     @property
     def _endless(self) -> bool:

@@ -1,27 +1,30 @@
-"""Combinators that bend time: repeat, stretch, shift, reverse, and a cool-down laid over any expression."""
+"""Combinators that bend time: repeat, stretch, shift, reverse."""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 
-from .._errors import LengthError, StepsizeError, number, whole
-from ..lengths import check_length
-from .base import Dialect, Factor, Place, unresolved
+from .._errors import StepsizeError, number, whole
+from .base import Dialect, Factor, Place
+from .boundaries import settled, short
 from .combine import Bent, factors
-from .decays import anneal_formula, check_shape
 from .shapes import optional_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from typing import Self
 
     from ..lengths import Horizon, Length
+    from .boundaries import Clock, Local, Mark
 
 _FARTHEST = 2.0**53
 _MOST_CYCLES = 10_000
 
 
-def _pure(owner: str, factor: Factor) -> Factor:
+def pure(owner: str, factor: Factor) -> Factor:
+    """The factor inside, checked: a schedule, no controller."""
     (factor,) = factors(owner, (factor,))
     if factor.controllers:
         raise StepsizeError(
@@ -63,7 +66,7 @@ class repeat(Bent):
         length: Length | None = None,
     ) -> None:
         self._store(
-            factor=_pure("repeat", factor),
+            factor=pure("repeat", factor),
             times=None if times is None else whole("repeat", "times", times, low=1, high=_MOST_CYCLES),
             growth=number("repeat", "growth", growth, low=1),
             height=number("repeat", "height", height, above=0),
@@ -101,19 +104,66 @@ class repeat(Bent):
         return int(_total(self.growth, self.times) * inner + 0.5)
 
     def _formula(self, t: str, write: Dialect) -> str:
-        inner = self._inner_steps()
         if self.times is None and self.length is not None:
-            t = f"least({t}, {self._length() - 1})"
+            return write.bound(f"least({t}, {self._length() - 1})", lambda held: self._cycles(held, write))
+        return write.bound(t, lambda now: self._cycles(now, write))
+
+    def _cycles(self, t: str, write: Dialect) -> str:
+        """The cycle that step `t` is in and the step of the schedule inside, each computed once."""
+        inner, first = self._inner_steps(), self._first()
         if self.times is None and self.growth == 1:
-            cycle, local = f"({t} // {inner})", f"({t} % {inner})"
-        else:
-            first = self._first()
-            begins = self._begins(first)
-            cycle = f"reached({t}, {write.table(tuple(begins[1:]))})"
-            scale = f"{first!r} * {float(self.growth)!r} ** {cycle}" if self.growth != 1 else repr(first)
-            local = f"(({t} - pick({write.table(tuple(begins))}, {cycle})) * {inner} / ({scale}))"
-        text = self.factor._formula(local, write)
-        return text if self.height == 1 else f"(power({float(self.height)!r}, {cycle}) * {text})"
+            return self._cycle(f"({t} // {inner})", f"({t} % {inner})", write)
+        if self.growth == 1 and first == inner and self.times is not None:
+            cycle = f"least({t} // {inner}, {self.times - 1.0!r})"
+            return write.bound(cycle, lambda i: self._cycle(i, f"(({t} - {i} * {inner}) * {inner} / {first!r})", write))
+        begins = self._begins(first)
+
+        def grown(i: str) -> str:
+            scale = f"{first!r} * {float(self.growth)!r} ** {i}" if self.growth != 1 else repr(first)
+            local = f"(({t} - pick({write.table(begins)}, {i})) * {inner} / ({scale}))"
+            return self._cycle(i, local, write)
+
+        return write.bound(f"reached({t}, {write.table(begins[1:])})", grown)
+
+    def _cycle(self, i: str, local: str, write: Dialect) -> str:
+        text = write.bound(local, lambda own: self.factor._formula(own, write))
+        return text if self.height == 1 else f"(power({float(self.height)!r}, {i}) * {text})"
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        begins = self._cycle_begins(clock.top(low, high))
+        if self.times is None and isinstance(self.length, int):
+            clock = clock.then(lambda t, last=self.length - 1: min(t, last))  # type: ignore[misc]
+        for i, first, end in clock.regions(begins[1:], low, high):
+            if first > low:
+                yield first, f"cycle {i + 1} begins"
+            yield from self.factor._marks(clock.then(self._inside(i, begins[i])), first, end)
+
+    def _inside(self, i: int, begin: float) -> Local:
+        """How the time of the schedule inside runs in cycle `i`."""
+        inner = self._inner_steps()
+        if self.times is None and self.growth == 1:
+            return lambda t: t % inner
+        scale = self._first() * float(self.growth) ** i
+        return lambda t: (t - begin) * inner / scale
+
+    def _cycle_begins(self, top: float) -> Sequence[float]:
+        """The steps where cycles begin, the last of them not after `top`."""
+        if self.times is None and isinstance(self.length, int):
+            top = min(top, self.length - 1)
+        if self.times is None and self.growth == 1:
+            return range(0, int(max(top, 0)) + 1, self._inner_steps())
+        begins = self._begins(self._first())
+        return begins[: bisect_right(begins, max(top, 0))]
+
+    def _rest(self) -> int | None:
+        if self.times is None:
+            return self.length - 1 if isinstance(self.length, int) else None
+        rest, inner = settled(self.factor), self._inner_steps()
+        if rest is None:
+            return None
+        first = self._first()
+        last = self._begins(first)[-1] + rest * first * float(self.growth) ** (self.times - 1) / inner
+        return math.ceil(last - 1e-9)
 
     def _first(self) -> float:
         """The length of the first cycle: fitted where both `times` and `length` are given."""
@@ -121,12 +171,24 @@ class repeat(Bent):
             return float(self._inner_steps())
         return self._length() / _total(self.growth, self.times)
 
-    def _begins(self, first: float) -> list[float]:
-        begins, size = [0.0], first
-        while len(begins) < (self.times or _MOST_CYCLES) and begins[-1] < _FARTHEST:
-            begins.append(begins[-1] + size)
-            size *= self.growth
-        return begins
+    def _begins(self, first: float) -> tuple[float, ...]:
+        asked = first, self.growth, self.times or _MOST_CYCLES
+        if asked not in _LAST_BEGINS:
+            _LAST_BEGINS.clear()
+            _LAST_BEGINS[asked] = _begins(*asked)
+        return _LAST_BEGINS[asked]
+
+
+_LAST_BEGINS: dict[tuple[float, float, int], tuple[float, ...]] = {}  # the ones asked for last: they are asked again
+
+
+def _begins(first: float, growth: float, times: int) -> tuple[float, ...]:
+    """The steps where cycles begin."""
+    begins, size = [0.0], first
+    while len(begins) < times and begins[-1] < _FARTHEST:
+        begins.append(begins[-1] + size)
+        size *= growth
+    return tuple(begins)
 
 
 def _total(growth: float, times: int) -> float:
@@ -152,7 +214,7 @@ class stretch(Bent):
 
     def __init__(self, factor: Factor, by: float, length: Length | None = None) -> None:
         self._store(
-            factor=_pure("stretch", factor),
+            factor=pure("stretch", factor),
             by=number("stretch", "by", by, above=0),
             length=optional_length("stretch", length),
         )
@@ -177,7 +239,17 @@ class stretch(Bent):
         return None if inner is None else max(1, int(inner * self.by + 0.5))
 
     def _formula(self, t: str, write: Dialect) -> str:
-        return self.factor._formula(f"({t} / {float(self.by)!r})", write)
+        return write.bound(f"({t} / {float(self.by)!r})", lambda own: self.factor._formula(own, write))
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        return self.factor._marks(clock.then(lambda t: t / self.by), low, high)
+
+    def _rest(self) -> int | None:
+        rest, by = settled(self.factor), float(self.by)
+        if rest is None:
+            return None
+        step = math.ceil(rest * by)
+        return step if step / by >= rest else step + 1
 
 
 class shift(Bent):
@@ -196,7 +268,7 @@ class shift(Bent):
     steps: int
 
     def __init__(self, factor: Factor, steps: int) -> None:
-        self._store(factor=_pure("shift", factor), steps=whole("shift", "steps", steps))
+        self._store(factor=pure("shift", factor), steps=whole("shift", "steps", steps))
 
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
         if self.factor._sized:
@@ -210,7 +282,20 @@ class shift(Bent):
 
     def _formula(self, t: str, write: Dialect) -> str:
         moved = f"({t} + {self.steps})" if self.steps >= 0 else f"most({t} - {-self.steps}, 0)"
-        return self.factor._formula(moved, write)
+        return write.bound(moved, lambda own: self.factor._formula(own, write))
+
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        wait = -self.steps
+        if wait > 0:
+            for waited, first, _ in clock.regions([wait], low, high):
+                if waited and first > low:
+                    yield first, f"{short(self.factor)} begins"
+        moved: Local = (lambda t: max(t - wait, 0)) if wait > 0 else (lambda t: t + self.steps)
+        yield from self.factor._marks(clock.then(moved), low, high)
+
+    def _rest(self) -> int | None:
+        rest = settled(self.factor)
+        return None if rest is None else max(0, rest - self.steps)
 
 
 class reverse(Bent):
@@ -227,7 +312,7 @@ class reverse(Bent):
     __slots__ = ()
 
     def __init__(self, factor: Factor) -> None:
-        self._store(factor=_pure("reverse", factor))
+        self._store(factor=pure("reverse", factor))
 
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
         return self.replace(factor=self.factor._resolve(horizon, Place(place.start, place.end, pin=True)))
@@ -237,79 +322,12 @@ class reverse(Bent):
         return False
 
     def _formula(self, t: str, write: Dialect) -> str:
-        return self.factor._formula(f"most({self._inner_steps() - 1} - {t}, 0)", write)
+        last = self._inner_steps() - 1
+        return write.bound(f"most({last} - {t}, 0)", lambda own: self.factor._formula(own, write))
 
+    def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
+        last = self._inner_steps() - 1
+        return self.factor._marks(clock.then(lambda t: max(last - t, 0), turned=True), low, high)
 
-class cooldown(Bent):
-    """A cool-down laid over the end of any schedule.
-
-    Formula: f(t) for t < at, then f(at)·c((t − at)/length) with the shapes c of `anneal`. Use it to end a run early
-    and well: whatever the schedule was doing, the last `length` steps settle it. `length` is a length, `at` the step
-    it begins (None: so that it ends with the run); `final` is a factor of f(at). After the end it holds that.
-
-    >>> from stepsize import constant
-    >>> [cooldown(constant(), 2, at=2)(t) for t in range(5)]
-    [1.0, 1.0, 1.0, 0.5, 0.0]
-    """
-
-    __slots__ = ("at", "final", "length", "shape")
-    _lengths = ("length", "at")
-    length: Length
-    at: Length | None
-    shape: str
-    final: float
-
-    def __init__(
-        self,
-        factor: Factor,
-        length: Length = "20%",
-        *,
-        at: Length | None = None,
-        shape: str = "linear",
-        final: float = 0.0,
-    ) -> None:
-        self._store(
-            factor=_pure("cooldown", factor),
-            length=check_length("cooldown", "length", length),
-            at=_start(at),
-            shape=check_shape("cooldown", shape),
-            final=number("cooldown", "final", final, low=0, high=1),
-        )
-
-    def _resolve(self, horizon: Horizon, place: Place) -> Self:
-        at = place.resolved(horizon, "cooldown", "at", self.at)
-        begin = place.end if at is None else place.start + at
-        there = Place(begin, place.end, pin=False, from_end=at is None)
-        length = there.resolved(horizon, "cooldown", "length", self.length)
-        if at is None:
-            at = place.end - place.start - length
-            if at < 0:
-                raise LengthError(
-                    f"{self} cools down over {length} steps where {place.end - place.start} are left: shorten it"
-                )
-        return self.replace(factor=self.factor._resolve(horizon, place), length=length, at=at)
-
-    @property
-    def _endless(self) -> bool:
-        return isinstance(self.length, int) and self.at is not None and self.factor._endless
-
-    @property
-    def _sized(self) -> bool:
-        return self.at is not None
-
-    def _steps(self) -> int | None:
-        return self.at + self.length if isinstance(self.at, int) and isinstance(self.length, int) else None
-
-    def _formula(self, t: str, write: Dialect) -> str:
-        if not isinstance(self.at, int) or not isinstance(self.length, int):
-            raise unresolved(self, "at")
-        c = anneal_formula(write.progress(f"({t} - {self.at})", self.length), self.shape, float(self.final))
-        here = repr(float(self.factor(self.at)))
-        return write.where(f"{t} < {self.at}", self.factor._formula(t, write), f"({here} * {c})")
-
-
-def _start(at: Length | None) -> Length | None:
-    """Where a cool-down begins: a length, or 0."""
-    if at is None or (not isinstance(at, (str, bool)) and number("cooldown", "at", at, low=0) == 0):
-        return None if at is None else 0
-    return check_length("cooldown", "at", at)
+    def _rest(self) -> int | None:
+        return self._inner_steps() - 1

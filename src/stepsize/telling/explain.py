@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from functools import singledispatch
+from itertools import islice
 
 from .._errors import StepsizeError, number
 from ..controllers.base import Controller
 from ..descents import Stage, descent
+from ..schedules.arithmetic import maximum, minimum, plus
 from ..schedules.base import Factor
-from ..schedules.boundaries import Clock, cycle_begins, settled, short, starts_of
-from ..schedules.combine import Several
+from ..schedules.boundaries import Clock, plain, settled, short
+from ..schedules.combine import clamp, product, then
+from ..schedules.cooldown import cooldown
 from ..schedules.plan import plan
 from ..schedules.rate import rate
-from ..schedules.shapes import constant
+from ..schedules.shapes import constant, warmup
+from ..schedules.time import repeat, reverse, shift, stretch
+from ..schedules.warp import told_pace, warp
 from ..text import parse
-from ..vocabulary import summary
-from .phrases import CONTROLLERS, COOLING, JOINED, SEARCHERS, SETTERS, STAGES, WATCHED, pieces
+from .phrases import CONTROLLERS, COOLING, JOINED, STAGES, WATCHED, about, found, pieces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
+
+_COUNTED = 1000  # more cycles than these are counted by their number alone
 
 
 def explain(text_or_value: Any, steps: int, **units: Any) -> list[str]:
@@ -70,9 +77,9 @@ def _descent(whole: descent, steps: int, units: dict[str, Any]) -> list[str]:
 
 
 def _stage(stage: Any, flowing: str) -> str:
-    template = STAGES.get(stage.word())
+    template = found(STAGES, stage)
     if template is None:
-        return f"{stage}, on the {flowing}: {_lower(summary(stage.word()))}"
+        return f"{stage}, on the {flowing}" + (f": {_lower(about(stage))}" if about(stage) else "") + "."
     text = template if isinstance(template, str) else template(stage)
     return text.format(what=flowing, **_fields(stage))
 
@@ -91,16 +98,18 @@ def _curve(value: Any, steps: int, units: dict[str, Any]) -> list[str]:
     value = value.over(steps, **units)
     noun, base, factor = ("rate", value.base, value.factor) if isinstance(value, rate) else ("factor", 1.0, value)
     lines: list[str] = []
-    Scene(lines, noun, Clock(lambda t: t), 0, steps, base).tell(factor)
+    Scene(lines, noun, plain(), 0, steps, base).tell(factor)
     return [*lines, _after(factor, base, steps)]
 
 
 def _after(factor: Any, base: float, steps: int) -> str:
     """What happens when the run goes on."""
-    if any(_sets(one) for one in factor.controllers):
+    if any(one.sets_rate for one in factor.controllers):
         return _after_set(factor, base, steps)
     quiet = _quiet(factor)
     rest, note = settled(quiet), " while the controllers answer 1" if factor.controllers else ""
+    if rest is None and _silent(quiet):
+        return f"Nothing says where it ends: update {steps} would have {say(base * quiet(steps))}{note}."
     if rest is None:
         return f"It never ends: update {steps} would have {say(base * quiet(steps))}{note}."
     if rest > steps:
@@ -110,11 +119,11 @@ def _after(factor: Any, base: float, steps: int) -> str:
 
 def _after_set(factor: Any, base: float, steps: int) -> str:
     """The same where a controller sets the rate: what is left in front of it, where that is one number."""
-    parts = factor.parts if factor.word() == "product" else (factor,)
-    setters = [one for one in factor.controllers if _sets(one)]
+    parts = factor.parts if isinstance(factor, product) else (factor,)
+    setters = [one for one in factor.controllers if one.sets_rate]
     schedules = [part for part in parts if part not in setters]
     plain = all(one in parts for one in setters)
-    searched = schedules and any(one.word() in SEARCHERS for one in setters)
+    searched = schedules and any(one.searches for one in setters)
     quiet = _quiet(factor)
     rest, share = settled(quiet), base * quiet(steps)
     others = " while the other controllers answer 1" * (setters != list(factor.controllers))
@@ -124,13 +133,9 @@ def _after_set(factor: Any, base: float, steps: int) -> str:
     return f"It never ends: {names} {'go' if len(setters) > 1 else 'goes'} on setting it."
 
 
-def _sets(f: Any) -> bool:
-    return f.word() in SETTERS or f.word() in SEARCHERS
-
-
 def _times(share: float, setters: list[Any]) -> str:
     """A number in front of what the controllers set; none where it is 1, or only where a search begins."""
-    begins = any(one.word() in SEARCHERS for one in setters)
+    begins = any(one.searches for one in setters)
     front = [] if share == 1 or begins else [say(share)]
     return " times ".join([*front, *(f"what {one} sets" for one in setters)])
 
@@ -141,9 +146,23 @@ def _quiet(f: Any) -> Any:
         return f
     if isinstance(f, Controller):
         return constant()
-    if isinstance(f, Several):
-        return f.replace(parts=tuple(_quiet(part) for part in f.parts))
-    return f.replace(factor=_quiet(f.factor))
+    quiet = {name: tuple(map(_quiet, one)) if isinstance(one, tuple) else _quiet(one) for name, one in _inside(f)}
+    return f.replace(**quiet)
+
+
+def _inside(f: Any) -> list[tuple[str, Any]]:
+    """The fields of a combination that are factors, or several of them."""
+    fields = f.fields().items()
+    several = [(name, one) for name, one in fields if isinstance(one, tuple)]
+    return [(name, one) for name, one in fields if isinstance(one, Factor)] + [
+        (name, one) for name, one in several if one and all(isinstance(part, Factor) for part in one)
+    ]
+
+
+def _silent(f: Any) -> bool:
+    """Whether it, or a part of it, does not say if it ever comes to rest."""
+    parts = [part for _, one in _inside(f) for part in (one if isinstance(one, tuple) else (one,))]
+    return type(f)._rest is Factor._rest or any(_silent(part) for part in parts)
 
 
 class Scene:
@@ -177,13 +196,10 @@ class Scene:
     def tell(self, f: Any) -> None:
         """All sentences about one factor."""
         if isinstance(f, Controller):
-            before = f"is {_times(self.base, [f])}" if _sets(f) else f"is {say(self.base)}, before what follows"
-            self.say(before)
+            self.say(f"is {_times(self.base, [f])}" if f.sets_rate else f"is {say(self.base)}, before what follows")
             self.watch(f, self.base)
-        elif f.word() in _COMBINATIONS:
-            _COMBINATIONS[f.word()](f, self)
         else:
-            self.tell_curve(f)
+            tell(f, self)
 
     def tell_curve(self, f: Any) -> None:
         """A curve, piece by piece."""
@@ -202,29 +218,42 @@ class Scene:
         last = local(high - 1)
         step = last - local(high - 2) if high - low > 1 else 1.0
         reached = bound is not None and last < bound <= last + step * (1 + 1e-9)
-        return local(low), bound if reached and bound is not None and f.word() != "warmup" else last
+        return local(low), bound if reached and bound is not None and not isinstance(f, warmup) else last
 
     def watch(self, controller: Any, start: float) -> None:
         """What a controller watches and answers; `start` is the rate of the first update without it."""
         told = [WATCHED.get(name, name.replace("_", " ")) for name in controller.needs if name != "rate"]
         needs = " and ".join([one for one in (", ".join(told[:-1]), *told[-1:]) if one]) or "the run"
-        answer = CONTROLLERS.get(controller.word(), lambda one: _lower(summary(one.word())).rstrip("."))(controller)
-        if _sets(controller):
-            begins = f", searching from {say(start)}" if controller.word() in SEARCHERS else ""
+        phrase = found(CONTROLLERS, controller)
+        answer = phrase(controller) if phrase else _lower(about(controller)) or "as it was made to"
+        if controller.sets_rate:
+            begins = f", searching from {say(start)}" if controller.searches else ""
             self.lines.append(f"{controller} watches {needs}, and sets the rate itself{begins}: {answer}.")
         else:
             self.lines.append(f"Times {controller}, which watches {needs}: {answer}.")
 
 
-def _multiplied(f: Any, scene: Scene) -> None:
+@singledispatch
+def tell(f: Any, scene: Scene) -> None:
+    """All sentences about one factor: of a combination by its own function below, of anything else as a curve.
+
+    A combination that is not known here is told as one curve too, and then each controller inside it.
+    """
+    scene.tell_curve(_quiet(f))
+    for one in f.controllers:
+        scene.watch(one, scene.base)
+
+
+@tell.register
+def _multiplied(f: product, scene: Scene) -> None:
     """A product: one schedule carries the number in front; of several, each is told by itself; then controllers.
 
     Where a controller sets the rate, that comes first, and schedules scale it.
     """
     others = [part for part in f.parts if not isinstance(part, Controller)]
-    setters = [part for part in f.parts if isinstance(part, Controller) and _sets(part)]
+    setters = [part for part in f.parts if isinstance(part, Controller) and part.sets_rate]
     if setters:
-        highest = ", over its highest value so far" if any(one.word() in SEARCHERS for one in setters) else ""
+        highest = ", over its highest value so far" if any(one.searches for one in setters) else ""
         follows = f", times what follows{highest}" if len(f.parts) > len(setters) else ""
         scene.say(f"is {_times(scene.base, setters)}{follows}")
         for part in others:
@@ -242,37 +271,52 @@ def _multiplied(f: Any, scene: Scene) -> None:
             scene.watch(part, start)
 
 
+@tell.register(plus)
+@tell.register(minimum)
+@tell.register(maximum)
 def _joined(f: Any, scene: Scene) -> None:
     """A sum or an extreme: each part by itself; one alone is told as the whole."""
     if len(f.parts) == 1:
         scene.tell(f.parts[0])
         return
-    word, joint = JOINED[f.word()]
+    word, joint = found(JOINED, f)
     scene.say(f"is {joint} of what follows")
     for part in f.parts:
         scene.beside(word, scene.base).tell(part)
 
 
-def _in_turn(f: Any, scene: Scene) -> None:
-    starts = starts_of(f)
-    for i, low, high in scene.clock.regions([float(one) for one in starts[1:]], scene.low, scene.high):
+@tell.register
+def _in_turn(f: then, scene: Scene) -> None:
+    starts = f._starts()
+    for i, low, high in scene.clock.regions(starts[1:], scene.low, scene.high):
         own = scene.clock.then(lambda t, start=starts[i]: t - start)  # type: ignore[misc]
         scene.at(own, low, high).tell(f.parts[i])
 
 
-def _clamped(f: Any, scene: Scene) -> None:
+@tell.register
+def _clamped(f: clamp, scene: Scene) -> None:
     scene.tell(f.factor)
     for side, bound in (("below", f.low), ("above", f.high)):
         if bound is not None:
             scene.lines.append(f"What is {side} {say(scene.base * bound)} becomes {say(scene.base * bound)}.")
 
 
-def _stretched(f: Any, scene: Scene) -> None:
+@tell.register
+def _stretched(f: stretch, scene: Scene) -> None:
     scene.lines.append(f"The time of {short(f.factor)} runs {say(f.by)} times as long.")
     scene.at(scene.clock.then(lambda t: t / f.by), scene.low, scene.high).tell(f.factor)
 
 
-def _shifted(f: Any, scene: Scene) -> None:
+@tell.register
+def _warped(f: warp, scene: Scene) -> None:
+    begins, _, paces = f._lines()
+    told = [f"from update {say(begin)} on it {told_pace(pace)}" for begin, pace in zip(begins, paces, strict=True)]
+    scene.lines.append(f"The time of {short(f.factor)}: {', '.join(told)}.")
+    scene.at(scene.clock.then(f._local), scene.low, scene.high).tell(f.factor)
+
+
+@tell.register
+def _shifted(f: shift, scene: Scene) -> None:
     if f.steps >= 0:
         scene.lines.append(f"{short(f.factor)} begins at its update {f.steps}.")
         scene.at(scene.clock.then(lambda t: t + f.steps), scene.low, scene.high).tell(f.factor)
@@ -284,16 +328,18 @@ def _shifted(f: Any, scene: Scene) -> None:
             scene.say(f"waits at {say(scene.base * f.factor(0))}", low, high)
 
 
-def _reversed(f: Any, scene: Scene) -> None:
+@tell.register
+def _reversed(f: reverse, scene: Scene) -> None:
     local = scene.clock.local
     for done, low, high in scene.clock.regions([float(f._inner_steps())], scene.low, scene.high):
         x, y = (say(scene.base * f(local(t))) for t in (low, high - 1))
         scene.say(f"stays at {x}" if done else f"runs backwards through {short(f.factor)} from {x} to {y}", low, high)
 
 
-def _cooled(f: Any, scene: Scene) -> None:
-    local, end = scene.clock.local, f.at + f.length
-    for i, low, high in scene.clock.regions([float(f.at), float(end)], scene.low, scene.high):
+@tell.register
+def _cooled(f: cooldown, scene: Scene) -> None:
+    local, (at, end) = scene.clock.local, f._span()
+    for i, low, high in scene.clock.regions([at, end], scene.low, scene.high):
         x = scene.base * f(local(low))
         if i == 0:
             scene.at(scene.clock, low, high).tell(f.factor)
@@ -304,14 +350,18 @@ def _cooled(f: Any, scene: Scene) -> None:
             scene.say(f"stays at {say(x)}", low, high)
 
 
-def _repeated(f: Any, scene: Scene) -> None:
-    begins = cycle_begins(f, scene.clock.top(scene.low, scene.high))
-    regions = scene.clock.regions(begins[1:], scene.low, scene.high)
+@tell.register
+def _repeated(f: repeat, scene: Scene) -> None:
+    begins = f._cycle_begins(scene.clock.top(scene.low, scene.high))
+    regions = list(islice(scene.clock.regions(begins[1:], scene.low, scene.high), _COUNTED))
+    count = len(regions)
+    if count == _COUNTED:  # each of them begins at an update of its own
+        count = bisect_right(begins[1:], scene.clock.local(scene.high - 1)) - regions[0][0] + 1
     changes = [f"{say(f.growth)} times as long"] * (f.growth != 1) + [f"{say(f.height)} times as high"] * (
         f.height != 1
     )
     each = f", each {' and '.join(changes)} as the one before" if changes else ""
-    scene.say(f"repeats {short(f.factor)} in {len(regions)} cycle{'s' * (len(regions) > 1)}{each}")
+    scene.say(f"repeats {short(f.factor)} in {count} cycle{'s' * (count > 1)}{each}")
     inner, first = f._inner_steps(), begins[1] if len(begins) > 1 else None
     i, low, high = regions[0]
     if i == 0:
@@ -329,16 +379,3 @@ def say(value: Any) -> str:
 
 def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
-
-
-_COMBINATIONS: dict[str, Callable[[Any, Scene], None]] = {
-    "product": _multiplied,
-    **dict.fromkeys(JOINED, _joined),
-    "then": _in_turn,
-    "clamp": _clamped,
-    "stretch": _stretched,
-    "shift": _shifted,
-    "reverse": _reversed,
-    "cooldown": _cooled,
-    "repeat": _repeated,
-}

@@ -1,8 +1,19 @@
-"""The phrases of `explain`, a table from word to phrase; braces hold fields and the numbers x and y at the ends."""
+"""The phrases of `explain`, by the word of a class; braces hold fields and the numbers x and y at the ends.
+
+A phrase is found through the class of a value: its own word, or that of the word it is built on, where the class is
+the vocabulary's. A class from elsewhere is told by the first line of its documentation.
+"""
 
 from __future__ import annotations
 
 import math
+from functools import singledispatch
+
+from ..schedules.boundaries import settled
+from ..schedules.formulas import formula
+from ..schedules.shapes import stages
+from ..schedules.tables import piecewise, table
+from ..vocabulary import WORDS, look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +23,7 @@ if TYPE_CHECKING:
     Phrase: TypeAlias = str | Callable[[Any], str]
 
 _FROM_TO = " from {x} to {y}"
+_GOES_ON = "goes on" + _FROM_TO
 _LISTED = 6  # longer lists are told by their ends
 
 RISING = {
@@ -166,10 +178,6 @@ CONTROLLERS: dict[str, Callable[[Any], str]] = {
     ),
 }
 
-# these answer the rate itself, not a factor around 1: what stands before them scales it
-SETTERS = ("polyak", "barzilai_borwein", "adgd", "distance")
-SEARCHERS = ("robust_infrared",)  # these too, but begin their search at the rate that the text gives
-
 WATCHED = {
     "loss_at": "the loss at other rates",
     "grad_norm": "the gradient's norm",
@@ -190,24 +198,36 @@ WATCHED = {
 JOINED = {"plus": ("Plus", "the sum"), "minimum": ("Or", "the smallest"), "maximum": ("Or", "the largest")}
 
 
+def found(phrases: dict[str, Any], value: Any) -> Any:
+    """The phrase for a value, by the nearest class of the vocabulary that it is or is built on; None where none is."""
+    for kind in type(value).__mro__:
+        word = kind.__name__
+        if word in phrases and (word not in WORDS or look_up(word) is kind) and kind.__module__.startswith("stepsize."):
+            return phrases[word]
+    return None
+
+
+def about(value: Any) -> str:
+    """The first sentence of the documentation of a value's class, without its full stop."""
+    return " ".join((type(value).__doc__ or "").strip().partition("\n\n")[0].split()).rstrip(".")
+
+
+@singledispatch
 def pieces(f: Any) -> tuple[list[float], list[str]]:
     """The local times where the pieces of a curve meet, and a phrase for each piece."""
-    if f.word() in _PIECES:
-        return _PIECES[f.word()](f)
     length: object = f.fields().get("length")
-    phrase = _phrase(f)
-    if not isinstance(length, int) or f.word() in ("constant", "noise"):
-        return [], [phrase]
-    return [float(length)], [phrase, "stays at {x}" if f.word() != "formula" else "goes on" + _FROM_TO]
+    rest = settled(f) if isinstance(length, int) else None
+    if not isinstance(length, int) or rest == 0 or (found(CURVES, f) and rest is None):
+        return [], [_phrase(f)]
+    return [float(length)], [_phrase(f), "stays at {x}" if rest is not None and rest <= length else _GOES_ON]
 
 
 def _phrase(f: Any) -> str:
-    from ..vocabulary import summary
-
-    found = CURVES.get(f.word())
-    if found is None:
-        return f"follows {f.word()} ({summary(f.word()).rstrip('.')})".replace("{", "{{").replace("}", "}}") + _FROM_TO
-    return found if isinstance(found, str) else found(f)
+    phrase = found(CURVES, f)
+    if phrase is None:
+        told = f"follows {f.word()}" + (f" ({about(f)})" if about(f) else "")
+        return told.replace("{", "{{").replace("}", "}}") + _FROM_TO
+    return phrase if isinstance(phrase, str) else str(phrase(f))
 
 
 def _sgd(f: Any) -> str:
@@ -275,28 +295,28 @@ def _ordinal(n: int) -> str:
     return f"{n}{ending}"
 
 
-def _staged(f: Any) -> tuple[list[float], list[str]]:
+@pieces.register
+def _formula(f: formula) -> tuple[list[float], list[str]]:
+    return ([float(f.length)], [_phrase(f), _GOES_ON]) if isinstance(f.length, int) else ([], [_phrase(f)])
+
+
+@pieces.register
+def _staged(f: stages) -> tuple[list[float], list[str]]:
     count = len(f.factors)
     if count > _LISTED:
         return [], [_phrase(f).replace("{count}", str(count))]
-    bounds = f.at if f.at is not None else [i * f.length / count for i in range(1, count)] if count > 1 else []
-    return [float(one) for one in bounds], ["stays at {x}"] * count
+    return f._bounds(), ["stays at {x}"] * count
 
 
-def _listed(f: Any) -> tuple[list[float], list[str]]:
-    count = len(f.values)
+@pieces.register
+def _listed(f: table) -> tuple[list[float], list[str]]:
+    count, every = len(f.values), int(f.every)
     if count > _LISTED:
-        return [float(count * f.every)], [_phrase(f).replace("{count}", str(count)), "stays at {x}"]
-    return [float(i * f.every) for i in range(1, count)], ["stays at {x}"] * count
+        return [float(count * every)], [_phrase(f).replace("{count}", str(count)), "stays at {x}"]
+    return [float(i * every) for i in range(1, count)], ["stays at {x}"] * count
 
 
-def _knotted(f: Any) -> tuple[list[float], list[str]]:
+@pieces.register
+def _knotted(f: piecewise) -> tuple[list[float], list[str]]:
     line = "{moves} " + RISING[f.shape] + _FROM_TO
     return [float(when) for when, _ in f.knots[1:]], [line] * (len(f.knots) - 1) + ["stays at {x}"]
-
-
-_PIECES: dict[str, Callable[[Any], tuple[list[float], list[str]]]] = {
-    "stages": _staged,
-    "table": _listed,
-    "piecewise": _knotted,
-}

@@ -60,6 +60,7 @@ EXAMPLES = {
     "repeat": "repeat(cosine(), 4, height=0.6)",
     "stretch": "stretch(warmup(100) >> cosine(400), 2)",
     "shift": "shift(cosine(800), -200)",
+    "warp": "warp(cosine(800), (400, 400), (1000, 800))",
     "reverse": "reverse(polynomial(3))",
     "cooldown": 'cooldown(sgdr(300), "25%")',
     "rate": '3e-4 * (warmup("10%") >> cosine())',
