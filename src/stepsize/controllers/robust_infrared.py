@@ -307,6 +307,8 @@ Remembered: Callable[..., State] = frozen("Remembered", _Memory)
 class _Batch:
     """The batch of one update: loss, slope and ‖u‖ here, the loss where a rate leads, what a schedule leaves of η_t."""
 
+    __slots__ = ("length", "loss", "loss_at", "share", "slope")
+
     def __init__(
         self, loss: float, slope: float, length: float, share: float, loss_at: Callable[[float], float]
     ) -> None:
