@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, flag, number
+from .._errors import StepsizeError, number
+from .._value import field
 from ..lengths import check_length
 from .base import Dialect
 from .shapes import Curve, in_steps, optional_length, stairs
@@ -30,19 +31,10 @@ class polynomial(Curve):
     0.25
     """
 
-    __slots__ = ("final", "k", "length", "power")
-    power: float
-    length: Length | None
-    final: float
-    k: float
-
-    def __init__(self, power: float = 1.0, length: Length | None = None, *, final: float = 0.0, k: float = 1.0) -> None:
-        self._store(
-            power=number("polynomial", "power", power, above=0),
-            length=optional_length("polynomial", length),
-            final=number("polynomial", "final", final, low=0, high=1),
-            k=number("polynomial", "k", k, above=0),
-        )
+    power: float = field(default=1.0, above=0)
+    length: Length | None = field(default=None, check=check_length)
+    final: float = field(default=0.0, low=0, high=1, kw_only=True)
+    k: float = field(default=1.0, above=0, kw_only=True)
 
     def _formula(self, t: str, write: Dialect) -> str:
         u = write.progress(t, self._length())
@@ -62,22 +54,11 @@ class inverse_time(Curve):
     0.5
     """
 
-    __slots__ = ("every", "length", "rate", "staircase")
     _lengths = ("length", "every")
-    rate: float
-    every: Length
-    length: Length | None
-    staircase: bool
-
-    def __init__(
-        self, rate: float, every: Length = 1, length: Length | None = None, *, staircase: bool = False
-    ) -> None:
-        self._store(
-            rate=number("inverse_time", "rate", rate, above=0),
-            every=check_length("inverse_time", "every", every),
-            length=optional_length("inverse_time", length),
-            staircase=flag("inverse_time", "staircase", staircase),
-        )
+    rate: float = field(above=0)
+    every: Length = field(default=1, check=check_length)
+    length: Length | None = field(default=None, check=check_length)
+    staircase: bool = field(default=False, kw_only=True)
 
     def _formula(self, t: str, write: Dialect) -> str:
         every = in_steps(self, "every", self.every)
@@ -108,18 +89,10 @@ class power_law(Curve):
     0.5
     """
 
-    __slots__ = ("exponent", "length", "timescale")
     _lengths = ("length", "timescale")
-    exponent: float
-    timescale: Length
-    length: Length | None
-
-    def __init__(self, exponent: float, timescale: Length, length: Length | None = None) -> None:
-        self._store(
-            exponent=number("power_law", "exponent", exponent, below=0),
-            timescale=check_length("power_law", "timescale", timescale),
-            length=optional_length("power_law", length),
-        )
+    exponent: float = field(below=0)
+    timescale: Length = field(check=check_length)
+    length: Length | None = field(default=None, check=check_length)
 
     def _formula(self, t: str, write: Dialect) -> str:
         scale = in_steps(self, "timescale", self.timescale)
@@ -142,12 +115,8 @@ class rex(Curve):
     0.6667
     """
 
-    __slots__ = ("final", "length")
-    length: Length | None
-    final: float
-
-    def __init__(self, length: Length | None = None, *, final: float = 0.0) -> None:
-        self._store(length=optional_length("rex", length), final=number("rex", "final", final, low=0, high=1))
+    length: Length | None = field(default=None, check=check_length)
+    final: float = field(default=0.0, low=0, high=1, kw_only=True)
 
     def _formula(self, t: str, write: Dialect) -> str:
         u, final = write.progress(t, self._length()), float(self.final)
@@ -165,22 +134,10 @@ class tanh_decay(Curve):
     0.5
     """
 
-    __slots__ = ("final", "high", "length", "low")
-    length: Length | None
-    low: float
-    high: float
-    final: float
-
-    def __init__(
-        self, length: Length | None = None, *, low: float = -7.0, high: float = 3.0, final: float = 0.0
-    ) -> None:
-        low = number("tanh_decay", "low", low)
-        self._store(
-            length=optional_length("tanh_decay", length),
-            low=low,
-            high=number("tanh_decay", "high", high, above=low),
-            final=number("tanh_decay", "final", final, low=0, high=1),
-        )
+    length: Length | None = field(default=None, check=check_length)
+    low: float = field(default=-7.0, kw_only=True)
+    high: float = field(default=3.0, above="low", kw_only=True)
+    final: float = field(default=0.0, low=0, high=1, kw_only=True)
 
     def _formula(self, t: str, write: Dialect) -> str:
         u, final = write.progress(t, self._length()), float(self.final)

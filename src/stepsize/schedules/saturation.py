@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .._errors import number
+from .._value import field
 from ..lengths import check_length
 from .base import Dialect
-from .shapes import Curve, in_steps, optional_length
+from .shapes import Curve, in_steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,16 +23,9 @@ class saturation(Curve):
     0.6321
     """
 
-    __slots__ = ("length", "timescale")
     _lengths = ("length", "timescale")
-    timescale: Length
-    length: Length | None
-
-    def __init__(self, timescale: Length, length: Length | None = None) -> None:
-        self._store(
-            timescale=check_length("saturation", "timescale", timescale),
-            length=optional_length("saturation", length),
-        )
+    timescale: Length = field(check=check_length)
+    length: Length | None = field(default=None, check=check_length)
 
     def _formula(self, t: str, write: Dialect) -> str:
         held = self._held(t)
@@ -56,15 +49,8 @@ class rectification(Curve):
     True
     """
 
-    __slots__ = ("beta2", "length")
-    beta2: float
-    length: Length | None
-
-    def __init__(self, beta2: float = 0.999, length: Length | None = None) -> None:
-        self._store(
-            beta2=number("rectification", "beta2", beta2, above=0.6, high=0.99999),
-            length=optional_length("rectification", length),
-        )
+    beta2: float = field(default=0.999, above=0.6, high=0.99999)
+    length: Length | None = field(default=None, check=check_length)
 
     def _formula(self, t: str, write: Dialect) -> str:
         beta, longest = float(self.beta2), 2 / (1 - float(self.beta2)) - 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import StepsizeError, number
+from .._value import field
 from ..lengths import check_length
 from .base import Dialect, Factor, unresolved
 from .boundaries import short
@@ -49,12 +50,8 @@ class constant(Factor):
     0.5
     """
 
-    __slots__ = ("factor", "length")
-    factor: float
-    length: Length | None
-
-    def __init__(self, factor: float = 1.0, length: Length | None = None) -> None:
-        self._store(factor=number("constant", "factor", factor, low=0), length=optional_length("constant", length))
+    factor: float = field(default=1.0, low=0)
+    length: Length | None = field(default=None, check=check_length)
 
     def _formula(self, t: str, write: Dialect) -> str:
         return repr(float(self.factor))
@@ -147,12 +144,8 @@ class cosine(Curve):
     0.5
     """
 
-    __slots__ = ("final", "length")
-    length: Length | None
-    final: float
-
-    def __init__(self, length: Length | None = None, *, final: float = 0.0) -> None:
-        self._store(length=optional_length("cosine", length), final=number("cosine", "final", final, low=0, high=1))
+    length: Length | None = field(default=None, check=check_length)
+    final: float = field(default=0.0, low=0, high=1, kw_only=True)
 
     def _formula(self, t: str, write: Dialect) -> str:
         final = float(self.final)
@@ -179,18 +172,10 @@ class exponential(Curve):
     0.9801
     """
 
-    __slots__ = ("every", "gamma", "length")
     _lengths = ("length", "every")
-    gamma: float
-    length: Length | None
-    every: Length | None
-
-    def __init__(self, gamma: float, length: Length | None = None, *, every: Length | None = None) -> None:
-        self._store(
-            gamma=number("exponential", "gamma", gamma, above=0),
-            length=optional_length("exponential", length),
-            every=None if every is None else check_length("exponential", "every", every),
-        )
+    gamma: float = field(above=0)
+    length: Length | None = field(default=None, check=check_length)
+    every: Length | None = field(default=None, check=check_length, kw_only=True)
 
     def _formula(self, t: str, write: Dialect) -> str:
         if self.every is None:
@@ -216,18 +201,10 @@ class staircase(Factor):
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
-    __slots__ = ("every", "gamma", "length")
     _lengths = ("length", "every")
-    gamma: float
-    every: Length
-    length: Length | None
-
-    def __init__(self, gamma: float, every: Length, length: Length | None = None) -> None:
-        self._store(
-            gamma=number("staircase", "gamma", gamma, above=0),
-            every=check_length("staircase", "every", every),
-            length=optional_length("staircase", length),
-        )
+    gamma: float = field(above=0)
+    every: Length = field(check=check_length)
+    length: Length | None = field(default=None, check=check_length)
 
     def _formula(self, t: str, write: Dialect) -> str:
         every = in_steps(self, "every", self.every)
