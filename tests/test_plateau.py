@@ -431,7 +431,7 @@ WRONG = [
     ({"eps": -1}, "eps"),
     ({"average": 0}, "average"),
     ({"watch": "accuracy"}, "watch must be 'loss' or 'metric', not 'accuracy'"),
-    ({"by": "timm"}, "by must be 'torch' or 'keras' or 'optax'"),
+    ({"by": "timm"}, "by must be one of torch, keras, optax"),
     ({"nonfinite": True}, "nonfinite must be 'hold' or 'bad', not True"),
 ]
 

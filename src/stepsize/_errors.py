@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class StepsizeError(ValueError):
     """Something the user wrote cannot be done; the message is one line and says what to write instead."""
@@ -75,11 +79,13 @@ def flag(owner: str, field: str, value: object) -> bool:
     raise StepsizeError(f"{owner}: {field} must be True or False, not {value!r}")
 
 
-def one_of(owner: str, field: str, value: object, options: tuple[str, ...]) -> str:
+def one_of(owner: str, field: str, value: object, options: Iterable[str]) -> str:
     """Return `value` if it is one of a few words, or raise an error that lists them."""
-    if isinstance(value, str) and value in options:
+    words = tuple(options)
+    if isinstance(value, str) and value in words:
         return value
-    raise StepsizeError(f"{owner}: {field} must be {' or '.join(repr(one) for one in options)}, not {value!r}")
+    wanted = " or ".join(map(repr, words)) if len(words) < 3 else f"one of {', '.join(words)}"
+    raise StepsizeError(f"{owner}: {field} must be {wanted}, not {value!r}")
 
 
 def _plain(value: object) -> int | float | None:

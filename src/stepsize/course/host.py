@@ -51,10 +51,3 @@ class Host:
                     f'scheduler.step(skipped=True), or build {self.name}(…, on_nonfinite="hold") to let controllers '
                     "hold"
                 )
-
-
-def one_of(owner: str, field: str, value: str, words: tuple[str, ...]) -> str:
-    """One of a few words, or an error that lists them."""
-    if value not in words:
-        raise StepsizeError(f"{owner}: {field} must be one of {', '.join(words)}, not {value!r}")
-    return value

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from .._errors import StepsizeError, whole
+from .._errors import StepsizeError, one_of, whole
 from ..observed import seen
 from ..text import parse
 from .control import Part
 from .course import Course, follow
 from .horizon import Change
-from .host import one_of
 from .knobs import Knobs
 from .targets import Target, known_group
 

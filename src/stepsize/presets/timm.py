@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from .._errors import StepsizeError
+from .._errors import one_of
 from ..schedules.base import Factor
 from ..schedules.combine import clamp
 from ..schedules.decays import polynomial, power_law, tanh_decay
@@ -236,8 +236,7 @@ def _decays(shape: str, power: float, ratio: float, floor: float, length: int) -
         "power": f"u ** {plain(power)}",
         "exp": f"(1 - {plain(ratio)} ** u) / {plain(1 - ratio)}",
     }
-    if shape not in rises:
-        raise StepsizeError(f"WSDLRScheduler: decay_fn must be one of {', '.join(rises)}, not {shape!r}")
+    one_of("WSDLRScheduler", "decay_fn", shape, rises)
     return _formulas(f"1 - {rises[shape]}", rises[shape], floor, length)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, number
+from .._errors import number, one_of
 from .._value import field
 from ..lengths import check_length
 from .base import Dialect
@@ -191,6 +191,4 @@ def anneal_formula(u: str, shape: str, final: float) -> str:
 
 def check_shape(owner: str, shape: object) -> str:
     """A shape of cool-down, or an error that lists them."""
-    if isinstance(shape, str) and shape in _ANNEALS:
-        return shape
-    raise StepsizeError(f"{owner}: shape must be one of {', '.join(_ANNEALS)}, not {shape!r}")
+    return one_of(owner, "shape", shape, _ANNEALS)

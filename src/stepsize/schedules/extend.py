@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError, number, one_of
 from .base import Factor
 from .boundaries import marks, settled
 from .combine import Several, clamp, product, then
@@ -59,8 +59,7 @@ def extend(
     >>> extend(warmup(10) >> cosine(), 80, was=100, rule="cooldown_now", at=50)
     cooldown(warmup(10) >> cosine(90), 30, at=50)
     """
-    if rule not in _RULES:
-        raise StepsizeError(f"extend: rule must be one of {', '.join(_RULES)}, not {rule!r}")
+    one_of("extend", "rule", rule, _RULES)
     total, before = (_whole(field, one) for field, one in (("total_steps", total_steps), ("was", was)))
     if rule == "cooldown_now":
         start = _begin(rule, at, total)

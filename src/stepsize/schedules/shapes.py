@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError, number, one_of
 from .._value import field
 from ..lengths import check_length
 from .base import Dialect, Factor, unresolved
@@ -93,8 +93,7 @@ class warmup(Curve):
     shape: str
 
     def __init__(self, length: Length, *, shape: str = "linear") -> None:
-        if not isinstance(shape, str) or shape not in _RISES:
-            raise StepsizeError(f"warmup: shape must be one of {', '.join(_RISES)}, not {shape!r}")
+        shape = one_of("warmup", "shape", shape, _RISES)
         self._store(length=check_length("warmup", "length", length), shape=shape)
 
     def _formula(self, t: str, write: Dialect) -> str:

@@ -10,11 +10,11 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from ..._errors import StepsizeError, whole
+from ..._errors import StepsizeError, one_of, whole
 from ...course import rows
 from ...course.ahead import BLOCK
 from ...course.course import Course, begin_course
-from ...course.host import Host, one_of
+from ...course.host import Host
 from ...course.resume import CHOICES, resumed, saved
 from ...schedules.base import Factor
 from ...schedules.plan import plan
