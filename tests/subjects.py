@@ -36,6 +36,7 @@ def row(*subjects, but=()):
 
 ODD_PASSES = "what is not finite leaves no trace"
 BROKEN_PASSES = "a broken gradient passes as it is"
+BY_LENGTH = "a flow whose whole length is within the bound is not limited"
 SILENT = "a share above 0 is a change"
 SUBJECTS = {
     "constant": (s.constant(), s.constant(0.5), s.constant(0.25, "2ep")),

@@ -61,5 +61,10 @@ def test_modules_stay_short():
     assert not long
 
 
+def test_files_of_tests_stay_short():
+    counts = {file.name: len(file.read_text().splitlines()) for file in Path(__file__).parent.glob("*.py")}
+    assert not {name: count for name, count in counts.items() if count > 600}
+
+
 def test_presets_are_listed():
     assert {file.stem for file in (SOURCE / "presets").glob("[a-z]*.py")} == set(presets.__all__)
