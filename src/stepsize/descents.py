@@ -23,7 +23,7 @@ from .update import Step as Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from typing import Any, TypeAlias
 
     from .observed import seen
@@ -126,31 +126,32 @@ class descent(Value):
         Without controllers the whole of it can be traced, with the state's numbers as arrays (`jax.jit`, `lax.scan`).
         """
 
-        def decide(noticed: dict[str, Any], at: Memory, after: State) -> tuple[Any, tuple[Any, ...], Any]:
-            if not self.parts.controllers:
-                return _rate_at(self.rate, state.done)
-            loss_at = None if loss_of is None else trial(self.parts, at, after, loss_of)
-            return self._consulted(now, noticed, loss_at, state)
-
-        needs = self.needs
+        parts = self.parts
+        needs = needs_of(parts.controllers)
         known = now.known() if needs else {}
-        moved, after, step, _ = advance(self.parts, params, grads, state, needs, known, decide)
+
+        def decide(noticed: dict[str, Any], at: Memory, after: State) -> tuple[Any, tuple[Any, ...], Any]:
+            if not parts.controllers:
+                return _rate_at(parts.rate, state.done)
+            more: dict[str, Any] = {name: float(one) for name, one in noticed.items() if name not in known}
+            if "rate" in needs and "rate" not in known:
+                more["rate"] = self.without_control(self._on_host(state.done))
+            if "loss_at" in needs and "loss_at" not in known and loss_of is not None:
+                more["loss_at"] = trial(parts, at, after, loss_of)
+            return self._consulted(now.replace(**more) if more else now, {**known, **more}, state)
+
+        moved, after, step, _ = advance(parts, params, grads, state, needs, known, decide)
         return moved, after, step
 
-    def _consulted(
-        self, now: seen, noticed: dict[str, Any], loss_at: Callable[[float], float] | None, state: State
-    ) -> tuple[float, tuple[Any, ...], str]:
+    def _consulted(self, now: seen, there: Collection[str], state: State) -> tuple[float, tuple[Any, ...], str]:
         """The rate of this update, after its controllers were asked."""
-        needs, done = self.needs, self._on_host(state.done)
-        more = {name: float(one) for name, one in noticed.items() if getattr(now, name) is None}
-        if "rate" in needs and now.rate is None:
-            more["rate"] = self.without_control(done)
-        now = now.replace(**more, loss_at=loss_at if now.loss_at is None and "loss_at" in needs else now.loss_at)
-        check_there(self.parts.controllers, now.known(), first=done == 0)
-        factors, control, why = consult(self.parts.controllers, state.control, now)
+        controllers, done = self.parts.controllers, self._on_host(state.done)
+        check_there(controllers, there, first=done == 0)
+        factors, control, why = consult(controllers, state.control, now)
         return self.rate.base * self.rate.factor.with_control(done, factors), control, why
 
     def _on_host(self, done: Any) -> int:
+        """The updates done as a plain number, which a traced one is not."""
         try:
             return index(done)
         except TypeError:
