@@ -50,7 +50,7 @@ def plan(
     """
     workload = _workload(workload)
     rows_train, rows_validation = workload.rows
-    named = {str(as_descent(text)): as_descent(text) for text in texts}  # two writings of one strategy are one
+    named = {str(one): one for one in map(as_descent, texts)}  # two writings of one strategy are one
     whole = list(named.items()) or [(name, as_descent(text)) for name, text in DEFAULTS]
     if not any(_is_fixed(one) for _, one in whole):
         whole.append(("reference: fixed", as_descent("sgd() | 0.1")))
@@ -86,13 +86,13 @@ def compare(workload: Workload | Dataset, journal: Journal, on_runs: Callable[[i
     """Train what the journal's settings ask for and the journal does not hold yet; `on_runs` is told how many ended."""
     settings, workload = journal.settings, _workload(workload)
     for index, strategy in enumerate(settings.strategies):
-        finished = journal.finished(index)
+        finished, whole = journal.finished(index), as_descent(strategy.text)
         for seeds in _portions(settings.seeds, len(strategy.bases)):
             if all((base, seed) in finished for base in strategy.bases for seed in seeds):
                 continue
             runs = descend_many(
                 workload.problem,
-                strategy.text,
+                whole,
                 steps=settings.steps,
                 rates=strategy.bases,
                 seeds=seeds,
