@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch._dynamo.testing import CompileCounter
 
-from stepsize import StepsizeError, adam, clip, greedy, infrared, parse, rate, seen, sgd, spike, stable
+from stepsize import StepsizeError, adam, clip, distance, greedy, infrared, parse, rate, seen, sgd, spike, stable
 from stepsize.controllers.base import Controller
 from stepsize.descents import Clip, Rule, State, Step, descent
 from stepsize.update import advance
@@ -388,12 +388,13 @@ def test_the_order_of_an_update():
     assert told.order[6] == ("asked", 4.0, 0.5)
 
 
-def test_a_controller_says_that_it_cannot_be_traced():
-    strategy, params = sgd() | 0.1 * infrared(), {"w": jnp.ones(2)}
+@pytest.mark.parametrize("one", [infrared(), distance()], ids=str)
+def test_a_controller_says_that_it_cannot_be_traced(one):
+    strategy, params = sgd() | 0.1 * one, {"w": jnp.ones(2)}
     assert not strategy.traceable
     assert not any(one.traceable for one in CONTROLLERS)
     state = strategy.init(params)
-    with pytest.raises(StepsizeError, match="infrared answers on the host and cannot be traced: call step outside jit"):
+    with pytest.raises(StepsizeError, match=f"{one.word()} answers on the host and cannot be traced: call step o"):
         jax.jit(strategy.step)(params, params, state._replace(control=()), seen(loss=1.0))
     _, after, _ = strategy.step(params, params, state._replace(done=np.int64(3)), seen(loss=1.0))
     assert after.done == 4

@@ -23,7 +23,7 @@ from .update import Step as Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
     from typing import Any, TypeAlias
 
     from .observed import seen
@@ -125,7 +125,6 @@ class descent(Value):
         here where a controller needs it. `loss_of`, from parameters to the loss of the same batch, makes `loss_at`.
         Without controllers the whole of it can be traced, with the state's numbers as arrays (`jax.jit`, `lax.scan`).
         """
-
         parts = self.parts
         needs = needs_of(parts.controllers)
         known = now.known() if needs else {}
@@ -133,21 +132,24 @@ class descent(Value):
         def decide(noticed: dict[str, Any], at: Memory, after: State) -> tuple[Any, tuple[Any, ...], Any]:
             if not parts.controllers:
                 return _rate_at(parts.rate, state.done)
-            more: dict[str, Any] = {name: float(one) for name, one in noticed.items() if name not in known}
-            if "rate" in needs and "rate" not in known:
-                more["rate"] = self.without_control(self._on_host(state.done))
-            if "loss_at" in needs and "loss_at" not in known and loss_of is not None:
-                more["loss_at"] = trial(parts, at, after, loss_of)
-            return self._consulted(now.replace(**more) if more else now, {**known, **more}, state)
+            told: dict[str, Any] = {}
+            if loss_of is not None and "loss_at" in needs and "loss_at" not in known:
+                told["loss_at"] = trial(parts, at, after, loss_of)
+            return self._consulted(state, now, known, noticed, told)
 
         moved, after, step, _ = advance(parts, params, grads, state, needs, known, decide)
         return moved, after, step
 
-    def _consulted(self, now: seen, there: Collection[str], state: State) -> tuple[float, tuple[Any, ...], str]:
-        """The rate of this update, after its controllers were asked."""
+    def _consulted(
+        self, state: State, now: seen, known: dict[str, Any], noticed: dict[str, Any], told: dict[str, Any]
+    ) -> tuple[float, tuple[Any, ...], str]:
+        """The rate of this update, after its controllers were asked, and what they then remember and say."""
         controllers, done = self.parts.controllers, self._on_host(state.done)
-        check_there(controllers, there, first=done == 0)
-        factors, control, why = consult(controllers, state.control, now)
+        more = {name: float(one) for name, one in noticed.items() if name not in known} | told
+        if "rate" not in known and "rate" in self.needs:
+            more["rate"] = self.without_control(done)
+        check_there(controllers, known | more, first=done == 0)
+        factors, control, why = consult(controllers, state.control, now.replace(**more) if more else now)
         return self.rate.base * self.rate.factor.with_control(done, factors), control, why
 
     def _on_host(self, done: Any) -> int:
