@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from operator import index
-
 from ._errors import StepsizeError
 from ._value import Value
 from .measures import broadcast as broadcast
@@ -155,8 +153,8 @@ class descent(Value):
     def _on_host(self, done: Any) -> int:
         """The updates done as a plain number, which a traced one is not."""
         try:
-            return index(done)
-        except TypeError:
+            return int(done.__index__())
+        except (AttributeError, TypeError):
             said = ", ".join(one.word() for one in self.parts.controllers)
             raise StepsizeError(
                 f"{said} answers on the host and cannot be traced: call step outside jit, or leave it out of {self}"
