@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from operator import index
-
 from ._errors import StepsizeError
 from ._value import Value, field
 from .measures import broadcast as broadcast
@@ -125,35 +123,38 @@ class descent(Value):
         here where a controller needs it. `loss_of`, from parameters to the loss of the same batch, makes `loss_at`.
         Without controllers the whole of it can be traced, with the state's numbers as arrays (`jax.jit`, `lax.scan`).
         """
+        parts = self.parts
+        needs = needs_of(parts.controllers)
+        known = now.known() if needs else {}
 
         def decide(noticed: dict[str, Any], at: Memory, after: State) -> tuple[Any, tuple[Any, ...], Any]:
-            if not self.parts.controllers:
-                return _rate_at(self.rate, state.done)
-            loss_at = None if loss_of is None else trial(self.parts, at, after, loss_of)
-            return self._consulted(now, noticed, loss_at, state)
+            if not parts.controllers:
+                return _rate_at(parts.rate, state.done)
+            told: dict[str, Any] = {}
+            if loss_of is not None and "loss_at" in needs and "loss_at" not in known:
+                told["loss_at"] = trial(parts, at, after, loss_of)
+            return self._consulted(state, now, known, noticed, told)
 
-        needs = self.needs
-        known = now.known() if needs else {}
-        moved, after, step, _ = advance(self.parts, params, grads, state, needs, known, decide)
+        moved, after, step, _ = advance(parts, params, grads, state, needs, known, decide)
         return moved, after, step
 
     def _consulted(
-        self, now: seen, noticed: dict[str, Any], loss_at: Callable[[float], float] | None, state: State
+        self, state: State, now: seen, known: dict[str, Any], noticed: dict[str, Any], told: dict[str, Any]
     ) -> tuple[float, tuple[Any, ...], str]:
-        """The rate of this update, after its controllers were asked."""
-        needs, done = self.needs, self._on_host(state.done)
-        more = {name: float(one) for name, one in noticed.items() if getattr(now, name) is None}
-        if "rate" in needs and now.rate is None:
+        """The rate of this update, after its controllers were asked, and what they then remember and say."""
+        controllers, done = self.parts.controllers, self._on_host(state.done)
+        more = {name: float(one) for name, one in noticed.items() if name not in known} | told
+        if "rate" not in known and "rate" in self.needs:
             more["rate"] = self.without_control(done)
-        now = now.replace(**more, loss_at=loss_at if now.loss_at is None and "loss_at" in needs else now.loss_at)
-        check_there(self.parts.controllers, now.known(), first=done == 0)
-        factors, control, why = consult(self.parts.controllers, state.control, now)
+        check_there(controllers, known | more, first=done == 0)
+        factors, control, why = consult(controllers, state.control, now.replace(**more) if more else now)
         return self.rate.base * self.rate.factor.with_control(done, factors), control, why
 
     def _on_host(self, done: Any) -> int:
+        """The updates done as a plain number, which a traced one is not."""
         try:
-            return index(done)
-        except TypeError:
+            return int(done.__index__())
+        except (AttributeError, TypeError):
             said = ", ".join(one.word() for one in self.parts.controllers)
             raise StepsizeError(
                 f"{said} answers on the host and cannot be traced: call step outside jit, or leave it out of {self}"

@@ -71,7 +71,8 @@ def broadcast(per_run: Array, array: Array) -> Array:
 
 def scaled(array: Array, factor: Array, many: bool) -> Array:
     """The array times a factor, or with `many` times one factor for each run; it keeps its dtype."""
-    return array * like(broadcast(factor, array) if many else factor, array, namespace(array))
+    factor = broadcast(factor, array) if many else factor
+    return array * (factor if factor.dtype == array.dtype else like(factor, array, namespace(array)))
 
 
 def begun(beta: float, count: Array, array: Array) -> Array:

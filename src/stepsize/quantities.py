@@ -42,11 +42,14 @@ _PAST: dict[str, tuple[tuple[str, ...], Callable[[Memory, Memory, bool], Array]]
     "start_norm": (("start",), lambda at, was, many: global_norm(was["start"], many)),
 }
 _FIELDS = frozenset(seen.field_names())
+_NOTHING: frozenset[str] = frozenset()
 NOT_AT_FIRST = {name for name, (kept, _) in _PAST.items() if kept != ("start",)}
 
 
-def needs_of(controllers: Iterable[Any]) -> frozenset[str]:
+def needs_of(controllers: tuple[Any, ...]) -> frozenset[str]:
     """The quantities that these controllers look at."""
+    if not controllers:
+        return _NOTHING
     needs = frozenset([name for one in controllers for name in one.needs])
     unknown = needs - _FIELDS
     if unknown:
@@ -58,6 +61,8 @@ def notice(
     needs: Collection[str], known: dict[str, Any], at: Memory, memory: Memory, many: bool = False
 ) -> dict[str, Array]:
     """What the controllers are shown: what the caller knows, and those of their needs that the arrays tell."""
+    if not needs:
+        return {}
     there = {name: one for name, one in known.items() if one is not None}
     wanted = [name for name in needs if name not in there]
     return there | measure(wanted, at, memory, many) if wanted else there
