@@ -291,9 +291,9 @@ def test_a_strategy_is_the_same_as_a_torch_optimizer():
     losses = []
     for _ in range(60):
         whole.zero_grad()
-        loss = ((X @ weights - y) ** 2).mean() / 2
+        loss = ((X @ weights - y) ** 2).mean()
         loss.backward()
-        whole.step(loss.detach())
+        whole.step(loss=loss.detach())
         losses.append(loss.item())
     np.testing.assert_allclose(losses, alone.losses, rtol=1e-9)
 

@@ -43,6 +43,7 @@ def bent(inner):
         st.builds(s.stretch, inner, st.sampled_from([0.3, 0.5, 1.1, 2, 3.7])),
         st.builds(s.shift, inner, st.integers(-30, 30)),
         st.builds(s.reverse, inner),
+        st.builds(s.warp, inner, st.just((20, 20)), st.tuples(st.integers(21, 90), st.integers(20, 200))),
         st.builds(s.clamp, inner, st.just(0.2)),
     )
 

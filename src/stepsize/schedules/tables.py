@@ -183,7 +183,8 @@ class noise(Factor):
         )
 
     def _formula(self, t: str, write: Dialect) -> str:
-        place = f"({t} // {in_steps(self, 'every', self.every)})"
+        every = in_steps(self, "every", self.every)
+        place = f"({t} // {every})" if write.scalar or every > 1 else f"floor({t})"  # the same, and sooner for arrays
         salts = [self.seed * 4 + i for i in range(1 if self.kind == "uniform" else 4)]
         draws = [f"scramble({place}, {salt})" for salt in salts]
         x = draws[0] if len(draws) == 1 else f"most(least(({' + '.join(draws)}) / 2.0, 1.0), -1.0)"

@@ -113,8 +113,8 @@ class repeat(Bent):
         inner, first = self._inner_steps(), self._first()
         if self.times is None and self.growth == 1:
             return self._cycle(f"({t} // {inner})", f"({t} % {inner})", write)
-        if self.growth == 1 and first == inner and self.times is not None:
-            cycle = f"least({t} // {inner}, {self.times - 1.0!r})"
+        if write.scalar and self.growth == 1 and first == inner and self.times is not None:
+            cycle = write.where(f"{t} < {inner * self.times}", f"{t} // {inner}", repr(self.times - 1.0))
             return write.bound(cycle, lambda i: self._cycle(i, f"(({t} - {i} * {inner}) * {inner} / {first!r})", write))
         begins = self._begins(first)
 
