@@ -15,6 +15,8 @@ from typing import Any
 from .._errors import StepsizeError
 
 MOST_SAID = 5  # line numbers that a sentence names
+UNFINISHED = ".part"  # ends the temporary name of a file
+_ENCODED = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 
 
 class Log:
@@ -102,9 +104,6 @@ def put(path: Path, parts: Iterable[bytes]) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-UNFINISHED = ".part"  # ends the temporary name
-
-
 def unwritable(path: Path, error: OSError) -> StepsizeError:
     """The one line of a disk that is full, or of a folder that is not there."""
     return StepsizeError(f"{path} cannot be written: {error.strerror or error}")
@@ -116,7 +115,10 @@ def line_of(row: Mapping[str, Any]) -> bytes:
     >>> line_of({"loss": math.nan, "rates": (0.1, -math.inf)})
     b'{"loss": "nan", "rates": [0.1, "-inf"]}\\n'
     """
-    text = json.dumps(_named(row), allow_nan=False, ensure_ascii=False)
+    try:
+        text = _ENCODED(row)
+    except ValueError:  # a number that has no word in JSON
+        text = _ENCODED(_named(row))
     return (text + "\n").encode(errors="backslashreplace")  # a lone surrogate becomes its JSON escape
 
 
