@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...problems import Floats
-from .lines import PACKED
 from .record import Record
 
 MOST = 2000  # rows of a run
+ROUNDED = ("losses", "grad_norms", "clipped")
 DIGITS = 9  # so that a loss that hardly moves still moves
 
 
@@ -20,11 +20,11 @@ def thinned(record: Record, most: int = MOST) -> Record:
 
     A run of at most `most` ≥ 1 updates keeps all of them. A longer one keeps evenly spaced ones, the last, and those
     where the loss on all data was measured. What lies between is not in the journal: a diagnosis may miss a spike of
-    one update or an early rise of a few, and what that would have explained. Numbers keep nine digits, measured losses
-    all of theirs.
+    one update or an early rise of a few, and what that would have explained. Numbers keep nine digits, rates and
+    measured losses, which reports show, all of theirs.
     """
     kept = record.at(_rows(record, most))
-    columns: dict[str, Any] = {name: _rounded(getattr(kept, name)) for name in PACKED}
+    columns: dict[str, Any] = {name: _rounded(getattr(kept, name)) for name in ROUNDED}
     others: dict[str, Any] = dict.fromkeys(("why", "slopes", "end_slopes", "layers", "extra_losses"))
     return replace(kept, **columns, **others)
 
