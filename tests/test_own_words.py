@@ -214,6 +214,30 @@ def test_a_combination_of_ones_own_is_told_with_the_controllers_inside_it(f):
     assert told[-1].endswith("while the controllers answer 1.")
 
 
+def test_a_controller_inside_a_combination_of_ones_own_is_not_extended_in_silence():
+    with pytest.raises(StepsizeError, match="extend cannot tell whose time is whose in halving"):
+        halving(s.cosine(50) * OWN.overshoot()).extend(200, was=100)
+    longer = geometric(s.cosine(50), OWN.overshoot()).extend(200, was=100)
+    assert longer == geometric(s.stretch(s.cosine(50), 2.0), OWN.overshoot())
+
+
+def test_a_field_may_have_any_name():
+    class bent_line(Factor):
+        """A line from x to y."""
+
+        __slots__ = ("base", "moves", "x", "y")
+
+        def __init__(self, x, y, base=1, moves=2):
+            self._store(x=x, y=y, base=base, moves=moves)
+
+        _endless = True
+
+        def _formula(self, t, write):
+            return "1.0"
+
+    assert "A line from x to y" in explain(bent_line(1, 2), 3)[0]
+
+
 def test_a_word_that_documents_nothing_is_told_by_its_name():
     class bare(Factor):
         __slots__ = ()

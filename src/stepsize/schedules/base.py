@@ -248,11 +248,11 @@ class Factor(Value):
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
         """The same with lengths in steps, for its place in the run."""
         changes: dict[str, Any] = {}
-        for name in self._lengths:
+        for name in (one for one in self._lengths if one in self.field_names()):
             found = place.resolved(horizon, self.word(), name, getattr(self, name))
             if found != getattr(self, name):
                 changes[name] = found
-        if "length" in self._lengths and self.fields()["length"] is None and (place.pin or not self._endless):
+        if "length" in self._lengths and self.fields().get("length", 0) is None and (place.pin or not self._endless):
             changes["length"] = place.end - place.start
         return self.replace(**changes) if changes else self
 

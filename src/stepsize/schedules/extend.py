@@ -115,7 +115,11 @@ def _each(f: Any, change: Callable[[Factor], Factor]) -> Factor:
         return product(*([change(pure)] if pure else []), *(_each(part, change) for part in watching))
     if isinstance(f, Several):
         return f.replace(parts=tuple(_each(part, change) for part in f.parts))
-    return f.replace(factor=_each(f.factor, change)) if isinstance(f, clamp) else f
+    if isinstance(f, clamp):
+        return f.replace(factor=_each(f.factor, change))
+    if isinstance(f, Factor) and f.controllers == (f,):
+        return f
+    raise StepsizeError(f"extend cannot tell whose time is whose in {f}: write the controller beside it, as a factor")
 
 
 def _split(f: product) -> tuple[Factor | None, list[Factor]]:

@@ -209,8 +209,8 @@ class Scene:
             x, y = (self.base * f(one) for one in self._ends_of(f, low, high, ends[i]))
             still = high - low == 1 or (x == y and "{moves}" in templates[i])
             template = "stays at {x}" if still else templates[i]
-            about = {"base": say(self.base), "moves": "rises" if y > x else "falls", "x": say(x), "y": say(y)}
-            self.say(template.format(**_fields(f), **about), low, high)
+            ends_here = {"base": say(self.base), "moves": "rises" if y > x else "falls", "x": say(x), "y": say(y)}
+            self.say(template.format(**(_fields(f) | ends_here)), low, high)
 
     def _ends_of(self, f: Any, low: int, high: int, bound: float | None) -> tuple[float, float]:
         """The local times a piece goes from and to: to its bound where the next update reaches it."""

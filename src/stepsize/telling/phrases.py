@@ -13,7 +13,6 @@ from ..schedules.boundaries import settled
 from ..schedules.formulas import formula
 from ..schedules.shapes import stages
 from ..schedules.tables import piecewise, table
-from ..vocabulary import WORDS, look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -199,11 +198,10 @@ JOINED = {"plus": ("Plus", "the sum"), "minimum": ("Or", "the smallest"), "maxim
 
 
 def found(phrases: dict[str, Any], value: Any) -> Any:
-    """The phrase for a value, by the nearest class of the vocabulary that it is or is built on; None where none is."""
+    """The phrase for a value, by the nearest class of this package that it is or is built on; None where none is."""
     for kind in type(value).__mro__:
-        word = kind.__name__
-        if word in phrases and (word not in WORDS or look_up(word) is kind) and kind.__module__.startswith("stepsize."):
-            return phrases[word]
+        if kind.__name__ in phrases and kind.__module__.startswith("stepsize."):
+            return phrases[kind.__name__]
     return None
 
 
