@@ -16,9 +16,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch._dynamo.testing import CompileCounter
 
-from stepsize import StepsizeError, adam, clip, distance, greedy, infrared, parse, rate, seen, sgd, spike, stable
+from stepsize import (
+    StepsizeError,
+    adam,
+    clip,
+    descend_many,
+    distance,
+    greedy,
+    infrared,
+    parse,
+    rate,
+    seen,
+    sgd,
+    spike,
+    stable,
+)
 from stepsize.controllers.base import Controller
 from stepsize.descents import Clip, Rule, State, Step, descent
+from stepsize.problems import least_squares
 from stepsize.update import advance
 from strategies import clips, rules, transforms
 from subjects import CLIPS, CONTROLLERS, LIBRARIES, RULES, SCHEDULES, SUBJECTS, adam_before, assert_close, plain
@@ -386,6 +401,27 @@ def test_the_order_of_an_update():
     assert state.memory["params"]["w"].tolist() == [1.0, 2.0]  # remembered: where the update started from
     strategy.step(moved, grads, state, seen())
     assert told.order[6] == ("asked", 4.0, 0.5)
+
+
+class halves(Controller):
+    """Looks at nothing, and halves the rate at every second update."""
+
+    __slots__ = ()
+
+    def init(self):
+        return (0,)
+
+    def step(self, state, now):
+        return 1.0 - 0.5 * (state[0] % 2), (state[0] + 1,), ""
+
+
+def test_a_controller_may_look_at_nothing():
+    runs = descend_many(least_squares([[1.0], [2.0]], [2.0, 4.0]), sgd() | halves() * 0.1, rates=[0.1, 0.2], steps=3)
+    assert [run.rates.tolist() for run in runs] == [[0.1, 0.05, 0.1], [0.2, 0.1, 0.2]]
+    params = {"w": np.ones(2)}
+    strategy = sgd() | 0.1 * halves()
+    _, state, step = strategy.step(params, params, strategy.init(params), seen())
+    assert (step.rate, strategy.step(params, params, state, seen())[2].rate) == (0.1, 0.05)
 
 
 @pytest.mark.parametrize("one", [infrared(), distance()], ids=str)

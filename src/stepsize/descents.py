@@ -125,7 +125,7 @@ class descent(Value):
         """
         parts = self.parts
         needs = needs_of(parts.controllers)
-        known = now.known() if needs else {}
+        known = now.known() if parts.controllers else {}
 
         def decide(noticed: dict[str, Any], at: Memory, after: State) -> tuple[Any, tuple[Any, ...], Any]:
             if not parts.controllers:

@@ -61,8 +61,6 @@ def notice(
     needs: Collection[str], known: dict[str, Any], at: Memory, memory: Memory, many: bool = False
 ) -> dict[str, Array]:
     """What the controllers are shown: what the caller knows, and those of their needs that the arrays tell."""
-    if not needs:
-        return {}
     there = {name: one for name, one in known.items() if one is not None}
     wanted = [name for name in needs if name not in there]
     return there | measure(wanted, at, memory, many) if wanted else there

@@ -118,6 +118,7 @@ class SideBySide:
         given = as_descent(strategy)
         self.text = str(given)
         self.descent = given.over(self.steps, **units(problem, self.batch_size))
+        self.parts = self.descent.parts
         self.bases = [self.descent.rate.base] if rates is None else [rate(one).base for one in rates]
         self.seeds = [_seed(one) for one in seeds]
         if not self.bases or not self.seeds:
@@ -152,13 +153,15 @@ class SideBySide:
         losses, grads, variance = evaluate(self.problem, self.params, rows, self.needs)
         norms = np.asarray(global_norm(grads, many=True))
         self._stop_where(~(np.isfinite(losses) & np.isfinite(norms)))
-        known = {"loss": losses, "grad_norm": norms, "grad_variance": variance, **self._without_control()}
+        known: dict[str, Any] = {}
+        if self.parts.controllers:
+            known = {"loss": losses, "grad_norm": norms, "grad_variance": variance} | self._of_the_run()
 
         def decide(noticed: dict[str, Any], at: Memory, after: State) -> tuple[Floats, tuple[Any, ...], list[str]]:
             return self._consulted(noticed, lambda i: self._own(i, at, after, rows))
 
         moved, state, step, update = advance(
-            self.descent.parts, self.params, grads, self.state, self.needs, known, decide, many=True
+            self.parts, self.params, grads, self.state, self.needs, known, decide, many=True
         )
         self._stop_where(
             ~np.all([np.isfinite(one).reshape(len(one), -1).all(axis=1) for one in moved.values()], axis=0)
@@ -183,21 +186,21 @@ class SideBySide:
             return None
         return np.stack([one.next() for one in self.batches])
 
-    def _without_control(self) -> dict[str, Any]:
+    def _of_the_run(self) -> dict[str, Any]:
         """How far the run is, and the rates where every controller answers 1, if a controller looks at them."""
         known: dict[str, Any] = {}
         if "progress" in self.needs:
             known["progress"] = np.full(len(self.base), self.done / self.steps)
         if "rate" in self.needs:
-            factors = tuple(1.0 for _ in self.descent.rate.controllers)
-            known["rate"] = self.base * self.descent.rate.factor.with_control(self.done, factors)
+            factors = tuple(1.0 for _ in self.parts.controllers)
+            known["rate"] = self.base * self.parts.rate.factor.with_control(self.done, factors)
         return known
 
     def _consulted(
         self, noticed: dict[str, Any], own: Callable[[int], dict[str, Any]]
     ) -> tuple[Floats, tuple[Any, ...], list[str]]:
         """The rate of each run, the next states of its controllers, and what they said; a run that ended keeps its."""
-        factor, controllers, control = self.descent.rate.factor, self.descent.parts.controllers, self.state.control
+        factor, controllers, control = self.parts.rate.factor, self.parts.controllers, self.state.control
         if not controllers:
             return self.base * factor(self.done), control, []
         check_there(controllers, {*noticed, *self.needs & {"loss_at"}}, first=self.done == 0)
@@ -221,7 +224,7 @@ class SideBySide:
             self.extra[i] += 1
 
         places = (i, i // len(self.bases))
-        return {"loss_at": trial_of_run(self.problem, self.descent.parts, at, after, rows, places, count)}
+        return {"loss_at": trial_of_run(self.problem, self.parts, at, after, rows, places, count)}
 
     def _stop_where(self, broken: Any) -> None:
         self.ended[self.alive & broken] = self.done
