@@ -45,6 +45,29 @@ def stepping(scheduler: theirs.LRScheduler, steps: int):
     return run
 
 
+def seeing(scheduler: theirs.LRScheduler, steps: int):
+    def run() -> None:
+        step = scheduler.step
+        for _ in range(steps):
+            step(1.0)
+
+    return run
+
+
+def assigning(under: torch.optim.Optimizer, steps: int):
+    """Three numbers written into every group, by hand: the least that any scheduler of them can do."""
+    values = [0.5] * steps
+
+    def run() -> None:
+        for value in values:
+            for group in under.param_groups:
+                group["lr"] = 0.1 * value
+                group["momentum"] = 0.9 * value
+                group["weight_decay"] = 0.01 * value
+
+    return run
+
+
 def building() -> None:
     times = []
     under = optimizer(1)
@@ -67,4 +90,12 @@ if __name__ == "__main__":
             ours = stepping(Scheduler(optimizer(groups), TEXT, total_steps=TOTAL), steps)
             found = ratio(ours, stepping(build(optimizer(groups)), steps))
             line(f"Scheduler.step / {name}.step, {groups} groups", found, "limit 0.2")
+        three = {"lr": TEXT, "momentum": "linear(1, 0.9)", "weight_decay": "linear(1, 0)"}
+        ours = stepping(Scheduler(optimizer(groups), three, total_steps=TOTAL), steps)
+        found = ratio(ours, assigning(optimizer(groups), steps))
+        line(f"Scheduler.step of three numbers / written by hand, {groups} groups", found, "limit 3")
+        scheduler = Scheduler(optimizer(groups), "plateau()")
+        theirs_too = theirs.ReduceLROnPlateau(optimizer(groups))
+        found = ratio(seeing(scheduler, steps), seeing(theirs_too, steps))
+        line(f"Scheduler.step(loss) with plateau / ReduceLROnPlateau, {groups} groups", found, "")
     building()

@@ -136,7 +136,7 @@ class Scheduler(LRScheduler):
         self.last_epoch = t  # schedules alone: nothing to ask, their values are there
         rates = together.rates
         if rates and type(live[0]["lr"]) is float:
-            live[0]["lr"] = rates[i]
+            live[0]["lr"] = together.base * rates[i]
         else:
             together.write(i, live)
 

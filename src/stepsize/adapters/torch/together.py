@@ -25,16 +25,17 @@ class Together:
     """The writing of a whole step where every value is in a table already: the same numbers as `rows.write`.
 
     `start` is the first update of the block of values that all parts hold, or nowhere: where a controller decides,
-    where a part has no table, and before `look` has found them. `rates` are the values of the block where there is
-    nothing to write but the rate of one group, which is most of all training.
+    where a part has no table, and before `look` has found them. `rates` are the values of the block, for `base`,
+    where there is nothing to write but the rate of one group, which is most of all training.
     """
 
-    __slots__ = ("_cells", "_columns", "_plain", "rates", "start")
+    __slots__ = ("_cells", "_columns", "_plain", "base", "rates", "start")
 
     def __init__(self, parts: Sequence[Part], rows: Sequence[Row]) -> None:
         self.start = NOWHERE
         self.rates: list[float] = []
-        self._cells: list[tuple[str, list[float]]] = []  # the values themselves, where there is just one group
+        self.base = 1.0
+        self._cells: list[tuple[str, float, list[float]]] = []  # what to write, where there is just one group
         self._plain = not any(part.factors for part in parts)
         found: dict[tuple[int, str], dict[float, list[int]]] = {}
         for row in rows:
@@ -51,17 +52,18 @@ class Together:
             self.start = start
             self._columns = [one._replace(values=parts[one.part].ahead.values) for one in self._columns]
             self._cells = _of_one_group(self._columns)
-            self.rates = self._cells[0][1] if [name for name, _ in self._cells] == ["lr"] else []
+            alone = [name for name, _, _ in self._cells] == ["lr"]
+            self.base, self.rates = self._cells[0][1:] if alone else (1.0, [])
 
     def write(self, i: int, live: list[dict[str, Any]]) -> None:
         """Write the values at place `i` of the block into these groups."""
         if self._cells:
             group = live[0]
-            for name, block in self._cells:
+            for name, base, block in self._cells:
                 if type(group[name]) is float:
-                    group[name] = block[i]
+                    group[name] = base * block[i]
                 else:
-                    put(group, name, None, block[i])
+                    put(group, name, None, base * block[i])
             return
         for values, _, name, place, by_base in self._columns:
             factor = values[i]
@@ -75,10 +77,10 @@ class Together:
                         put(group, name, place, value)
 
 
-def _of_one_group(columns: list[_Column]) -> list[tuple[str, list[float]]]:
+def _of_one_group(columns: list[_Column]) -> list[tuple[str, float, list[float]]]:
     if any(one.place is not None or [places for _, places in one.groups] != [[0]] for one in columns):
         return []
-    return [(one.name, [one.groups[0][0] * value for value in one.values]) for one in columns]
+    return [(one.name, one.groups[0][0], one.values) for one in columns]
 
 
 def _column(part: int, field: str, by_base: dict[float, list[int]]) -> _Column:
