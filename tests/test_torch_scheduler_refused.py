@@ -35,7 +35,7 @@ BAD = {
     "half a step": (("cosine()",), {"total_steps": 1.5}, "total_steps must be a whole number, not 1.5"),
     "text": (("cosine()",), {"total_steps": "100"}, "total_steps must be a number ≥ 1, not '100'"),
     "on_change": (("cosine(9)",), {"on_change": "ignore"}, "on_change must be one of error, keep, replace"),
-    "on_nonfinite": (("cosine(9)",), {"on_nonfinite": "skip"}, "on_nonfinite must be one of raise, hold"),
+    "on_nonfinite": (("cosine(9)",), {"on_nonfinite": "skip"}, "on_nonfinite must be .raise. or .hold."),
 }
 
 

@@ -20,7 +20,7 @@ from ...schedules.base import Factor
 from ...schedules.plan import plan
 from ...schedules.rate import rate
 from .amp import was_skipped
-from .knobs import Groups
+from .knobs import Groups, put
 from .ranks import averaged
 from .together import Together
 
@@ -137,7 +137,14 @@ class Scheduler(LRScheduler):
         rates = together.rates
         if rates and type(live[0]["lr"]) is float:
             live[0]["lr"] = together.base * rates[i]
-        else:
+            return
+        group = live[0]
+        for name, base, values in together.cells:  # several numbers of one group: a call less
+            if type(group[name]) is float:
+                group[name] = base * values[i]
+            else:
+                put(group, name, None, base * values[i])
+        if not together.cells:
             together.write(i, live)
 
     def _step_with_care(self, given: dict[str, Any], skipped: Any) -> None:

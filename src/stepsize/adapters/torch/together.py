@@ -25,17 +25,18 @@ class Together:
     """The writing of a whole step where every value is in a table already: the same numbers as `rows.write`.
 
     `start` is the first update of the block of values that all parts hold, or nowhere: where a controller decides,
-    where a part has no table, and before `look` has found them. `rates` are the values of the block, for `base`,
-    where there is nothing to write but the rate of one group, which is most of all training.
+    where a part has no table, and before `look` has found them. `cells` are what there is to write where there is
+    just one group: name, base, values of the block. `rates` are those values, for `base`, where it is the rate alone,
+    which is most of all training. Both are written by `Scheduler.step` itself, `write` does the rest.
     """
 
-    __slots__ = ("_cells", "_columns", "_plain", "base", "rates", "start")
+    __slots__ = ("_columns", "_plain", "base", "cells", "rates", "start")
 
     def __init__(self, parts: Sequence[Part], rows: Sequence[Row]) -> None:
         self.start = NOWHERE
         self.rates: list[float] = []
         self.base = 1.0
-        self._cells: list[tuple[str, float, list[float]]] = []  # what to write, where there is just one group
+        self.cells: list[tuple[str, float, list[float]]] = []
         self._plain = not any(part.factors for part in parts)
         found: dict[tuple[int, str], dict[float, list[int]]] = {}
         for row in rows:
@@ -51,29 +52,25 @@ class Together:
         if start != self.start:
             self.start = start
             self._columns = [one._replace(values=parts[one.part].ahead.values) for one in self._columns]
-            self._cells = _of_one_group(self._columns)
-            alone = [name for name, _, _ in self._cells] == ["lr"]
-            self.base, self.rates = self._cells[0][1:] if alone else (1.0, [])
+            self.cells = _of_one_group(self._columns)
+            alone = [name for name, _, _ in self.cells] == ["lr"]
+            self.base, self.rates = self.cells[0][1:] if alone else (1.0, [])
 
     def write(self, i: int, live: list[dict[str, Any]]) -> None:
-        """Write the values at place `i` of the block into these groups."""
-        if self._cells:
-            group = live[0]
-            for name, base, block in self._cells:
-                if type(group[name]) is float:
-                    group[name] = base * block[i]
-                else:
-                    put(group, name, None, base * block[i])
-            return
+        """Write the values at place `i` of the block into these groups, which are several."""
         for values, _, name, place, by_base in self._columns:
             factor = values[i]
             for base, groups in by_base:
                 value = base * factor
-                for one in groups:
-                    group = live[one]
-                    if place is None and type(group[name]) is float:
-                        group[name] = value
-                    else:
+                here = live if len(groups) == len(live) else [live[one] for one in groups]
+                if place is None:
+                    for group in here:
+                        if type(group[name]) is float:
+                            group[name] = value
+                        else:
+                            put(group, name, None, value)
+                else:
+                    for group in here:
                         put(group, name, place, value)
 
 
