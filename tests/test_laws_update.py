@@ -431,8 +431,8 @@ def test_a_controller_says_that_it_cannot_be_traced(one):
     assert not any(one.traceable for one in CONTROLLERS)
     state = strategy.init(params)
     with pytest.raises(StepsizeError, match=f"{one.word()} answers on the host and cannot be traced: call step o"):
-        jax.jit(strategy.step)(params, params, state._replace(control=()), seen(loss=1.0))
-    _, after, _ = strategy.step(params, params, state._replace(done=np.int64(3)), seen(loss=1.0))
+        jax.jit(strategy.step)(params, params, state.replace(control=()), seen(loss=1.0))
+    _, after, _ = strategy.step(params, params, state.replace(done=np.int64(3)), seen(loss=1.0))
     assert after.done == 4
 
 

@@ -28,6 +28,10 @@ class State(Named):
     transforms: tuple[RuleState, ...]  # the state of each transform, in the order of the text
     memory: Memory  # the arrays of the last update, and the start, that a controller's quantities look back at
 
+    def replace(self, **changes: Any) -> State:
+        """The same state with some fields changed."""
+        return self._replace(**changes)
+
 
 class Step(Named):
     """What one update did: its rate, the largest share of elements that a clip limited, and what controllers said.

@@ -129,7 +129,7 @@ class SideBySide:
         self.needs = self.descent.needs
         check_needs(self.descent, self.batch_size)
         begun = self.descent.init(self.params)
-        self.state = begun._replace(control=(begun.control,) * len(self.base))
+        self.state = begun.replace(control=(begun.control,) * len(self.base))
         self.extra = np.zeros(len(self.base), dtype=int)
         self.batches = [_Batches(problem.size, self.batch_size, seed) for seed in self.seeds]
         self.alive = np.ones(len(self.base), dtype=bool)
