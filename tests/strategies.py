@@ -165,7 +165,6 @@ def _bent(inside):
         st.builds(s.stretch, inside, st.sampled_from([0.3, 0.5, 2, 3.7])),
         st.builds(s.shift, inside, st.integers(-30, 30)),
         st.builds(s.reverse, inside),
-        st.builds(s.warp, inside, st.just((20, 20)), st.tuples(st.integers(21, 90), st.integers(20, 200))),
         st.builds(s.cooldown, inside, steps, at=st.none() | steps, shape=shapes, final=share_of_one),
     )
 

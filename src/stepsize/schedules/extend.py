@@ -146,12 +146,19 @@ def _stretched(f: Factor, total: int, was: int) -> Factor:
     """
     if total == was:
         return f
-    if isinstance(f, stretch) and f.length is None:
+    twice = isinstance(f, stretch) and isinstance(f.factor, stretch)  # once, the quotients stay those of before
+    if isinstance(f, stretch) and twice and f.length is None:
         inside = was / pace_of(f.by)
         if inside.denominator == 1:
-            return _stretched(f.factor, total, int(inside))
-    if isinstance(f, (warp, stretch)) or _held(f):
+            return _stretched_once(f.factor, total, int(inside))
+    if isinstance(f, warp) or twice or _held(f):
         return _bent(f, [(total, was)])
+    return _stretched_once(f, total, was)
+
+
+def _stretched_once(f: Factor, total: int, was: int) -> Factor:
+    if total == was:
+        return f
     by = total / was
     slow = stretch(f, by)
     if _starts(slow, total) == [-(-t * total // was) for t in _starts(f, was)]:

@@ -85,6 +85,8 @@ class warp(Bent):
     def _steps(self) -> int | None:
         inner = self.factor._steps()
         last = None if inner is None else self._when(inner)
+        if inner is not None and last is None:
+            last = math.ceil(self._lines()[0][-1])  # where time stands still before the end, it has ended there
         return None if last is None else max(1, last)
 
     def _formula(self, t: str, write: Dialect) -> str:

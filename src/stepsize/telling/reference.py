@@ -174,7 +174,7 @@ def _entry(word: str) -> str:
 
 def _example_of(word: str) -> str:
     if word not in EXAMPLES:
-        raise StepsizeError(f"{word} has no example yet: add a row to EXAMPLES in schedule_docs.py")
+        raise StepsizeError(f"{word} has no example yet: add a row to EXAMPLES in telling/reference.py")
     return EXAMPLES[word]
 
 
