@@ -18,13 +18,14 @@ from ....descents import Clip
 from ..refusals import refuse_complex, refuse_own_scaler, refuse_parts
 from .arithmetic import limit, multiply, scale_to, share_beyond, shortens, towards, unscale
 from .closures import hookable, read_clips, with_closure
+from .each import bounded, needs_length, reaches
+from .measured import measured
 from .memory import Remembering
 from .norms import (
     Member,
     Snapshot,
     Space,
     by_space,
-    length_in,
     local,
     members_of,
     settled,
@@ -63,7 +64,7 @@ def clip_update(optimizer: Optimizer, clips: Any, *, on_nonfinite: str = "raise"
     >>> weight.tolist()
     [-0.005, 0.01]
     """
-    return _UpdateClipping("clip_update", optimizer, clips, on_nonfinite)
+    return UpdateClipping("clip_update", optimizer, clips, on_nonfinite)
 
 
 def clip_gradients(optimizer: Optimizer, clips: Any, *, on_nonfinite: str = "raise") -> Clipping:
@@ -92,7 +93,7 @@ def clip_gradients(optimizer: Optimizer, clips: Any, *, on_nonfinite: str = "rai
 class Clipping:
     """Clips at work on an optimizer, until `remove()`; `skipped` counts the steps left out for their gradients."""
 
-    def __init__(self, call: str, optimizer: Optimizer, clips: Any, on_nonfinite: str) -> None:
+    def __init__(self, call: str, optimizer: Optimizer, clips: Any, on_nonfinite: str, hang: bool = True) -> None:
         self.clips = read_clips(call, clips)
         if on_nonfinite not in ANSWERS:
             raise StepsizeError(f"{call}: on_nonfinite must be one of {', '.join(ANSWERS)}, not {on_nonfinite!r}")
@@ -102,9 +103,13 @@ class Clipping:
         self._calls, self._paused = 0, False
         self.shares: list[Any] | None = None  # of elements that each clip limited, while somebody looks
         self._remembering = Remembering(call, self.clips)
+        self.agreed: Callable[[str | None], str | None] = _alone  # what is wrong for one rank where all must decide
         refuse_complex(call, members_of(optimizer))
         self._optimizer = optimizer
-        self._hooks = [optimizer.register_step_pre_hook(self._before), optimizer.register_step_post_hook(self._after)]
+        self._hooks: list[Any] = []
+        if hang:
+            self._hooks = [optimizer.register_step_pre_hook(self._before)]
+            self._hooks.append(optimizer.register_step_post_hook(self._after))
 
     def remove(self) -> None:
         """Take the clips off; the next step is the optimizer's own."""
@@ -169,6 +174,7 @@ class Clipping:
             with torch.no_grad():
                 self._on_update()
         self._taken = {}
+        measured(optimizer).forget()
 
     def _followed(self, optimizer: Optimizer, members: list[Member], closure: Callable[[], Any]) -> Callable[[], Any]:
         """The closure, and after it the clips: only then there are gradients."""
@@ -196,23 +202,23 @@ class Clipping:
     def _forget(self) -> None:
         """Free what is kept between steps."""
 
-    def _checked(self, optimizer: Optimizer, found: Gradients, spaces: dict[Space, list[Tensor]]) -> Tensor | None:
-        """Do what on_nonfinite asks for; the length of the gradients where that was measured on the way."""
+    def _checked(self, optimizer: Optimizer, found: Gradients, spaces: dict[Space, list[Tensor]]) -> None:
+        """Do what on_nonfinite asks for."""
         if self._taken:
             self._take(found)
         if self._taken or self.on_nonfinite == "ignore" or getattr(optimizer, "found_inf", None) is not None:
-            return None
+            return
         if self.on_nonfinite == "zero":
             for grads in spaces.values():
                 for grad in grads:
                     torch.nan_to_num_(grad, 0.0, 0.0, 0.0)
-            return None
-        total = length_in(spaces)
-        if not math.isfinite(total.item()):
+            return
+        wrong = None
+        if not math.isfinite(measured(optimizer).number([grad for _, grad in found], spaces)):
             wrong = next((told for one, grad in found if (told := _nonfinite(one, grad))), None)
-            if wrong is not None:
-                self._answer(found, wrong)
-        return total
+        wrong = self.agreed(wrong)
+        if wrong is not None:
+            self._answer(found, wrong)
 
     def _answer(self, found: Gradients, wrong: str) -> None:
         if self.on_nonfinite == "raise":
@@ -239,8 +245,8 @@ class _GradientClipping(Clipping):
         found = _with_gradient(members)
         spaces = by_space(grad for _, grad in found)
         unscale(optimizer, spaces)
-        total = self._checked(optimizer, found, spaces)
-        if self._taken:
+        self._checked(optimizer, found, spaces)
+        if self._taken or not found:
             return
         for i, one in enumerate(self.clips):
             if type(one) is clip:
@@ -249,19 +255,34 @@ class _GradientClipping(Clipping):
                 for grads in spaces.values():
                     limit(grads, one.max)
             elif type(one) is clip_norm:
-                scale = scale_to(length_in(spaces) if total is None else total, one.max)
+                scale = scale_to(measured(optimizer).length([grad for _, grad in found], spaces), one.max)
                 if self.shares is not None:
                     self.shares.append(shortens(scale))
                 for grads in spaces.values():
                     multiply(grads, scale)
             else:
-                self._apply(i, found)
-            total = None
+                self._apply(i, found, spaces)
 
-    def _apply(self, which: int, found: Gradients) -> None:
-        """Any clip, by its own definition."""
+    def _apply(self, which: int, found: Gradients, spaces: dict[Space, list[Tensor]]) -> None:
+        """Any other clip: in place where that can be, else by its own definition."""
+        one, every = self.clips[which], [grad for _, grad in found]
         found = [(member, grad) for member, grad in found if grad.numel()]
-        _refuse_parts(self.call, self.clips[which], found)
+        grads = [grad for _, grad in found]
+        _refuse_parts(self.call, one, found)
+        if not found:
+            return
+        if reaches(one, [member.param for member, _ in found], grads):
+            params = {member.name(): member.param.detach() for member, _ in found}
+            length = measured(self._optimizer).number(every, spaces) if needs_length(one) else 0.0
+            state = self._remembering.state(which, params)
+            share, after = bounded(one, list(params), list(params.values()), grads, length, state)
+            self._remembering.learn(which, after)
+            if self.shares is not None:
+                self.shares.append(share)
+            return
+        self._general(which, found)
+
+    def _general(self, which: int, found: Gradients) -> None:
         params = {member.name(): wide(member.param.detach()) for member, _ in found}
         grads = {member.name(): wide(grad) for member, grad in found}
         limited, share = self._remembering.through(which, grads, params)
@@ -271,8 +292,9 @@ class _GradientClipping(Clipping):
             grad.copy_(limited[member.name()])
 
 
-class _UpdateClipping(Clipping):
+class UpdateClipping(Clipping):
     _snapshot: Snapshot | None = None
+    _looked = False
 
     def _on_gradients(self, optimizer: Optimizer, members: list[Member]) -> None:
         found = _with_gradient(members)
@@ -280,16 +302,41 @@ class _UpdateClipping(Clipping):
 
     def _remember(self, members: list[Member]) -> None:
         if self.clips and not self._taken:
-            moving = [one for one in members if one.param.requires_grad or one.param.grad is not None]
-            for one in self.clips:
-                _refuse_parts(self.call, one, [(member, member.param) for member in moving])
-            self._snapshot = self._snapshot or Snapshot()
-            self._snapshot.take(moving)
+            self.look(members)
+
+    def look(self, members: list[Member]) -> None:
+        """Keep the parameters as they are before the step."""
+        moving = [one for one in members if one.param.requires_grad or one.param.grad is not None]
+        for one in self.clips:
+            _refuse_parts(self.call, one, [(member, member.param) for member in moving])
+        self._snapshot = self._snapshot or Snapshot()
+        self._snapshot.take(moving)
+        self._looked = True
+
+    @property
+    def names(self) -> dict[Tensor, str]:
+        """What the clips call each parameter."""
+        return {one.param: one.name() for one in members_of(self._optimizer)}
+
+    def memory(self, which: int, params: dict[str, Tensor]) -> Any:
+        """What one of the clips remembers of these parameters."""
+        return self._remembering.state(which, {name: wide(one.detach()) for name, one in params.items()})
+
+    def learn(self, which: int, after: Any) -> None:
+        """Take in what one of the clips saw."""
+        self._remembering.learn(which, after)
+
+    def bound(self) -> None:
+        """Hold the parameters near where they were when `look` kept them, if it did."""
+        if self._looked:
+            with torch.no_grad():
+                self._on_update()
 
     def _on_update(self) -> None:
         snapshot = self._snapshot
-        if snapshot is None:
+        if snapshot is None or not self._looked:
             return
+        self._looked = False
         for i, one in enumerate(self.clips):
             if type(one) is clip:
                 if self.shares is not None:
@@ -308,6 +355,8 @@ class _UpdateClipping(Clipping):
     def _apply(self, which: int, snapshot: Snapshot) -> None:
         """Any clip, by its own definition; elements that it leaves alone keep the bits that the step gave them."""
         members = [member for member in snapshot.members if member.param.numel()]
+        if not members:
+            return
         olds = {member.name(): wide(snapshot.old(member.param)) for member in members}
         news = {member.name(): wide(member.param.detach()) for member in members}
         updates = {name: old - news[name] for name, old in olds.items()}
@@ -321,6 +370,10 @@ class _UpdateClipping(Clipping):
 
     def _forget(self) -> None:
         self._snapshot = None
+
+
+def _alone(wrong: str | None) -> str | None:
+    return wrong
 
 
 def _refuse_parts(call: str, one: Clip, found: Gradients) -> None:

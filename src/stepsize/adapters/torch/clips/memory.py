@@ -20,13 +20,22 @@ class Remembering:
 
     def through(self, which: int, flowing: Arrays, params: Arrays) -> tuple[Arrays, Any]:
         """What one of the clips makes of these arrays, and the share that it limited; it takes in what it saw."""
-        one, known = self.clips[which], self._known[which]
-        if not known.issuperset(params):
-            self.states[which] = merged(one.init(params), self.states[which])
-            known.update(params)
-        limited, share, after = one.step(flowing, params, self.states[which], {"grads": flowing, "rules": {}})
-        self.states[which] = merged(self.states[which], after)
+        state = self.state(which, params)
+        limited, share, after = self.clips[which].step(flowing, params, state, {"grads": flowing, "rules": {}})
+        self.learn(which, after)
         return limited, share
+
+    def state(self, which: int, params: Arrays) -> RuleState:
+        """What one of the clips remembers, with a beginning for the parameters that it has not seen."""
+        known = self._known[which]
+        if not known.issuperset(params):
+            self.states[which] = merged(self.clips[which].init(params), self.states[which])
+            known.update(params)
+        return self.states[which]
+
+    def learn(self, which: int, after: RuleState) -> None:
+        """Take in what one of the clips saw."""
+        self.states[which] = merged(self.states[which], after)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that resume needs, as `torch.save` takes it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -104,6 +105,28 @@ class Strategy(Optimizer):
             self.scheduler = StrategySchedule(
                 self, self.strategy.rate.factor, **wishes.units, on_change=wishes.on_change, on_nonfinite=lenient
             )
+
+    @contextmanager
+    def _own_hooks(self) -> Iterator[None]:
+        """What is hung here acts last before the update and first after it, whatever a script hangs besides."""
+        self._ours: list[Any] = []
+        before = list(self._optimizer_step_pre_hooks)
+        yield
+        self._ours = [key for key in self._optimizer_step_pre_hooks if key not in before]
+
+    def register_step_pre_hook(self, hook: Any) -> Any:
+        """As torch's: the hook sees the gradients as they came, and what it makes of them is checked and clipped."""
+        handle = super().register_step_pre_hook(hook)
+        for key in getattr(self, "_ours", ()):
+            self._optimizer_step_pre_hooks.move_to_end(key)
+        return handle
+
+    def _agreed(self, wrong: str | None) -> str | None:
+        """What is wrong with a gradient on any rank, where controllers make all ranks meet in every update."""
+        if not self.scheduler.needs.difference(COMES_BETWEEN):
+            return wrong
+        share = averaged({"wrong": float(wrong is not None)}, self.scheduler.process_group)["wrong"]
+        return wrong or ("elements of the gradient are NaN or infinite on another rank" if share > 0 else None)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group, whose rate is scheduled at once."""
