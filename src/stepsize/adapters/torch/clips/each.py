@@ -17,7 +17,7 @@ from ....clipping.unitwise import unitwise
 from ....descents import RuleState
 from .arithmetic import shorten
 from .factors import Arrays, scaling
-from .norms import HALVES, as_sharded, lengths, reads_free
+from .norms import HALVES, lengths, reads_free
 from .numbers import BY_LENGTH, factor_for
 from .tiles import cut, is_dense, joined, put, row, tiles
 
@@ -28,7 +28,8 @@ def reaches(one: Any, params: list[Tensor], grads: list[Tensor]) -> bool:
     """Whether a clip can be had in place: of whole tensors on a processor, one after the other in memory."""
     if type(one) not in IN_PLACE:
         return False
-    whole = all(reads_free(grad.device) and not grad.is_sparse and as_sharded(grad) is None for grad in grads)
+    whole = all(type(grad) is Tensor and grad.layout is torch.strided and grad.is_cpu for grad in grads)
+    whole = whole and reads_free(grads[0].device)
     if not whole or type(one) in (*BY_LENGTH, clip_rms, adagc):
         return whole
     kinds = {one.dtype for one in (*params, *grads)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,7 +34,6 @@ from .norms import (
     wide,
 )
 
-Gradients = list[tuple[Member, Tensor]]
 ANSWERS = ("raise", "skip", "zero", "ignore")
 
 
@@ -104,7 +103,8 @@ class Clipping:
         self.shares: list[Any] | None = None  # of elements that each clip limited, while somebody looks
         self._remembering = Remembering(call, self.clips)
         self.agreed: Callable[[str | None], str | None] = _alone  # what is wrong for one rank where all must decide
-        refuse_complex(call, members_of(optimizer))
+        self._approved = members_of(optimizer)
+        refuse_complex(call, self._approved)
         self._optimizer = optimizer
         self._hooks: list[Any] = []
         if hang:
@@ -158,7 +158,9 @@ class Clipping:
         self._taken, self._calls = {}, 0
         self.shares = None if self.shares is None else []
         members = members_of(optimizer)
-        refuse_complex(self.call, members)
+        if members is not self._approved:
+            refuse_complex(self.call, members)
+            self._approved = members
         changed = with_closure(args, kwargs, lambda closure: self._followed(optimizer, members, closure))
         with torch.no_grad():
             if changed is None:
@@ -202,20 +204,20 @@ class Clipping:
     def _forget(self) -> None:
         """Free what is kept between steps."""
 
-    def _checked(self, optimizer: Optimizer, found: Gradients, spaces: dict[Space, list[Tensor]]) -> None:
+    def _checked(self, optimizer: Optimizer, found: Gradients) -> None:
         """Do what on_nonfinite asks for."""
         if self._taken:
             self._take(found)
         if self._taken or self.on_nonfinite == "ignore" or getattr(optimizer, "found_inf", None) is not None:
             return
         if self.on_nonfinite == "zero":
-            for grads in spaces.values():
+            for grads in found.spaces.values():
                 for grad in grads:
                     torch.nan_to_num_(grad, 0.0, 0.0, 0.0)
             return
         wrong = None
-        if not math.isfinite(measured(optimizer).number([grad for _, grad in found], spaces)):
-            wrong = next((told for one, grad in found if (told := _nonfinite(one, grad))), None)
+        if not math.isfinite(measured(optimizer).number(found.grads, found.spaces)):
+            wrong = next((told for one, grad in found.pairs() if (told := _nonfinite(one, grad))), None)
         wrong = self.agreed(wrong)
         if wrong is not None:
             self._answer(found, wrong)
@@ -235,61 +237,63 @@ class Clipping:
 
     def _take(self, found: Gradients) -> None:
         """Without gradients an optimizer changes neither parameters nor its state; they are given back after."""
-        self._taken |= {one.param: grad for one, grad in found}
-        for one, _ in found:
+        self._taken |= {one.param: grad for one, grad in found.pairs()}
+        for one in found.members:
             one.param.grad = None
 
 
 class _GradientClipping(Clipping):
     def _on_gradients(self, optimizer: Optimizer, members: list[Member]) -> None:
-        found = _with_gradient(members)
-        spaces = by_space(grad for _, grad in found)
-        unscale(optimizer, spaces)
-        self._checked(optimizer, found, spaces)
-        if self._taken or not found:
+        scaled = getattr(optimizer, "grad_scale", None) is not None
+        if not self.clips and self.on_nonfinite == "ignore" and not self._taken and not scaled:
+            return
+        found = Gradients(members)
+        if scaled:
+            unscale(optimizer, found.spaces)
+        self._checked(optimizer, found)
+        if self._taken or not found.grads:
             return
         for i, one in enumerate(self.clips):
             if type(one) is clip:
                 if self.shares is not None:
-                    self.shares.append(share_beyond((grad for _, grad in found), one.max))
-                for grads in spaces.values():
+                    self.shares.append(share_beyond(found.grads, one.max))
+                for grads in found.spaces.values():
                     limit(grads, one.max)
             elif type(one) is clip_norm:
-                scale = scale_to(measured(optimizer).length([grad for _, grad in found], spaces), one.max)
+                scale = scale_to(measured(optimizer).length(found.grads, found.spaces), one.max)
                 if self.shares is not None:
                     self.shares.append(shortens(scale))
-                for grads in spaces.values():
+                for grads in found.spaces.values():
                     multiply(grads, scale)
             else:
-                self._apply(i, found, spaces)
+                self._apply(i, found)
 
-    def _apply(self, which: int, found: Gradients, spaces: dict[Space, list[Tensor]]) -> None:
+    def _apply(self, which: int, found: Gradients) -> None:
         """Any other clip: in place where that can be, else by its own definition."""
-        one, every = self.clips[which], [grad for _, grad in found]
-        found = [(member, grad) for member, grad in found if grad.numel()]
-        grads = [grad for _, grad in found]
-        _refuse_parts(self.call, one, found)
-        if not found:
+        one = self.clips[which]
+        if not found.plain:
+            _refuse_parts(self.call, one, found.pairs())
+        there = [(member, grad) for member, grad in found.pairs() if grad.numel()]
+        if not there:
             return
-        if reaches(one, [member.param for member, _ in found], grads):
-            params = {member.name(): member.param.detach() for member, _ in found}
-            length = measured(self._optimizer).number(every, spaces) if needs_length(one) else 0.0
+        params = {member.name(): member.param.detach() for member, _ in there}
+        grads = [grad for _, grad in there]
+        if reaches(one, list(params.values()), grads):
+            length = measured(self._optimizer).number(found.grads, found.spaces) if needs_length(one) else 0.0
             state = self._remembering.state(which, params)
             share, after = bounded(one, list(params), list(params.values()), grads, length, state)
             self._remembering.learn(which, after)
-            if self.shares is not None:
-                self.shares.append(share)
-            return
-        self._general(which, found)
-
-    def _general(self, which: int, found: Gradients) -> None:
-        params = {member.name(): wide(member.param.detach()) for member, _ in found}
-        grads = {member.name(): wide(grad) for member, grad in found}
-        limited, share = self._remembering.through(which, grads, params)
+        else:
+            share = self._by_definition(which, params, grads)
         if self.shares is not None:
             self.shares.append(share)
-        for member, grad in found:
-            grad.copy_(limited[member.name()])
+
+    def _by_definition(self, which: int, params: dict[str, Tensor], grads: list[Tensor]) -> Any:
+        own = dict(zip(params, map(wide, grads), strict=True))
+        limited, share = self._remembering.through(which, own, {name: wide(one) for name, one in params.items()})
+        for name, grad in zip(params, grads, strict=True):
+            grad.copy_(limited[name])
+        return share
 
 
 class UpdateClipping(Clipping):
@@ -297,8 +301,8 @@ class UpdateClipping(Clipping):
     _looked = False
 
     def _on_gradients(self, optimizer: Optimizer, members: list[Member]) -> None:
-        found = _with_gradient(members)
-        self._checked(optimizer, found, by_space(grad for _, grad in found))
+        if self._taken or self.on_nonfinite != "ignore":
+            self._checked(optimizer, Gradients(members))
 
     def _remember(self, members: list[Member]) -> None:
         if self.clips and not self._taken:
@@ -376,23 +380,42 @@ def _alone(wrong: str | None) -> str | None:
     return wrong
 
 
-def _refuse_parts(call: str, one: Clip, found: Gradients) -> None:
+def _refuse_parts(call: str, one: Clip, found: Iterable[tuple[Member, Tensor]]) -> None:
     """Only clip and clip_norm know how to bound a tensor of which a part is there."""
     if type(one) not in (clip, clip_norm):
         refuse_parts(call, f"{one} cannot bound", found, "clip or clip_norm")
 
 
-def _with_gradient(members: list[Member]) -> Gradients:
-    """Those that have a gradient; entries of sparse ones and sums over processes are added up for good."""
-    found: Gradients = []
-    for one in members:
-        grad = one.param.grad
-        if grad is not None:
-            final = settled(grad)
-            if final is not grad:
-                one.param.grad = final
-            found.append((one, final))
-    return found
+class Gradients:
+    """The gradients that are there; entries of sparse ones and sums over processes are added up for good."""
+
+    def __init__(self, members: list[Member]) -> None:
+        self.members: list[Member] = []
+        self.grads: list[Tensor] = []
+        self.plain = True  # whether every one is a whole tensor
+        for one in members:
+            grad = one[0].grad
+            if grad is None:
+                continue
+            if type(grad) is not Tensor or grad.layout is not torch.strided:
+                self.plain = False
+                final = settled(grad)
+                if final is not grad:
+                    one.param.grad = grad = final
+            self.members.append(one)
+            self.grads.append(grad)
+        self._spaces: dict[Space, list[Tensor]] | None = None
+
+    @property
+    def spaces(self) -> dict[Space, list[Tensor]]:
+        """Their local parts, by what they share."""
+        if self._spaces is None:
+            self._spaces = by_space(self.grads)
+        return self._spaces
+
+    def pairs(self) -> Iterator[tuple[Member, Tensor]]:
+        """Each with what it is the gradient of."""
+        return zip(self.members, self.grads, strict=True)
 
 
 def _nonfinite(member: Member, grad: Tensor) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from operator import is_
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ _SMALL = 2**17  # elements at a time: temporary pieces that stay in a processor'
 _LARGE = 2**24  # the same on an accelerator, where a launch costs more than a pass
 _SURE = 1e-10  # squares of float32 vanish below 1e-19: beside a length above this they do not count
 _PLAIN = (Tensor, torch.nn.Parameter)
+_MEMBERS = "_stepsize_members"  # torch neither saves nor copies what an optimizer holds under a name of its own
 HALVES = (torch.float16, torch.bfloat16)
 
 
@@ -118,17 +120,13 @@ def local(tensor: Tensor) -> Tensor:
 def by_space(tensors: Iterable[Tensor]) -> dict[Space, list[Tensor]]:
     """The local parts, by what they share."""
     found: dict[Space, list[Tensor]] = {}
-    plain: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+    dtype = device = members = None  # of the last one: thousands of tensors mostly lie alike
     for one in tensors:
-        kind = (one.device, one.dtype)
-        if type(one) not in _PLAIN or kind not in plain:
+        if members is None or type(one) not in _PLAIN or one.dtype is not dtype or one.device != device:
             space = space_of(one)
             members = found.setdefault(space, [])
-            if space.mesh is None:
-                plain[kind] = members
-        else:
-            members = plain[kind]
-        members.append(local(one))
+            dtype, device = (one.dtype, one.device) if space.mesh is None else (None, None)
+        members.append(local(one) if type(one) not in _PLAIN or one.layout is not torch.strided else one)
     return found
 
 
@@ -226,7 +224,7 @@ def _length_here(space: Space, pieces: Pieces) -> Tensor:
 def _quick_squares(pieces: Iterable[list[Tensor]]) -> Tensor:
     norms: list[Tensor] = []
     for some in pieces:
-        if len(some) > 1:
+        if len(some) > 1 or some[0].numel() <= _FEW:
             norms.append(torch.stack(torch._foreach_norm([wide(one) for one in some])))
             continue
         row = wide(some[0]).reshape(-1)
@@ -235,7 +233,7 @@ def _quick_squares(pieces: Iterable[list[Tensor]]) -> Tensor:
             norms.append(torch.linalg.vector_norm(row[:even].view(-1, _ROW), dim=1))
         if even < row.numel():
             norms.append(torch.linalg.vector_norm(row[even:]).view(1))
-    return torch.cat(norms).double().square().sum() if norms else torch.zeros((), dtype=torch.float64)
+    return joined(norms).double().square().sum() if norms else torch.zeros((), dtype=torch.float64)
 
 
 def _scaled(space: Space, pieces: Pieces) -> Tensor:
@@ -276,12 +274,20 @@ class Member(NamedTuple):
 
 
 def members_of(optimizer: Optimizer) -> list[Member]:
-    """All parameters of all groups, as they are now."""
-    return [
+    """All parameters of all groups, as they are now: the same list as long as they are the same."""
+    kept: tuple[list[dict[str, Any]], list[Tensor], list[Member]] | None = vars(optimizer).get(_MEMBERS)
+    groups = optimizer.param_groups
+    now = [param for group in groups for param in group["params"]]
+    if kept is not None and len(kept[1]) == len(now) and all(map(is_, kept[1], now)):
+        if len(kept[0]) == len(groups) and all(map(is_, kept[0], groups)):
+            return kept[2]
+    made = [
         Member(param, group, (which, index))
-        for which, group in enumerate(optimizer.param_groups)
+        for which, group in enumerate(groups)
         for index, param in enumerate(group["params"])
     ]
+    vars(optimizer)[_MEMBERS] = list(groups), now, made
+    return made
 
 
 def tensors_of(params: Tensor | Iterable[Any]) -> list[Tensor]:

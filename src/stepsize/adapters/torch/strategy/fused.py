@@ -54,6 +54,8 @@ class Hooked(Strategy):
     def _init_group(self, group: dict[str, Any], *lists: list[Any]) -> Any:
         """torch lists what it is about to move; here is where our stages around its kernels come in."""
         outcome = super()._init_group(group, *lists)  # type: ignore[misc]
+        if group.get("fused") and (outcome is True or (isinstance(outcome, tuple) and outcome[0])):
+            group["fused"] = False  # torch has no fused kernel for sparse gradients
         if self._at_work:
             self._around(group, lists)
         return outcome
@@ -82,18 +84,24 @@ class Hooked(Strategy):
         if not kept.clips:
             return
         moving = [(one, [param for param in one["params"] if param.grad is not None]) for one in self.param_groups]
-        if self._betas and any(tuple(map(float, one["betas"])) != self._betas for one, _ in moving):
-            self._betas = (math.nan, math.nan)  # a memory made with other betas has no known bound
-        grads = measured(self).known([param.grad for _, params in moving for param in params])
-        least = max(one.max for one in kept.clips if type(one) is clip) if any(type(one) is clip for one in kept.clips) else 0.0
-        known = [Group(one, params, self._decay_of(one), self._betas, grads) for one, params in moving]
-        far = max(farthest(one, least) for one in known)
-        self._active = acting(kept.clips, far, sum(param.numel() for _, params in moving for param in params))
+        far = self._farthest(moving) if any(type(one) is clip for one in kept.clips) else math.inf
+        self._active = acting(kept.clips, far, [param for _, params in moving for param in params])
         if kept.shares is not None:
             kept.shares = [0.0 for _ in kept.clips]
         self._tiled = bool(self._active) and self._bounding.reaches(moving, self._active)
         if self._active and not self._tiled:
             kept.look(members_of(self))
+
+    def _farthest(self, moving: list[tuple[dict[str, Any], list[Any]]]) -> float:
+        """The most that any element can move in this step, as far as that is known beforehand."""
+        least = max(one.max for one in self._bounding.kept.clips if type(one) is clip)
+        grads = None
+        if self._betas is None:
+            grads = measured(self).known([param.grad for _, params in moving for param in params])
+        elif any(tuple(map(float, one["betas"])) != self._betas for one, _ in moving):
+            self._betas = (math.nan, math.nan)  # a memory made with other betas has no known bound
+        known = [Group(one, params, self._decay_of(one), self._betas, grads) for one, params in moving]
+        return max(farthest(one, least) for one in known)
 
     def _decay_of(self, group: dict[str, Any]) -> float:
         """The decay that is part of a group's update; before Adam's rule it is part of the gradient."""
@@ -181,9 +189,6 @@ def _before(made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     found = getattr(made, "found_inf", None)
     made._skipped = found is not None and float(found) > 0
     made._left_out = sum(one.skipped for one in made._clips)
-    for group in made.param_groups:
-        if group.get("fused") and any(one.grad is not None and one.grad.is_sparse for one in group["params"]):
-            group["fused"] = False  # torch has no fused kernel for sparse gradients
     if with_closure(args, kwargs, lambda closure: closure) is None and not made._skipped and not made._is_probe():
         made.scheduler.check(_told(made._loss), again=False)
 

@@ -39,14 +39,15 @@ def reach(beta1: float, beta2: float) -> float:
     return _ROUNDING * max(most, end)
 
 
-def acting(updates: tuple[Clip, ...], farthest: float, count: int) -> tuple[Clip, ...]:
-    """Those of the clips that may limit a step of `count` elements that moves none of them further than this."""
-    return tuple(one for one in updates if not _proved(one, farthest, count))
+def acting(updates: tuple[Clip, ...], farthest: float, params: list[Tensor]) -> tuple[Clip, ...]:
+    """Those of the clips that may limit a step that moves no element of these parameters further than this."""
+    return tuple(one for one in updates if not _proved(one, farthest, params))
 
 
-def _proved(one: Clip, farthest: float, count: int) -> bool:
-    far = farthest * math.sqrt(count) * (1 + 1e-6) if type(one) is clip_norm else farthest
-    return type(one) in (clip, clip_norm) and far <= one.max  # type: ignore[attr-defined]
+def _proved(one: Clip, farthest: float, params: list[Tensor]) -> bool:
+    if type(one) is clip_norm and farthest < math.inf:
+        farthest = farthest * math.sqrt(sum(param.numel() for param in params)) * (1 + 1e-6)
+    return type(one) in (clip, clip_norm) and farthest <= one.max  # type: ignore[attr-defined]
 
 
 class Group(NamedTuple):
@@ -65,7 +66,7 @@ def farthest(one: Group, least: float) -> float:
     if not one.params:
         return 0.0
     unread = isinstance(rate, Tensor) and not reads_free(rate.device)
-    if unread or any(param.dtype in HALVES for param in one.params):
+    if unread or not {param.dtype for param in one.params}.isdisjoint(HALVES):
         return math.inf
     far = abs(float(rate)) * _direction(one)
     if not far <= least:

@@ -14,11 +14,13 @@ from ....clipping.decay import weight_decay
 from ....descents import Array, Arrays, State, Transform, descent
 from ....quantities import Memory, at_start, measure, remember
 from ..clips.hung import clip_gradients
+from ..clips.measured import measured
 from ..clips.memory import merged, on_device
 from ..clips.norms import Member, members_of
 from ..ranks import as_number
 from ..refusals import refuse_own_decay, refuse_parts
 from .base import Strategy, Wishes
+from .passes import TOLD, Passes, fits, reaches, sets_of
 
 _NOT_BY_GROUP = (
     "momentum", "dampening", "nesterov", "betas", "alpha", "eps", "centered", "amsgrad", "maximize", "lr_decay"
@@ -41,7 +43,10 @@ class StrategyEngine(Strategy):
     def _begin(self, wishes: Wishes) -> None:
         super()._begin(wishes)
         self.register_step_post_hook(_count)
-        self._guard = clip_gradients(self, (), on_nonfinite=wishes.on_nonfinite)
+        self._in_passes = reaches(self.strategy)
+        with self._own_hooks():
+            self._guard = clip_gradients(self, (), on_nonfinite=wishes.on_nonfinite)
+        self._guard.agreed = self._agreed
         self._guard.call = "optimizer"  # which its errors speak of
         self._states: tuple[Any, ...] = tuple({} for _ in self._transforms())
         self._left_out = False
@@ -91,10 +96,34 @@ class StrategyEngine(Strategy):
         if self._left_out:
             self._state(moving)
         elif moving:
-            _refuse(moving)
             given = {"loss": outcome if loss is None else loss, "grad_variance": grad_variance}
-            self._update(moving, given, _Trials(self, moving, loss_of, closure))
+            if "grad_norm" in self.scheduler.needs:
+                given["grad_norm"] = measured(self).number([_gradient(one) for one in self._with_gradient()])
+            if self._in_passes and self.scheduler.needs <= TOLD and fits(moving):
+                self._pass(moving, given)
+            else:
+                _refuse(moving)
+                self._update(moving, given, _Trials(self, moving, loss_of, closure))
         return outcome
+
+    def _with_gradient(self) -> list[Member]:
+        return [one for one in self._members.values() if one.param.grad is not None]
+
+    def _pass(self, moving: Mapping[str, Member], given: dict[str, Any]) -> None:
+        """The update in passes over tiles."""
+        new = {name: one for name, one in moving.items() if one.param not in self.state}
+        if new:
+            self._start(new)
+        if self.scheduler.needs:
+            self.scheduler.show(given)
+        sets = sets_of(moving, self.state)
+        for one in sets:
+            one.rate = one.group["lr"]
+        passes = Passes(self.strategy, sets, self._states, self.shares is not None)
+        passes.run()
+        if self.shares is not None:
+            self.shares = [passes.share()]
+        self._states = tuple(merged(old, now) for old, now in zip(self._states, passes.states, strict=True))
 
     def _update(self, moving: Mapping[str, Member], given: dict[str, Any], trials: _Trials) -> None:
         needs, state = self.scheduler.needs, self._state(moving)
