@@ -58,22 +58,43 @@ def bounded(
         shorten(grads, found.factors)
         return found.share(sizes), found.state
     if isinstance(one, unitwise):
-        return sum(_by_unit(one, *both) for both in zip(params, grads, strict=True)) / max(sum(sizes), 1), state
+        return _by_unit(one, params, grads) / max(sum(sizes), 1), state
     return _by_element(one, names, grads, math.isfinite(length), state)
 
 
-def _by_unit(one: unitwise, param: Tensor, grad: Tensor) -> float:
+def _by_unit(one: unitwise, params: list[Tensor], grads: list[Tensor]) -> float:
     """The elements limited."""
-    if one.unit_axis == -1 or grad.dim() <= 1 or not grad.is_contiguous():
-        limited, beyond = one._bounded(grad, param, False)
-        grad.copy_(limited)
+    alone = [i for i, grad in enumerate(grads) if grad.dim() <= 1]
+    limited = 0.0
+    if alone:
+        own = [grads[i] for i in alone]
+        factor, longer = _to_share(one, *(_row(lengths([some[i] for i in alone])) for some in (grads, params)))
+        shorten(own, factor.tolist())
+        limited = sum(grad.numel() for grad, yes in zip(own, longer.tolist(), strict=True) if yes)
+    for param, grad in zip(params, grads, strict=True):
+        if grad.dim() > 1:
+            limited += _by_row(one, param, grad)
+    return limited
+
+
+def _by_row(one: unitwise, param: Tensor, grad: Tensor) -> float:
+    if one.unit_axis == -1 or not grad.is_contiguous():
+        bounded, beyond = one._bounded(grad, param, False)
+        grad.copy_(bounded)
         return float(beyond.sum())
     rows = grad.view(len(grad), -1)
-    own, bounds = _rows(rows), one.max * _rows(param.detach().reshape(len(grad), -1)).clamp(min=one.floor)
-    factor, longer = to_bound(own, bounds)
+    factor, longer = _to_share(one, _rows(rows), _rows(param.detach().reshape(len(grad), -1)))
     if bool(longer.any()):
         rows.mul_(factor.to(rows.dtype)[:, None])
     return float(longer.sum()) * rows.shape[1]
+
+
+def _to_share(one: unitwise, own: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
+    return to_bound(own, one.max * params.clamp(min=one.floor))  # type: ignore[no-any-return]
+
+
+def _row(numbers: list[float]) -> Tensor:
+    return torch.tensor(numbers, dtype=torch.float64)
 
 
 def _rows(rows: Tensor) -> Tensor:

@@ -60,9 +60,38 @@ class Bounding:
         only = all(type(self.kept.clips[i]) is clip for i in order)
         for place, one in enumerate(every):
             for tile in tiles(one.sizes):
-                (self._limited if only else self._bounded)(one, tile, order, place)
+                if only and self.name == "SGD" and one.decay == 1 and one.moved.group["lr"] > 0:
+                    self._directed(one, tile, order, place)
+                else:
+                    (self._limited if only else self._bounded)(one, tile, order, place)
         if self.kept.shares is not None:
             self.kept.shares = self._shares
+
+    def _directed(self, one: _Rows, tile: Tile, order: list[int], place: int) -> None:
+        """A tile of SGD, whose gradient is bounded instead of the update: elements within keep their bits."""
+        group, pieces, grad = one.moved.group, cut(one.params, tile), joined(cut(one.grads, tile))
+        rate, sign = float(group["lr"]), -1.0 if group["maximize"] else 1.0
+        most = min(self.kept.clips[i].max for i in order)  # type: ignore[attr-defined]
+        if group["weight_decay"]:
+            grad = torch.add(grad, joined(pieces), alpha=group["weight_decay"] * sign)
+        if group["momentum"]:
+            held = cut(one.states[0], tile)
+            momentum = joined(held)
+            if one.moved.first:
+                momentum.copy_(grad)
+            else:
+                momentum.mul_(group["momentum"]).add_(grad, alpha=1 - group["dampening"])
+            put(held, momentum)
+            grad = torch.add(grad, momentum, alpha=group["momentum"]) if group["nesterov"] else momentum
+        if self.kept.shares is not None:
+            for i in order:
+                bound = self.kept.clips[i].max / rate  # type: ignore[attr-defined]
+                self._shares[i] += float((grad.abs() > bound).sum()) / self._count
+        limited = grad.clamp(-most / rate, most / rate)
+        if len(pieces) == 1:
+            pieces[0].add_(limited, alpha=-rate * sign)
+        else:
+            torch._foreach_add_(pieces, parted(limited, pieces), alpha=-rate * sign)
 
     def _limited(self, one: _Rows, tile: Tile, order: list[int], place: int) -> None:
         """A tile moved, and every element held near where it was."""

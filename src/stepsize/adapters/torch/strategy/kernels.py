@@ -86,7 +86,7 @@ def begin_late(group: dict[str, Any], lists: Lists, states: dict[Any, Any]) -> N
 
 def kernel(name: str) -> Callable[[Moved], None] | None:
     """torch's fused kernel of this name on a processor: it moves the parameters and the states that it is handed."""
-    return {"SGD": _sgd, "Adagrad": _adagrad, "Adam": _adam, "AdamW": _adam}.get(name)
+    return {"SGD": _sgd, "Adagrad": _adagrad, "Adam": adam_of_torch, "AdamW": adam_of_torch}.get(name)
 
 
 def tell_autograd(params: list[Tensor]) -> None:
@@ -110,7 +110,8 @@ def _sgd(moved: Moved) -> None:
     )
 
 
-def _adam(moved: Moved) -> None:
+def adam_of_torch(moved: Moved) -> None:
+    """torch's fused Adam or AdamW."""
     group = moved.group
     beta1, beta2 = group["betas"]
     means, squares, *largest = moved.states

@@ -28,7 +28,7 @@ from ....rules.sgd import sgd
 from ..clips.factors import SCALES, Arrays, Scaling, scaling
 from ..clips.norms import Member, lengths, reads_free
 from ..clips.tiles import Tile, cut, is_dense, joined, parted, put, row, spread, tiles
-from .kernels import Moved, kernel
+from .kernels import Moved, adam_of_torch
 
 _RULES: tuple[type[Rule], ...] = (sgd, adagrad, rmsprop, adam)
 _POINTWISE = (clip, weight_decay, spam)
@@ -162,45 +162,87 @@ class Passes:
         for one in self.sets:
             parts: list[list[float]] = [[] for _ in one.sizes]
             for tile in tiles(one.sizes):
-                flowing, rule = self._flow(one, tile, place)
-                if of_ratio:
-                    flowing = joined(cut(one.grads, tile)).abs() / self.stages[place]._root(rule)
+                flowing = self._ratio(one, tile, place) if of_ratio else self._flow(one, tile, place)
                 pieces = parted(flowing, cut(one.params, tile))
                 for (i, _, _), length in zip(tile, lengths(pieces), strict=True):
                     parts[i].append(length)
             found += [math.hypot(*some) for some in parts]
         return found
 
+    def _ratio(self, one: Set, tile: Tile, place: int) -> Tensor:
+        """The gradient in units of the root of the rule's second moment, with this gradient in it."""
+        made: Any = self.rule
+        keeps = made.beta2 if isinstance(made, adam) else made.alpha
+        flowing = self._flow(one, tile, self.stages.index(made))
+        squares = torch.mul(joined(cut(one.states["squares"], tile)), keeps)
+        squares.addcmul_(flowing, flowing, value=1 - keeps)
+        weight = 1.0 if one.count is None else 1 - keeps ** (one.count + 1)
+        least = self.stages[place].eps
+        return squares.div_(weight).sqrt_().clamp_(min=least).reciprocal_().mul_(joined(cut(one.grads, tile)))
+
     def _write(self, one: Set, tile: Tile) -> None:
         """The last pass over a tile."""
-        update, _ = self._flow(one, tile, len(self.stages), last=True)
         pieces = cut(one.params, tile)
+        far = self._straight(one, tile)
+        if far is not None:
+            self._by_kernel(one, tile, pieces, self._flow(one, tile, self.stages.index(self.rule), last=True), far)
+            return
+        update = self._flow(one, tile, len(self.stages), last=True)
         if len(pieces) == 1:
             pieces[0].sub_(update)
         else:
             torch._foreach_sub_(pieces, parted(update, pieces))
 
-    def _flow(self, one: Set, tile: Tile, until: int, last: bool = False) -> tuple[Tensor, dict[str, Any]]:
-        """What comes to a stage in one tile, and the rule's state where it came by the rule."""
-        flowing, rule = joined(cut(one.grads, tile)), dict[str, Any]()
+    def _straight(self, one: Set, tile: Tile) -> tuple[float, float] | None:
+        """Rate and decay with which torch's kernel does all that is behind the rule; None where it cannot."""
+        if not self._has_kernel(one):
+            return None
+        far, pull = 1.0, 0.0
+        for place in range(self.stages.index(self.rule) + 1, len(self.stages)):
+            stage = self.stages[place]
+            if isinstance(stage, weight_decay):
+                pull += float(one.group.get("weight_decay", stage.amount))
+                continue
+            if type(stage) in SCALES:
+                own = {self._scalings[place][self.sets.index(one)].factors[i] for i, _, _ in tile}
+                factor = own.pop() if len(own) == 1 else math.nan
+            else:
+                factor = float(one.rate) if stage is _RATE else math.nan
+            far, pull = far * factor, pull * factor
+        return None if math.isnan(far) or (pull and not far) else (far, pull / far if far else 0.0)
+
+    def _flow(self, one: Set, tile: Tile, until: int, last: bool = False) -> Tensor:
+        """What comes to a stage in one tile."""
+        flowing = joined(cut(one.grads, tile))
+        ours = False  # whether it may be written into
         for place, stage in enumerate(self.stages[:until]):
             if stage is self.rule:
-                flowing, rule = self._directed(one, tile, flowing, place, last)
-            elif stage is _RATE:
-                flowing = flowing * one.rate
+                flowing = self._directed(one, tile, flowing, last)
+                ours = self._has_kernel(one)
+                continue
+            if stage is _RATE:
+                flowing = flowing.mul_(one.rate) if ours else flowing * one.rate
             elif isinstance(stage, clip):
-                if last and self.looking:
-                    self._beyond[place] = self._beyond.get(place, 0.0) + float((flowing.abs() > stage.max).sum())
-                flowing = flowing.clamp(-stage.max, stage.max) if stage.max <= torch.finfo(flowing.dtype).max else flowing
+                flowing = self._clip(stage, flowing, place, ours, last)
             elif isinstance(stage, weight_decay):
-                amount = one.group.get("weight_decay", stage.amount)
-                flowing = torch.add(flowing, joined(cut(one.params, tile)), alpha=float(amount))
+                amount = float(one.group.get("weight_decay", stage.amount))
+                flowing = torch.add(flowing, joined(cut(one.params, tile)), alpha=amount)
             elif isinstance(stage, spam):
                 flowing = self._spam(one, tile, flowing, place, last)
             else:
                 factor = spread(self._scalings[place][self.sets.index(one)].factors, tile, flowing)
-                flowing = flowing if isinstance(factor, float) and factor == 1 else flowing * factor
-        return flowing, rule
+                if not isinstance(factor, float) or factor != 1:
+                    flowing = flowing.mul_(factor) if ours else flowing * factor
+                else:
+                    continue
+            ours = True
+        return flowing
+
+    def _clip(self, stage: clip, flowing: Tensor, place: int, ours: bool, last: bool) -> Tensor:
+        if last and self.looking:
+            self._beyond[place] = self._beyond.get(place, 0.0) + float((flowing.abs() > stage.max).sum())
+        most = min(stage.max, torch.finfo(flowing.dtype).max)
+        return flowing.clamp_(-most, most) if ours else flowing.clamp(-most, most)
 
     def _spam(self, one: Set, tile: Tile, flowing: Tensor, place: int, last: bool) -> Tensor:
         stage, state = self.stages[place], self.states[self._which[place]]
@@ -212,39 +254,44 @@ class Passes:
             put(kept, stage._learn(limited, root, torch.tensor(self._sound())))
         return limited  # type: ignore[no-any-return]
 
-    def _directed(
-        self, one: Set, tile: Tile, flowing: Tensor, place: int, last: bool
-    ) -> tuple[Tensor, dict[str, Any]]:
-        """The direction in a tile and the rule's state after it, which the last pass writes."""
-        if isinstance(self.rule, adam) and self.rule.eps > 0 and self.rule.eps_root == 0 and one.count is not None:
-            return self._by_kernel(one, tile, flowing, last)
+    def _has_kernel(self, one: Set) -> bool:
+        return isinstance(self.rule, adam) and self.rule.eps > 0 and self.rule.eps_root == 0 and one.count is not None
+
+    def _directed(self, one: Set, tile: Tile, flowing: Tensor, last: bool) -> Tensor:
+        """The direction in a tile; the last pass writes the rule's state."""
+        if self._has_kernel(one):
+            direction = torch.zeros_like(flowing)
+            # what the kernel makes of zeros with a rate of -1
+            self._by_kernel(one, tile, parted(direction, cut(one.params, tile)), flowing, (-1.0, 0.0), last)
+            return direction
         held = {key: cut(rows, tile) for key, rows in one.states.items()}
         state: dict[str, Any] = {key: joined(pieces) for key, pieces in held.items()}
         if one.count is not None:
             state["count"] = one.count
-        params = joined(cut(one.params, tile)) if type(self.rule) not in _RULES else flowing
-        direction, after = self.rule.update(flowing, state, params)
+        direction, after = self.rule.update(flowing, state, flowing)  # these rules do not look at the parameters
         if last:
             for key, pieces in held.items():
                 put(pieces, after[key])
-        return direction, after
+        return direction  # type: ignore[no-any-return]
 
-    def _by_kernel(self, one: Set, tile: Tile, flowing: Tensor, last: bool) -> tuple[Tensor, dict[str, Any]]:
-        """Adam's direction is what its kernel makes of zeros with a rate of −1."""
-        direction = torch.zeros_like(flowing)
-        params = cut(one.params, tile)
+    def _by_kernel(
+        self,
+        one: Set,
+        tile: Tile,
+        params: list[Tensor],
+        flowing: Tensor,
+        far: tuple[float, float],
+        last: bool = True,
+    ) -> None:
+        """torch's kernel moves these by rate and decay."""
         means, squares = (cut(one.states[key], tile) for key in ("mean", "squares"))
         if not last:
             means, squares = ([piece.clone() for piece in some] for some in (means, squares))
         made: Any = self.rule
-        group = {"lr": -1.0, "betas": (made.beta1, made.beta2), "eps": made.eps, "weight_decay": 0.0}
-        group |= {"amsgrad": False, "maximize": False, "decoupled_weight_decay": False}
-        assert one.step is not None
-        steps = [one.step] * len(params)
-        moved = Moved(group, parted(direction, params), parted(flowing, params), (means, squares), steps)
-        kernel("Adam")(moved)  # type: ignore[misc]
-        assert one.count is not None
-        return direction, {"squares": joined(squares), "count": one.count + 1}
+        group = {"lr": far[0], "betas": (made.beta1, made.beta2), "eps": made.eps, "weight_decay": far[1]}
+        group |= {"amsgrad": False, "maximize": False, "decoupled_weight_decay": True}
+        steps: list[Any] = [one.step] * len(params)
+        adam_of_torch(Moved(group, params, parted(flowing, params), (means, squares), steps))
 
 
 def _arrays_of(state: dict[str, Any]) -> list[str]:
