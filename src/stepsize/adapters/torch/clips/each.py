@@ -119,8 +119,8 @@ def _by_element(
             memory[name] = torch.empty_like(grad).copy_(memory[name])
     roots, rows = [row(memory[name]) for name in names], [row(grad) for grad in grads]
     whole, ready = torch.tensor(finite), float(state["count"]) >= one.warm_up
-    for tile in tiles(sizes):
-        own, kept = cut(rows, tile), cut(roots, tile)
+    into = tiles(sizes)
+    for own, kept in zip(cut(rows, into), cut(roots, into), strict=True):
         array, root = joined(own), joined(kept)
         limited, over = one._limit(array, root, torch.tensor(ready))
         put(kept, one._learn(limited, root, whole))

@@ -79,6 +79,43 @@ def lengths(tensors: list[Tensor]) -> list[float]:
     return found
 
 
+class Lengths:
+    """The lengths of tensors that come in pieces, read back once in the end."""
+
+    def __init__(self, count: int) -> None:
+        self._places: list[int] = []
+        self._norms: list[Tensor] = []
+        self._count = count
+
+    def add(self, places: list[int], pieces: list[Tensor]) -> None:
+        """One slice of a tensor, or several tensors whole; they may be written over afterwards."""
+        if len(pieces) > 1 or pieces[0].numel() <= _FEW:
+            norms = torch.stack(torch._foreach_norm(pieces))
+            self._places += places
+        else:
+            even = pieces[0].numel() // _ROW * _ROW
+            norms = torch.linalg.vector_norm(pieces[0][:even].view(-1, _ROW), dim=1)
+            if even < pieces[0].numel():
+                norms = torch.cat((norms, torch.linalg.vector_norm(pieces[0][even:]).view(1)))
+            self._places += places * len(norms)
+        least, most = (float(one) for one in torch.aminmax(norms if len(pieces) > 1 else norms.max().view(1)))
+        if least <= _SURE or most == math.inf:
+            exact = torch.tensor(lengths(pieces), dtype=torch.float64)
+            del self._places[-len(norms) :]
+            self._places += places
+            norms = exact
+        self._norms.append(norms.double())
+
+    def read(self) -> list[float]:
+        """The length of each tensor."""
+        if not self._norms:
+            return [0.0] * self._count
+        norms, places = torch.cat(self._norms), torch.tensor(self._places)
+        peak = _scale(norms.max())
+        squares = torch.zeros(self._count, dtype=torch.float64).index_add_(0, places, (norms / peak).square())
+        return (squares.sqrt() * peak).tolist()  # type: ignore[no-any-return]
+
+
 def _alone(one: Tensor) -> list[list[Tensor]]:
     return [[one]]
 

@@ -44,12 +44,20 @@ def row(tensor: Tensor, like: Tensor | None = None) -> Tensor:
     return flat(tensor)
 
 
-def cut(rows: list[Tensor], tile: Tile) -> list[Tensor]:
-    """The pieces of a tile."""
-    if len(tile) == 1:
+def cut(rows: list[Tensor], into: tuple[Tile, ...]) -> list[list[Tensor]]:
+    """The pieces of every tile."""
+    found: list[list[Tensor]] = []
+    slices: list[Tensor] = []
+    for tile in into:
+        if len(tile) > 1:
+            found.append([rows[i] for i, _, _ in tile])
+            continue
         i, start, stop = tile[0]
-        return [rows[i][start:stop]]
-    return [rows[i] for i, _, _ in tile]
+        if start == 0:
+            whole = stop == rows[i].numel()
+            slices = [] if whole else list(torch.split(rows[i], stop))
+        found.append([slices[start // norms._SMALL] if slices else rows[i]])
+    return found
 
 
 def put(pieces: list[Tensor], values: Tensor) -> None:
@@ -75,9 +83,31 @@ def spread(factors: list[float], tile: Tile, values: Tensor) -> Tensor | float:
     return torch.tensor(own, dtype=values.dtype).repeat_interleave(sizes)
 
 
+class Room:
+    """Memory to work in, which is the same at every tile: new memory costs more than a pass over it."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, torch.dtype], Tensor] = {}
+
+    def like(self, row: Tensor, use: str) -> Tensor:
+        """Room for a row, whatever is in it."""
+        count, held = row.numel(), self._held.get((use, row.dtype))
+        if held is None or held.numel() < count:
+            held = self._held[use, row.dtype] = torch.empty(max(count, min(norms._SMALL, 8 * count)), dtype=row.dtype)
+        return held[:count]
+
+    def copy(self, row: Tensor, use: str) -> Tensor:
+        """A row there."""
+        return self.like(row, use).copy_(row)
+
+    def copies(self, pieces: list[Tensor], use: str) -> list[Tensor]:
+        """Pieces of a tile there, one behind the other."""
+        return [self.copy(pieces[0], use)] if len(pieces) == 1 else parted(torch.cat(pieces), pieces)
+
+
 def is_dense(tensor: Tensor) -> bool:
     """Whether its memory is one row without gaps."""
     return tensor.is_contiguous() or flat(tensor).dim() == 1
 
 
-__all__ = ["Tile", "cut", "is_dense", "joined", "parted", "put", "row", "spread", "tiles"]
+__all__ = ["Room", "Tile", "cut", "is_dense", "joined", "parted", "put", "row", "spread", "tiles"]

@@ -21,7 +21,7 @@ from ..clips.factors import Arrays, Scaling, scaling
 from ..clips.hung import UpdateClipping
 from ..clips.norms import lengths, reads_free
 from ..clips.numbers import BY_LENGTH
-from ..clips.tiles import Tile, cut, is_dense, joined, parted, put, row, spread, tiles
+from ..clips.tiles import Room, Tile, cut, is_dense, joined, parted, put, row, spread, tiles
 from .kernels import Moved, kernel
 
 _IN_TILES = (clip, *BY_LENGTH, clip_rms, adagc)
@@ -34,6 +34,7 @@ class Bounding:
     def __init__(self, name: str, kept: UpdateClipping) -> None:
         self.name = name  # of torch's optimizer
         self.kept = kept  # the clips, their memory, and the copy for what tiles cannot do
+        self._room = Room()
         self._scalings: dict[int, list[Scaling]] = {}
         self._shares: list[float] = []
         self._count = 1
@@ -59,7 +60,7 @@ class Bounding:
                 self._scalings[i] = self._measured(i, every, [one for one in order if one < i])
         only = all(type(self.kept.clips[i]) is clip for i in order)
         for place, one in enumerate(every):
-            for tile in tiles(one.sizes):
+            for tile in range(len(one.tiles)):
                 if only and self.name == "SGD" and one.decay == 1 and one.moved.group["lr"] > 0:
                     self._directed(one, tile, order, place)
                 else:
@@ -67,15 +68,15 @@ class Bounding:
         if self.kept.shares is not None:
             self.kept.shares = self._shares
 
-    def _directed(self, one: _Rows, tile: Tile, order: list[int], place: int) -> None:
+    def _directed(self, one: _Rows, tile: int, order: list[int], place: int) -> None:
         """A tile of SGD, whose gradient is bounded instead of the update: elements within keep their bits."""
-        group, pieces, grad = one.moved.group, cut(one.params, tile), joined(cut(one.grads, tile))
+        group, pieces, grad = one.moved.group, one.params[tile], joined(one.grads[tile])
         rate, sign = float(group["lr"]), -1.0 if group["maximize"] else 1.0
         most = min(self.kept.clips[i].max for i in order)  # type: ignore[attr-defined]
         if group["weight_decay"]:
             grad = torch.add(grad, joined(pieces), alpha=group["weight_decay"] * sign)
         if group["momentum"]:
-            held = cut(one.states[0], tile)
+            held = one.states[0][tile]
             momentum = joined(held)
             if one.moved.first:
                 momentum.copy_(grad)
@@ -87,28 +88,29 @@ class Bounding:
             for i in order:
                 bound = self.kept.clips[i].max / rate  # type: ignore[attr-defined]
                 self._shares[i] += float((grad.abs() > bound).sum()) / self._count
-        limited = grad.clamp(-most / rate, most / rate)
+        limited = torch.clamp(grad, -most / rate, most / rate, out=self._room.like(grad, "least"))
         if len(pieces) == 1:
             pieces[0].add_(limited, alpha=-rate * sign)
         else:
             torch._foreach_add_(pieces, parted(limited, pieces), alpha=-rate * sign)
 
-    def _limited(self, one: _Rows, tile: Tile, order: list[int], place: int) -> None:
+    def _limited(self, one: _Rows, tile: int, order: list[int], place: int) -> None:
         """A tile moved, and every element held near where it was."""
         pieces, old, new = self._moved(one, tile)
         for i in order:
             most = self.kept.clips[i].max  # type: ignore[attr-defined]
             if self.kept.shares is not None:
                 self._shares[i] += float(((new - old).abs() > most).sum()) / self._count
-            torch.clamp(new, old - most, old + most, out=new)
+            least = torch.sub(old, most, out=self._room.like(old, "least"))
+            torch.clamp(new, least, torch.add(old, most, out=self._room.like(old, "most")), out=new)
         put(pieces, new)
 
-    def _bounded(self, one: _Rows, tile: Tile, order: list[int], place: int) -> None:
+    def _bounded(self, one: _Rows, tile: int, order: list[int], place: int) -> None:
         """A tile moved, and its update within all clips; elements that they leave alone keep the kernel's bits."""
         pieces, old, new = self._moved(one, tile)
         update = limited = old - new
         for i in order:
-            limited = self._through(i, limited, tile, place)
+            limited = self._through(i, limited, one.tiles[tile], place)
         put(pieces, torch.where(limited == update, new, old - limited))
 
     def _measured(self, which: int, every: list[_Rows], before: list[int]) -> list[Scaling]:
@@ -116,11 +118,11 @@ class Bounding:
         found: list[float] = []
         for place, one in enumerate(every):
             parts: list[list[float]] = [[] for _ in one.sizes]
-            for tile in tiles(one.sizes):
-                update = self._tried(one, tile)
+            for n, tile in enumerate(one.tiles):
+                update = self._tried(one, n)
                 for i in before:
                     update = self._through(i, update, tile, place, looking=False)
-                for (i, _, _), length in zip(tile, lengths(parted(update, cut(one.params, tile))), strict=True):
+                for (i, _, _), length in zip(tile, lengths(parted(update, one.params[n])), strict=True):
                     parts[i].append(length)
             found += [math.hypot(*some) for some in parts]
         names = {self.kept.names[param]: param for one in every for param in one.moved.params}
@@ -139,18 +141,18 @@ class Bounding:
             self._shares[which] += float((update.abs() > one.max).sum()) / self._count
         return update.clamp(-one.max, one.max)
 
-    def _moved(self, one: _Rows, tile: Tile) -> tuple[list[Tensor], Tensor, Tensor]:
+    def _moved(self, one: _Rows, tile: int) -> tuple[list[Tensor], Tensor, Tensor]:
         """The pieces of a tile moved by torch's kernel; what they were, and what they are."""
-        pieces = cut(one.params, tile)
-        old = joined(pieces).clone() if len(pieces) == 1 else joined(pieces)
+        pieces = one.params[tile]
+        old = self._room.copy(pieces[0], "old") if len(pieces) == 1 else joined(pieces)
         if one.decay != 1:
             torch._foreach_mul_(pieces, one.decay)
         self._run(one.at(tile, pieces))
         return pieces, old, joined(pieces)
 
-    def _tried(self, one: _Rows, tile: Tile) -> Tensor:
+    def _tried(self, one: _Rows, tile: int) -> Tensor:
         """The update of a tile, on copies."""
-        pieces = cut(one.params, tile)
+        pieces = one.params[tile]
         copies = [piece * one.decay if one.decay != 1 else piece.clone() for piece in pieces]
         own = one.at(tile, copies)
         self._run(own._replace(states=tuple([piece.clone() for piece in some] for some in own.states)))
@@ -162,22 +164,21 @@ class Bounding:
 
 
 class _Rows:
-    """What moves of a group, as rows."""
+    """What moves of a group, in tiles."""
 
     def __init__(self, moved: Moved, decay: float) -> None:
         self.moved, self.decay = moved, decay
         self.sizes = [one.numel() for one in moved.params]
-        self.params = [row(one.detach()) for one in moved.params]
-        self.grads = [row(one, like) for one, like in zip(moved.grads, moved.params, strict=True)]
-        self.states = tuple(
-            [row(one) for one in some] for some in moved.states
-        )
+        self.tiles = tiles(self.sizes)
+        self.params = cut([row(one.detach()) for one in moved.params], self.tiles)
+        self.grads = cut([row(*both) for both in zip(moved.grads, moved.params, strict=True)], self.tiles)
+        self.states = tuple(cut(list(map(row, some)), self.tiles) for some in moved.states)
 
-    def at(self, tile: Tile, pieces: list[Tensor]) -> Moved:
+    def at(self, tile: int, pieces: list[Tensor]) -> Moved:
         """What torch's kernel is handed for a tile."""
-        steps = [self.moved.steps[i] for i, _, _ in tile] if self.moved.steps else []
-        states = tuple(cut(some, tile) for some in self.states)
-        return self.moved._replace(params=pieces, grads=cut(self.grads, tile), states=states, steps=steps)
+        steps = [self.moved.steps[i] for i, _, _ in self.tiles[tile]] if self.moved.steps else []
+        states = tuple(some[tile] for some in self.states)
+        return self.moved._replace(params=pieces, grads=self.grads[tile], states=states, steps=steps)
 
 
 def _fits(param: Tensor) -> bool:

@@ -26,8 +26,8 @@ from ....rules.adam import adam
 from ....rules.rmsprop import rmsprop
 from ....rules.sgd import sgd
 from ..clips.factors import SCALES, Arrays, Scaling, scaling
-from ..clips.norms import Member, lengths, reads_free
-from ..clips.tiles import Tile, cut, is_dense, joined, parted, put, row, spread, tiles
+from ..clips.norms import Lengths, Member, lengths, reads_free
+from ..clips.tiles import Room, cut, is_dense, joined, parted, put, row, spread, tiles
 from .kernels import Moved, adam_of_torch
 
 _RULES: tuple[type[Rule], ...] = (sgd, adagrad, rmsprop, adam)
@@ -56,7 +56,7 @@ def fits(members: Mapping[str, Member]) -> bool:
 
 
 class Set:
-    """Parameters of one group that have come as far: what the passes hold of them, as rows."""
+    """Parameters of one group that have come as far: what the passes hold of them, in tiles."""
 
     def __init__(self, members: Mapping[str, Member], states: Mapping[Tensor, Any], count: int | None) -> None:
         self.names, self.count = list(members), count
@@ -64,9 +64,12 @@ class Set:
         self.group = next(iter(members.values())).group
         self.own = [states[one] for one in params]
         self.sizes = [one.numel() for one in params]
-        self.params = [row(one.detach()) for one in params]
-        self.grads = [row(one.grad, one) for one in params]  # type: ignore[arg-type]
-        self.states = {key: self._rows(key, params) for key in _arrays_of(self.own[0])}
+        self.tiles = tiles(self.sizes)
+        self.whole = [row(one.detach()) for one in params]
+        self.whole_grads = [row(one.grad, one) for one in params]  # type: ignore[arg-type]
+        self.params, self.grads = cut(self.whole, self.tiles), cut(self.whole_grads, self.tiles)
+        self.states = {key: cut(self._rows(key, params), self.tiles) for key in _arrays_of(self.own[0])}
+        self.rooms = params  # how memory lies
         self.rate: Any = 0.0
         self.step = None if count is None else torch.tensor(float(count + 1))
 
@@ -88,7 +91,9 @@ class Set:
 class Passes:
     """One update of a strategy."""
 
-    def __init__(self, strategy: descent, sets: list[Set], states: tuple[Any, ...], looking: bool) -> None:
+    def __init__(
+        self, strategy: descent, sets: list[Set], states: tuple[Any, ...], looking: bool, room: Room
+    ) -> None:
         before, between, after = strategy.split()
         self.rule = strategy.rule
         self.stages: list[Any] = [*before, self.rule, *between, _RATE, *after]
@@ -98,6 +103,8 @@ class Passes:
         self._scalings: dict[int, list[Scaling]] = {}
         self._beyond: dict[int, float] = {}
         self._sizes = [size for one in sets for size in one.sizes]
+        self._room = room
+        self._kept: dict[tuple[int, int], list[list[Tensor]]] = {}
 
     def run(self) -> None:
         """Measure what has to be measured, then move."""
@@ -108,7 +115,7 @@ class Passes:
             else:
                 known = None
         for one in self.sets:
-            for tile in tiles(one.sizes):
+            for tile in range(len(one.tiles)):
                 self._write(one, tile)
             one.counted()
         for place, stage in enumerate(self.stages):
@@ -131,7 +138,7 @@ class Passes:
         else:
             found = self._lengths(place) if known is None else known
         names = [name for one in self.sets for name in one.names]
-        theirs = [length for one in self.sets for length in lengths(one.params)] if isinstance(stage, trust) else None
+        theirs = [length for one in self.sets for length in lengths(one.whole)] if isinstance(stage, trust) else None
         which = self._which[place]
         whole = scaling(stage, Arrays(found, self._sizes, names, theirs), self.states[which])
         self.states[which] = whole.state
@@ -157,32 +164,31 @@ class Passes:
     def _lengths(self, place: int, of_ratio: bool = False) -> list[float]:
         """How long each array is that comes to a stage, or for `stable` the gradient in units of the rule's root."""
         if place == 0:
-            return [length for one in self.sets for length in lengths(one.grads)]
+            return [length for one in self.sets for length in lengths(one.whole_grads)]
         found: list[float] = []
         for one in self.sets:
-            parts: list[list[float]] = [[] for _ in one.sizes]
-            for tile in tiles(one.sizes):
-                flowing = self._ratio(one, tile, place) if of_ratio else self._flow(one, tile, place)
-                pieces = parted(flowing, cut(one.params, tile))
-                for (i, _, _), length in zip(tile, lengths(pieces), strict=True):
-                    parts[i].append(length)
-            found += [math.hypot(*some) for some in parts]
+            told = Lengths(len(one.sizes))
+            for n, tile in enumerate(one.tiles):
+                flowing = self._ratio(one, n, place) if of_ratio else self._flow(one, n, place)
+                told.add([i for i, _, _ in tile], parted(flowing, one.params[n]))
+            found += told.read()
         return found
 
-    def _ratio(self, one: Set, tile: Tile, place: int) -> Tensor:
+    def _ratio(self, one: Set, tile: int, place: int) -> Tensor:
         """The gradient in units of the root of the rule's second moment, with this gradient in it."""
         made: Any = self.rule
         keeps = made.beta2 if isinstance(made, adam) else made.alpha
         flowing = self._flow(one, tile, self.stages.index(made))
-        squares = torch.mul(joined(cut(one.states["squares"], tile)), keeps)
+        held, raw = joined(one.states["squares"][tile]), joined(one.grads[tile])
+        squares = torch.mul(held, keeps, out=self._room.like(held, "squares"))
         squares.addcmul_(flowing, flowing, value=1 - keeps)
         weight = 1.0 if one.count is None else 1 - keeps ** (one.count + 1)
         least = self.stages[place].eps
-        return squares.div_(weight).sqrt_().clamp_(min=least).reciprocal_().mul_(joined(cut(one.grads, tile)))
+        return squares.div_(weight).sqrt_().clamp_(min=least).reciprocal_().mul_(raw)
 
-    def _write(self, one: Set, tile: Tile) -> None:
+    def _write(self, one: Set, tile: int) -> None:
         """The last pass over a tile."""
-        pieces = cut(one.params, tile)
+        pieces = one.params[tile]
         far = self._straight(one, tile)
         if far is not None:
             self._by_kernel(one, tile, pieces, self._flow(one, tile, self.stages.index(self.rule), last=True), far)
@@ -193,7 +199,7 @@ class Passes:
         else:
             torch._foreach_sub_(pieces, parted(update, pieces))
 
-    def _straight(self, one: Set, tile: Tile) -> tuple[float, float] | None:
+    def _straight(self, one: Set, tile: int) -> tuple[float, float] | None:
         """Rate and decay with which torch's kernel does all that is behind the rule; None where it cannot."""
         if not self._has_kernel(one):
             return None
@@ -204,16 +210,16 @@ class Passes:
                 pull += float(one.group.get("weight_decay", stage.amount))
                 continue
             if type(stage) in SCALES:
-                own = {self._scalings[place][self.sets.index(one)].factors[i] for i, _, _ in tile}
+                own = {self._scalings[place][self.sets.index(one)].factors[i] for i, _, _ in one.tiles[tile]}
                 factor = own.pop() if len(own) == 1 else math.nan
             else:
                 factor = float(one.rate) if stage is _RATE else math.nan
             far, pull = far * factor, pull * factor
         return None if math.isnan(far) or (pull and not far) else (far, pull / far if far else 0.0)
 
-    def _flow(self, one: Set, tile: Tile, until: int, last: bool = False) -> Tensor:
+    def _flow(self, one: Set, tile: int, until: int, last: bool = False) -> Tensor:
         """What comes to a stage in one tile."""
-        flowing = joined(cut(one.grads, tile))
+        flowing = joined(one.grads[tile])
         ours = False  # whether it may be written into
         for place, stage in enumerate(self.stages[:until]):
             if stage is self.rule:
@@ -226,11 +232,11 @@ class Passes:
                 flowing = self._clip(stage, flowing, place, ours, last)
             elif isinstance(stage, weight_decay):
                 amount = float(one.group.get("weight_decay", stage.amount))
-                flowing = torch.add(flowing, joined(cut(one.params, tile)), alpha=amount)
+                flowing = torch.add(flowing, joined(one.params[tile]), alpha=amount)
             elif isinstance(stage, spam):
                 flowing = self._spam(one, tile, flowing, place, last)
             else:
-                factor = spread(self._scalings[place][self.sets.index(one)].factors, tile, flowing)
+                factor = spread(self._scalings[place][self.sets.index(one)].factors, one.tiles[tile], flowing)
                 if not isinstance(factor, float) or factor != 1:
                     flowing = flowing.mul_(factor) if ours else flowing * factor
                 else:
@@ -244,9 +250,9 @@ class Passes:
         most = min(stage.max, torch.finfo(flowing.dtype).max)
         return flowing.clamp_(-most, most) if ours else flowing.clamp(-most, most)
 
-    def _spam(self, one: Set, tile: Tile, flowing: Tensor, place: int, last: bool) -> Tensor:
+    def _spam(self, one: Set, tile: int, flowing: Tensor, place: int, last: bool) -> Tensor:
         stage, state = self.stages[place], self.states[self._which[place]]
-        kept = cut([row(state["roots"][name]) for name in one.names], tile)
+        kept = self._roots(one, place)[tile]
         root, ready = joined(kept), torch.tensor(float(state["count"]) >= stage.warm_up)
         limited, beyond = stage._limit(flowing, root, ready)
         if last:
@@ -257,14 +263,25 @@ class Passes:
     def _has_kernel(self, one: Set) -> bool:
         return isinstance(self.rule, adam) and self.rule.eps > 0 and self.rule.eps_root == 0 and one.count is not None
 
-    def _directed(self, one: Set, tile: Tile, flowing: Tensor, last: bool) -> Tensor:
+    def _roots(self, one: Set, place: int) -> list[list[Tensor]]:
+        """The memory of `spam`, which is written in place."""
+        key = place, self.sets.index(one)
+        if key not in self._kept:
+            roots = self.states[self._which[place]]["roots"]
+            for name, own in zip(one.names, one.rooms, strict=True):
+                if roots[name].stride() != own.stride():
+                    roots[name] = torch.empty_like(own).copy_(roots[name])
+            self._kept[key] = cut([row(roots[name]) for name in one.names], one.tiles)
+        return self._kept[key]
+
+    def _directed(self, one: Set, tile: int, flowing: Tensor, last: bool) -> Tensor:
         """The direction in a tile; the last pass writes the rule's state."""
         if self._has_kernel(one):
-            direction = torch.zeros_like(flowing)
+            direction = self._room.like(flowing, "direction").zero_()
             # what the kernel makes of zeros with a rate of -1
-            self._by_kernel(one, tile, parted(direction, cut(one.params, tile)), flowing, (-1.0, 0.0), last)
+            self._by_kernel(one, tile, parted(direction, one.params[tile]), flowing, (-1.0, 0.0), last)
             return direction
-        held = {key: cut(rows, tile) for key, rows in one.states.items()}
+        held = {key: rows[tile] for key, rows in one.states.items()}
         state: dict[str, Any] = {key: joined(pieces) for key, pieces in held.items()}
         if one.count is not None:
             state["count"] = one.count
@@ -277,16 +294,16 @@ class Passes:
     def _by_kernel(
         self,
         one: Set,
-        tile: Tile,
+        tile: int,
         params: list[Tensor],
         flowing: Tensor,
         far: tuple[float, float],
         last: bool = True,
     ) -> None:
         """torch's kernel moves these by rate and decay."""
-        means, squares = (cut(one.states[key], tile) for key in ("mean", "squares"))
+        means, squares = (one.states[key][tile] for key in ("mean", "squares"))
         if not last:
-            means, squares = ([piece.clone() for piece in some] for some in (means, squares))
+            means, squares = self._room.copies(means, "means"), self._room.copies(squares, "squares")
         made: Any = self.rule
         group = {"lr": far[0], "betas": (made.beta1, made.beta2), "eps": made.eps, "weight_decay": far[1]}
         group |= {"amsgrad": False, "maximize": False, "decoupled_weight_decay": True}

@@ -17,6 +17,7 @@ from ..clips.hung import clip_gradients
 from ..clips.measured import measured
 from ..clips.memory import merged, on_device
 from ..clips.norms import Member, members_of
+from ..clips.tiles import Room
 from ..ranks import as_number
 from ..refusals import refuse_own_decay, refuse_parts
 from .base import Strategy, Wishes
@@ -43,7 +44,7 @@ class StrategyEngine(Strategy):
     def _begin(self, wishes: Wishes) -> None:
         super()._begin(wishes)
         self.register_step_post_hook(_count)
-        self._in_passes = reaches(self.strategy)
+        self._in_passes, self._room = reaches(self.strategy), Room()
         with self._own_hooks():
             self._guard = clip_gradients(self, (), on_nonfinite=wishes.on_nonfinite)
         self._guard.agreed = self._agreed
@@ -119,7 +120,7 @@ class StrategyEngine(Strategy):
         sets = sets_of(moving, self.state)
         for one in sets:
             one.rate = one.group["lr"]
-        passes = Passes(self.strategy, sets, self._states, self.shares is not None)
+        passes = Passes(self.strategy, sets, self._states, self.shares is not None, self._room)
         passes.run()
         if self.shares is not None:
             self.shares = [passes.share()]
