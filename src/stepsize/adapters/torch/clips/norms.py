@@ -106,6 +106,18 @@ class Lengths:
             norms = exact
         self._norms.append(norms.double())
 
+    def add_squares(self, places: list[int], squares: Tensor, sizes: list[int]) -> bool:
+        """The same of pieces in a row whose elements are squared already; False where a sum is no number."""
+        if len(sizes) == 1:
+            sums = squares.sum().double().view(1)
+        else:
+            sums = torch.segment_reduce(squares, "sum", lengths=torch.tensor(sizes), unsafe=True).double()
+        if not math.isfinite(float(sums.sum())):
+            return False
+        self._places += places
+        self._norms.append(sums.sqrt_())
+        return True
+
     def read(self) -> list[float]:
         """The length of each tensor."""
         if not self._norms:

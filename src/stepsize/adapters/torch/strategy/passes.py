@@ -134,7 +134,7 @@ class Passes:
     def _scale(self, place: int, stage: Any, known: list[float] | None) -> list[float]:
         """What a stage that scales multiplies by; how long what comes out of it is."""
         if isinstance(stage, stable):
-            found = self._lengths(place, of_ratio=True)
+            found = self._ratios(stage)
         else:
             found = self._lengths(place) if known is None else known
         names = [name for one in self.sets for name in one.names]
@@ -161,30 +161,44 @@ class Passes:
             self._finite = all(math.isfinite(one) for one in self._lengths(0))
         return self._finite
 
-    def _lengths(self, place: int, of_ratio: bool = False) -> list[float]:
-        """How long each array is that comes to a stage, or for `stable` the gradient in units of the rule's root."""
+    def _lengths(self, place: int) -> list[float]:
+        """How long each array is that comes to a stage."""
         if place == 0:
             return [length for one in self.sets for length in lengths(one.whole_grads)]
         found: list[float] = []
         for one in self.sets:
             told = Lengths(len(one.sizes))
             for n, tile in enumerate(one.tiles):
-                flowing = self._ratio(one, n, place) if of_ratio else self._flow(one, n, place)
-                told.add([i for i, _, _ in tile], parted(flowing, one.params[n]))
+                told.add([i for i, _, _ in tile], parted(self._flow(one, n, place), one.params[n]))
             found += told.read()
         return found
 
-    def _ratio(self, one: Set, tile: int, place: int) -> Tensor:
-        """The gradient in units of the root of the rule's second moment, with this gradient in it."""
+    def _ratios(self, stage: stable) -> list[float]:
+        """How long the gradients are in units of the root of the rule's second moment, with this gradient in it."""
+        found: list[float] = []
+        for one in self.sets:
+            told = Lengths(len(one.sizes))
+            for n, tile in enumerate(one.tiles):
+                places, sizes = [i for i, _, _ in tile], [stop - start for _, start, stop in tile]
+                squares, raw = self._second_moment(one, n), joined(one.grads[n])
+                least = stage.eps * stage.eps  # as the text has it, without its root
+                quick = least > 1e-30 and told.add_squares(
+                    places, squares.clamp_(min=least).reciprocal_().mul_(raw).mul_(raw), sizes
+                )
+                if not quick:
+                    root = self._second_moment(one, n).sqrt_().clamp_(min=stage.eps)
+                    told.add(places, parted(raw / root, one.params[n]))
+            found += told.read()
+        return found
+
+    def _second_moment(self, one: Set, tile: int) -> Tensor:
+        """The mean of squares in a tile after the rule, corrected for its start."""
         made: Any = self.rule
         keeps = made.beta2 if isinstance(made, adam) else made.alpha
-        flowing = self._flow(one, tile, self.stages.index(made))
-        held, raw = joined(one.states["squares"][tile]), joined(one.grads[tile])
-        squares = torch.mul(held, keeps, out=self._room.like(held, "squares"))
-        squares.addcmul_(flowing, flowing, value=1 - keeps)
+        flowing, held = self._flow(one, tile, self.stages.index(made)), joined(one.states["squares"][tile])
         weight = 1.0 if one.count is None else 1 - keeps ** (one.count + 1)
-        least = self.stages[place].eps
-        return squares.div_(weight).sqrt_().clamp_(min=least).reciprocal_().mul_(raw)
+        squares = torch.mul(held, keeps / weight, out=self._room.like(held, "squares"))
+        return squares.addcmul_(flowing, flowing, value=(1 - keeps) / weight)
 
     def _write(self, one: Set, tile: int) -> None:
         """The last pass over a tile."""
