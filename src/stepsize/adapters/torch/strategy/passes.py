@@ -9,7 +9,7 @@ Adam's direction is what torch's fused kernel makes of zeros.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -26,6 +26,7 @@ from ....rules.adam import adam
 from ....rules.rmsprop import rmsprop
 from ....rules.sgd import sgd
 from ..clips.factors import SCALES, Arrays, Scaling, scaling
+from ..clips.numbers import BY_LENGTH
 from ..clips.norms import Lengths, Member, lengths, reads_free
 from ..clips.tiles import Room, cut, is_dense, joined, parted, put, row, spread, tiles
 from .kernels import Moved, adam_of_torch
@@ -92,7 +93,13 @@ class Passes:
     """One update of a strategy."""
 
     def __init__(
-        self, strategy: descent, sets: list[Set], states: tuple[Any, ...], looking: bool, room: Room
+        self,
+        strategy: descent,
+        sets: list[Set],
+        states: tuple[Any, ...],
+        looking: bool,
+        room: Room,
+        length: Callable[[], float],  # of all gradients together, measured once a step
     ) -> None:
         before, between, after = strategy.split()
         self.rule = strategy.rule
@@ -103,7 +110,7 @@ class Passes:
         self._scalings: dict[int, list[Scaling]] = {}
         self._beyond: dict[int, float] = {}
         self._sizes = [size for one in sets for size in one.sizes]
-        self._room = room
+        self._room, self._length = room, length
         self._kept: dict[tuple[int, int], list[list[Tensor]]] = {}
 
     def run(self) -> None:
@@ -131,10 +138,12 @@ class Passes:
             shares.append(Scaling([], limits, {}).share(self._sizes))
         return max(shares)
 
-    def _scale(self, place: int, stage: Any, known: list[float] | None) -> list[float]:
-        """What a stage that scales multiplies by; how long what comes out of it is."""
+    def _scale(self, place: int, stage: Any, known: list[float] | None) -> list[float] | None:
+        """What a stage that scales multiplies by; how long what comes out of it is, where the next one asks that."""
         if isinstance(stage, stable):
             found = self._ratios(stage)
+        elif place == 0 and isinstance(stage, BY_LENGTH):
+            found = [self._length(), *[0.0] * (len(self._sizes) - 1)]  # of which only the whole is asked
         else:
             found = self._lengths(place) if known is None else known
         names = [name for one in self.sets for name in one.names]
@@ -148,18 +157,15 @@ class Passes:
             part = slice(start, start + count)
             self._scalings[place].append(Scaling(whole.factors[part], whole.limits[part], {}))
             start += count
-        if isinstance(stage, stable):
-            return self._lengths(place + 1) if type(self._after(place)) in SCALES else []
-        return [factor * length for factor, length in zip(whole.factors, found, strict=True)]
+        goes_on = isinstance(self._after(place), BY_LENGTH if place == 0 else SCALES) and not isinstance(stage, stable)
+        return [factor * length for factor, length in zip(whole.factors, found, strict=True)] if goes_on else None
 
     def _after(self, place: int) -> Any:
         return self.stages[place + 1] if place + 1 < len(self.stages) else None
 
     def _sound(self) -> bool:
         """Whether the gradient that came is finite: what a memory may take in."""
-        if not hasattr(self, "_finite"):
-            self._finite = all(math.isfinite(one) for one in self._lengths(0))
-        return self._finite
+        return math.isfinite(self._length())
 
     def _lengths(self, place: int) -> list[float]:
         """How long each array is that comes to a stage."""

@@ -99,7 +99,7 @@ class StrategyEngine(Strategy):
         elif moving:
             given = {"loss": outcome if loss is None else loss, "grad_variance": grad_variance}
             if "grad_norm" in self.scheduler.needs:
-                given["grad_norm"] = measured(self).number([_gradient(one) for one in self._with_gradient()])
+                given["grad_norm"] = self._grad_norm()
             if self._in_passes and self.scheduler.needs <= TOLD and fits(moving):
                 self._pass(moving, given)
             else:
@@ -107,8 +107,9 @@ class StrategyEngine(Strategy):
                 self._update(moving, given, _Trials(self, moving, loss_of, closure))
         return outcome
 
-    def _with_gradient(self) -> list[Member]:
-        return [one for one in self._members.values() if one.param.grad is not None]
+    def _grad_norm(self) -> float:
+        """The length of all gradients together, measured once a step, whoever asks."""
+        return measured(self).number([one.param.grad for one in self._members.values() if one.param.grad is not None])
 
     def _pass(self, moving: Mapping[str, Member], given: dict[str, Any]) -> None:
         """The update in passes over tiles."""
@@ -120,7 +121,7 @@ class StrategyEngine(Strategy):
         sets = sets_of(moving, self.state)
         for one in sets:
             one.rate = one.group["lr"]
-        passes = Passes(self.strategy, sets, self._states, self.shares is not None, self._room)
+        passes = Passes(self.strategy, sets, self._states, self.shares is not None, self._room, self._grad_norm)
         passes.run()
         if self.shares is not None:
             self.shares = [passes.share()]
