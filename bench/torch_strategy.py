@@ -10,7 +10,6 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import resource
 import statistics
 import subprocess
 import sys
@@ -122,7 +121,7 @@ def times() -> None:
         for size, elements in ELEMENTS.items():
             for tensors in TENSORS:
                 shape = f"{size} in {tensors}"
-                if not wanted(text) and not wanted(shape) or len(sys.argv) > 2 and not (wanted(text)):
+                if (not wanted(text) and not wanted(shape)) or (len(sys.argv) > 2 and not (wanted(text))):
                     continue
                 ours = stepper(
                     lambda params, text=text, answer=answer: optimizer(params, text, on_nonfinite=answer),
@@ -135,7 +134,10 @@ def times() -> None:
                 middle = statistics.median(found)
                 verdict = "" if bound is None else f"≤ {bound}{'' if middle <= bound else '  MISSED'}"
                 spread = f"({min(found):.2f} to {max(found):.2f})"
-                print(f"{text + ', ' + answer:<54} {shape:<12} / {told:<22} {middle:6.2f}  {spread:<18} {verdict}", flush=True)
+                print(
+                    f"{text + ', ' + answer:<54} {shape:<12} / {told:<22} {middle:6.2f}  {spread:<18} {verdict}",
+                    flush=True,
+                )
 
 
 def peak(text: str) -> float:
@@ -158,10 +160,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def memory() -> None:
-    for text, answer, theirs, _, bound in LINES:
+    for text, answer, theirs, _, _ in LINES:
         if wanted(text):
-            base = peak("sgd(params)" if text.startswith("sgd() ") else f"{theirs.__name__ if theirs is not foreach else 'adam'}(params)")
-            more = peak(f"optimizer(params, {text!r}, on_nonfinite={answer!r})") - base
+            peer = "sgd" if text.startswith("sgd() ") else "adam" if theirs is foreach else theirs.__name__
+            more = peak(f"optimizer(params, {text!r}, on_nonfinite={answer!r})") - peak(f"{peer}(params)")
             print(f"memory, {text + ', ' + answer:<54} {more:6.2f} copies more than torch's fused", flush=True)
 
 

@@ -169,8 +169,7 @@ class Recorder:
 
     def _look(self, optimizer: Optimizer) -> None:
         """The lengths of the gradients, which clips and controllers of this step need not measure again."""
-        members = [one.param for one in members_of(optimizer) if one.param.grad is not None]
-        grads = dict(zip(members, (settled(one.grad) for one in members), strict=True))
+        grads = {one.param: settled(one.param.grad) for one in members_of(optimizer) if one.param.grad is not None}
         scale = getattr(optimizer, "grad_scale", None)  # which a GradScaler leaves to a fused optimizer
         self._found = {}
         if not grads:

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....clipping.norm import clip_norm
-from ....clipping.rms import clip_rms
 from ....clipping.adagc import adagc
+from ....clipping.rms import clip_rms
 from ....clipping.shorten import to_bound
 from ....clipping.spam import spam
 from ....clipping.unitwise import unitwise
@@ -90,14 +89,14 @@ def _by_row(one: unitwise, param: Tensor, grad: Tensor) -> float:
 
 
 def _to_share(one: unitwise, own: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
-    return to_bound(own, one.max * params.clamp(min=one.floor))  # type: ignore[no-any-return]
+    return to_bound(own, one.max * params.clamp(min=one.floor))
 
 
 def _row(numbers: list[float]) -> Tensor:
     return torch.tensor(numbers, dtype=torch.float64)
 
 
-def _rows(rows: Tensor) -> Tensor:
+def _rows(rows: Tensor) -> Any:
     """The length of every row, in float64."""
     short = rows.shape[1] <= 1024
     quick = torch.linalg.vector_norm(rows, dim=1, dtype=None if short else torch.float64).double()

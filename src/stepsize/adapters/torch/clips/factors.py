@@ -45,11 +45,13 @@ class Scaling(NamedTuple):
 def scaling(one: Any, arrays: Arrays, state: RuleState) -> Scaling:
     """What one of `SCALES` does to arrays of these lengths."""
     if isinstance(one, BY_LENGTH):
-        factor, limits, after = factor_for(one, math.hypot(*arrays.lengths), state)
-        return Scaling([factor] * len(arrays.names), [limits] * len(arrays.names), after)
+        factor, yes, after = factor_for(one, math.hypot(*arrays.lengths), state)
+        return Scaling([factor] * len(arrays.names), [yes] * len(arrays.names), after)
     lengths, sizes = (torch.tensor(some, dtype=torch.float64) for some in (arrays.lengths, arrays.sizes))
     if isinstance(one, adagc):
         return _adagc(one, arrays, lengths, state)
+    found: Any
+    limits: Any
     if isinstance(one, trust):
         found = one._ratio(torch.tensor(arrays.params, dtype=torch.float64), lengths)
         limits = torch.zeros_like(found, dtype=torch.bool)

@@ -17,6 +17,7 @@ from ....observed import seen
 from ..ranks import averaged
 from ..refusals import spoken_of
 from ..scheduler import Scheduler
+from .loading import check_state, damaged
 
 _ASKED_FOR = {
     "loss": "step(loss=loss), or step(closure)",
@@ -117,8 +118,9 @@ class Strategy(Optimizer):
     def register_step_pre_hook(self, hook: Any) -> Any:
         """As torch's: the hook sees the gradients as they came, and what it makes of them is checked and clipped."""
         handle = super().register_step_pre_hook(hook)
+        hooks: Any = self._optimizer_step_pre_hooks  # in the order in which they are called
         for key in getattr(self, "_ours", ()):
-            self._optimizer_step_pre_hooks.move_to_end(key)
+            hooks.move_to_end(key)
         return handle
 
     def _agreed(self, wrong: str | None) -> str | None:
@@ -144,6 +146,10 @@ class Strategy(Optimizer):
     def _recall(self, memory: dict[str, Any]) -> None:
         """The opposite of `_memory`; an empty one begins anew."""
 
+    def _kept(self) -> Collection[str]:
+        """What the rule keeps of every parameter that has moved."""
+        return ()
+
     def state_dict(self) -> dict[str, Any]:
         """torch's state, with the schedule's under "schedule" and what the stages remember under "stages"."""
         memory = self._memory()
@@ -155,24 +161,32 @@ class Strategy(Optimizer):
 
         `on_change` ("error", "keep" or "replace") says whose rates go on where the state's differ, for this load.
         """
+        if not isinstance(state_dict, dict):
+            raise StepsizeError(f"optimizer: a state is what state_dict() gave, not {type(state_dict).__name__}")
         schedule, memory = state_dict.get("schedule"), state_dict.get("stages", {})
-        self._check_groups(state_dict.get("param_groups", []))
+        check_state(state_dict, self, self._kept())
         if schedule is not None or memory:
+            if not isinstance(memory, dict):
+                raise damaged(f"its stages are {type(memory).__name__}")
             self._check_memory(memory)
-        if schedule is not None:
-            with spoken_of("optimizer"):
-                self.scheduler.load_state_dict(schedule, on_change)
-        super().load_state_dict({key: one for key, one in state_dict.items() if key not in ("schedule", "stages")})
-        self._recall(memory)
-        self.scheduler.write()
+        before = self.scheduler.state_dict(), self.state, self.param_groups
+        try:
+            if schedule is not None:
+                with spoken_of("optimizer"):
+                    self.scheduler.load_state_dict(schedule, on_change)
+            super().load_state_dict({key: one for key, one in state_dict.items() if key not in ("schedule", "stages")})
+            self._recall(memory)
+            self.scheduler.write()
+        except Exception as error:
+            self._undo(*before)
+            if isinstance(error, StepsizeError):
+                raise
+            raise damaged(f"{type(error).__name__}: {error}") from None
 
-    def _check_groups(self, saved: list[dict[str, Any]]) -> None:
-        found, own = ([len(group["params"]) for group in groups] for groups in (saved, self.param_groups))
-        if found != own:
-            raise StepsizeError(
-                f"optimizer: the state is that of {_counted(found)}, not of {_counted(own)}: load the state of an "
-                "optimizer of the same parameters"
-            )
+    def _undo(self, schedule: dict[str, Any], state: Any, groups: Any) -> None:
+        """A load that broke off has loaded nothing."""
+        self.state, self.param_groups = state, groups
+        self.scheduler.load_state_dict(schedule, on_change="keep")
 
     def __getstate__(self) -> dict[str, Any]:
         ours = {"wishes": self._wishes, "schedule": self.scheduler.state_dict(), "memory": self._memory()}
@@ -204,7 +218,3 @@ class Strategy(Optimizer):
             return False
         grads = [one.grad for group in self.param_groups for one in group["params"] if one.grad is not None]
         return bool(grads) and not any(bool(one.any()) for one in grads)
-
-
-def _counted(sizes: list[int]) -> str:
-    return " + ".join(map(str, sizes)) + (" parameters" if sizes != [1] else " parameter") if sizes else "no parameters"

@@ -49,6 +49,8 @@ class Bounding:
     def move(self, moved: list[Moved], active: tuple[Clip, ...], decays: list[float]) -> None:
         """One step of all these within the clips."""
         every = [_Rows(one, decay) for one, decay in zip(moved, decays, strict=True)]
+        if not every:
+            return
         for one in every:
             if one.moved.steps:
                 torch._foreach_add_(one.moved.steps, 1)

@@ -10,17 +10,18 @@ import torch
 
 from ...._errors import StepsizeError
 from ....clipping.value import clip
+from ....descents import Clip
 from ....rules.adam import adam
 from ..clips.closures import with_closure
 from ..clips.hung import Clipping, UpdateClipping, clip_gradients
 from ..clips.measured import measured
 from ..clips.norms import members_of, settled
-from ..refusals import refuse_own_decay
 from .base import Strategy, Wishes
 from .bounding import Bounding
 from .inert import Group, acting, farthest
-from .kernels import Moved, begin_late, listed, tell_autograd
+from .kernels import KEPT, Moved, begin_late, listed, tell_autograd
 from .native import native
+from .parameters import group_of, refuse_own_decay
 
 
 class Hooked(Strategy):
@@ -28,6 +29,9 @@ class Hooked(Strategy):
 
     _clips: list[Clipping]
     _at_work = False  # while torch's step is being made, and nothing leaves it out
+    _tiled = False  # whether this step is made in tiles, of which these are gathered, within these clips
+    _gathered: list[Moved]
+    _active: tuple[Clip, ...]
 
     def _begin(self, wishes: Wishes) -> None:
         """Hang the stages around torch's step, in the order the gradient flows."""
@@ -70,7 +74,9 @@ class Hooked(Strategy):
             for one in lists:
                 one.clear()  # nothing is left for torch to move
             if group is self.param_groups[-1]:
-                self._bounding.move(self._gathered, self._active, [self._kept_share(one.group) for one in self._gathered])
+                self._bounding.move(
+                    self._gathered, self._active, [self._kept_share(one.group) for one in self._gathered]
+                )
                 self._gathered = []
             return
         if self._decoupled and lists[0]:
@@ -115,11 +121,15 @@ class Hooked(Strategy):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; its `weight_decay` is that of the strategy, decoupled where the strategy's is."""
+        param_group = group_of(param_group)
         if hasattr(self, "strategy"):
             refuse_own_decay(param_group, self.strategy)
         if getattr(self, "_decoupled", 0.0) and "weight_decay" in param_group:
             param_group = decoupled(param_group)
         super().add_param_group(param_group)
+
+    def _kept(self) -> tuple[str, ...]:
+        return KEPT[self._bounding.name]
 
     def _memory(self) -> dict[str, Any]:
         return {str(i): one.state_dict() for i, one in enumerate(self._clips) if one.remembers()}

@@ -13,6 +13,13 @@ import torch
 from torch import Tensor
 
 Lists = tuple[list[Any], ...]
+KEPT = {  # what torch keeps of every parameter that has moved, for all options
+    "SGD": (),
+    "Adagrad": ("step", "sum"),
+    "RMSprop": ("step", "square_avg"),
+    "Adam": ("step", "exp_avg", "exp_avg_sq"),
+    "AdamW": ("step", "exp_avg", "exp_avg_sq"),
+}
 
 
 class Moved(NamedTuple):
@@ -69,7 +76,7 @@ def begin_late(group: dict[str, Any], lists: Lists, states: dict[Any, Any]) -> N
     begun: list[Any] = [None for _ in late]
     ours = [params[i] for i in late]
     names = ("weight_decay", "momentum", "lr", "dampening", "nesterov", "maximize")
-    torch.optim.sgd.sgd(  # type: ignore[attr-defined]
+    torch.optim.sgd.sgd(
         ours,
         [grads[i] for i in late],
         begun,

@@ -26,8 +26,8 @@ from ....rules.adam import adam
 from ....rules.rmsprop import rmsprop
 from ....rules.sgd import sgd
 from ..clips.factors import SCALES, Arrays, Scaling, scaling
-from ..clips.numbers import BY_LENGTH
 from ..clips.norms import Lengths, Member, lengths, reads_free
+from ..clips.numbers import BY_LENGTH
 from ..clips.tiles import Room, cut, is_dense, joined, parted, put, row, spread, tiles
 from .kernels import Moved, adam_of_torch
 
@@ -117,10 +117,7 @@ class Passes:
         """Measure what has to be measured, then move."""
         known: list[float] | None = None  # lengths of what comes out of the stage before
         for place, stage in enumerate(self.stages):
-            if type(stage) in SCALES:
-                known = self._scale(place, stage, known)
-            else:
-                known = None
+            known = self._scale(place, stage, known) if type(stage) in SCALES else None
         for one in self.sets:
             for tile in range(len(one.tiles)):
                 self._write(one, tile)

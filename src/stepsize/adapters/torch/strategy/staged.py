@@ -13,14 +13,15 @@ from ...._errors import StepsizeError
 from ....clipping.decay import weight_decay
 from ....descents import Array, Arrays, State, Transform, descent
 from ....quantities import Memory, at_start, measure, remember
-from ..clips.hung import clip_gradients
+from ..clips.hung import clip_gradients, refuse_parts
 from ..clips.measured import measured
-from ..clips.memory import merged, on_device
+from ..clips.memory import merged, on_device, unlike
 from ..clips.norms import Member, members_of
 from ..clips.tiles import Room
 from ..ranks import as_number
-from ..refusals import refuse_own_decay, refuse_parts
 from .base import Strategy, Wishes
+from .loading import damaged
+from .parameters import group_of, refuse_own_decay
 from .passes import TOLD, Passes, fits, reaches, sets_of
 
 _NOT_BY_GROUP = (
@@ -56,6 +57,7 @@ class StrategyEngine(Strategy):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; its `weight_decay` is used in place of the strategy's."""
+        param_group = group_of(param_group)
         _check_group(param_group, getattr(self, "strategy", None))
         super().add_param_group(param_group)
         if hasattr(self, "_carried"):
@@ -210,18 +212,29 @@ class StrategyEngine(Strategy):
         """What the memory belongs to: the rule by its word, the stages that remember as they are written."""
         return [self.strategy.rule.word(), *(str(one) if one.init({}) else one.word() for one in self._transforms())]
 
+    def _kept(self) -> tuple[str, ...]:
+        return tuple(self.strategy.rule.init(next(iter(self._members.values())).param.detach()))
+
     def _check_memory(self, memory: dict[str, Any]) -> None:
-        found = memory.get("stages")
+        found, states = memory.get("stages"), memory.get("states")
         if found != self._stages():
+            told = " | ".join(map(str, found)) if isinstance(found, (list, tuple)) and found else "another optimizer"
             raise StepsizeError(
-                f"optimizer: the state is that of {' | '.join(found) if found else 'another optimizer'}, not of "
-                f"{' | '.join(self._stages())}: load the state of the same strategy"
+                f"optimizer: the state is that of {told}, not of {' | '.join(self._stages())}: load the state of the "
+                "same strategy"
             )
+        transforms = self._transforms()
+        if not isinstance(states, (list, tuple)) or len(states) != len(transforms):
+            raise damaged(f"its stages have not {len(transforms)} states")
+        params = {name: one.param.detach() for name, one in self._members.items()}
+        for one, kept in zip(transforms, states, strict=True):
+            wrong = kept != {} and unlike(kept, one.init(params), str(one))
+            if wrong:
+                raise damaged(wrong)
 
     def load_state_dict(self, state_dict: dict[str, Any], on_change: str | None = None) -> None:
         """Load a state of the same strategy; that of another optimizer, torch's own too, is refused."""
-        wanted = set(self.strategy.rule.init(next(iter(self._members.values())).param.detach()))
-        if any(not wanted <= set(kept) for kept in state_dict.get("state", {}).values()):
+        if isinstance(state_dict, dict) and not state_dict.get("stages") and state_dict.get("state"):
             self._check_memory({})
         super().load_state_dict(state_dict, on_change)
 
