@@ -165,9 +165,9 @@ class Strategy(Optimizer):
             raise StepsizeError(f"optimizer: a state is what state_dict() gave, not {type(state_dict).__name__}")
         schedule, memory = state_dict.get("schedule"), state_dict.get("stages", {})
         check_state(state_dict, self, self._kept())
+        if not isinstance(memory, dict):
+            raise damaged(f"its stages are {type(memory).__name__}")
         if schedule is not None or memory:
-            if not isinstance(memory, dict):
-                raise damaged(f"its stages are {type(memory).__name__}")
             self._check_memory(memory)
         before = self.scheduler.state_dict(), self.state, self.param_groups
         try:

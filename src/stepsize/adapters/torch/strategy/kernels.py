@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.optim.sgd import sgd as torchs_sgd
 
 Lists = tuple[list[Any], ...]
 KEPT = {  # what torch keeps of every parameter that has moved, for all options
@@ -76,7 +77,7 @@ def begin_late(group: dict[str, Any], lists: Lists, states: dict[Any, Any]) -> N
     begun: list[Any] = [None for _ in late]
     ours = [params[i] for i in late]
     names = ("weight_decay", "momentum", "lr", "dampening", "nesterov", "maximize")
-    torch.optim.sgd.sgd(
+    torchs_sgd(
         ours,
         [grads[i] for i in late],
         begun,

@@ -20,6 +20,7 @@ from ..clips.norms import Member, members_of
 from ..clips.tiles import Room
 from ..ranks import as_number
 from .base import Strategy, Wishes
+from .kernels import tell_autograd
 from .loading import damaged
 from .parameters import group_of, refuse_own_decay
 from .passes import TOLD, Passes, fits, reaches, sets_of
@@ -123,6 +124,7 @@ class StrategyEngine(Strategy):
         sets = sets_of(moving, self.state)
         for one in sets:
             one.rate = one.group["lr"]
+        tell_autograd([one.param for one in moving.values()])
         passes = Passes(self.strategy, sets, self._states, self.shares is not None, self._room, self._grad_norm)
         passes.run()
         if self.shares is not None:
@@ -234,7 +236,8 @@ class StrategyEngine(Strategy):
 
     def load_state_dict(self, state_dict: dict[str, Any], on_change: str | None = None) -> None:
         """Load a state of the same strategy; that of another optimizer, torch's own too, is refused."""
-        if isinstance(state_dict, dict) and not state_dict.get("stages") and state_dict.get("state"):
+        kept = state_dict.get("state") if isinstance(state_dict, dict) else None
+        if isinstance(kept, dict) and kept and "stages" not in state_dict:
             self._check_memory({})
         super().load_state_dict(state_dict, on_change)
 
