@@ -145,7 +145,6 @@ def test_a_hook_of_the_script_sees_the_gradients_as_they_came(text):
     seen = []
     handle = made.register_step_pre_hook(lambda *given: seen.append(params[0].grad.norm().item()))
 
-
     def ruin(*given):
         if len(seen) == 2:
             params[0].grad.fill_(math.nan)

@@ -35,6 +35,13 @@ def _plain(state: Any) -> Any:
     return tuple(float(one) for one in state) if isinstance(state, (tuple, list)) else float(state)
 
 
+def _over(one: float, other: float) -> float:
+    """A quotient as arrays have it."""
+    if other:
+        return float.__truediv__(float(one), float(other))
+    return math.copysign(math.inf, one) if one and one == one else math.nan
+
+
 class Number(float):
     """A float that is an array of one element to the text of a clip."""
 
@@ -57,10 +64,10 @@ class Number(float):
         return Number(float.__mul__(self, other))
 
     def __truediv__(self, other: float) -> Number:
-        return Number(float.__truediv__(self, other))
+        return Number(_over(self, other))
 
     def __rtruediv__(self, other: float) -> Number:
-        return Number(float.__rtruediv__(self, other))
+        return Number(_over(other, self))
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -88,7 +95,7 @@ class _Plain:
 
     @staticmethod
     def sqrt(one: float) -> Number:
-        return Number(math.sqrt(one))
+        return Number(math.sqrt(one) if one >= 0 else math.nan)
 
     @staticmethod
     def hypot(one: float, other: float) -> Number:

@@ -11,7 +11,6 @@ from torch.optim import Optimizer
 from ...._errors import StepsizeError
 from ..clips.memory import is_number
 
-
 _CHOICES = ("foreach", "fused")  # of torch's implementations, which may be left open
 _COUNTERS = ("step", "count")  # which are numbers; all else that a rule keeps has the parameter's shape
 

@@ -243,12 +243,12 @@ class StrategyEngine(Strategy):
 
     def _recall(self, memory: dict[str, Any]) -> None:
         self._lay_out()  # torch has put other groups in place
+        begun = {name: one.param.detach() for name, one in self._members.items() if one.param in self.state}
+        self._states = tuple(one.init(begun) if begun else {} for one in self._transforms())
         if memory:
             device = next(one.param.device for one in self._members.values())
-            self._states = tuple(on_device(one, device) for one in memory["states"])
-        else:
-            begun = {name: one.param.detach() for name, one in self._members.items() if one.param in self.state}
-            self._states = tuple(one.init(begun) if begun else {} for one in self._transforms())
+            saved = [on_device(one, device) for one in memory["states"]]
+            self._states = tuple(merged(*both) for both in zip(self._states, saved, strict=True))
 
 
 class _Trials:
