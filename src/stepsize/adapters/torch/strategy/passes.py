@@ -35,7 +35,8 @@ _RULES: tuple[type[Rule], ...] = (sgd, adagrad, rmsprop, adam)
 _POINTWISE = (clip, weight_decay, spam)
 _FLOATS = (torch.float32, torch.float64)
 _RATE = "rate"
-TOLD = frozenset(("loss", "metric", "grad_norm", "grad_variance"))  # known before anything is computed
+_OF_DIRECTIONS = ("slope", "direction_norm")  # which take one more pass
+TOLD = frozenset(("loss", "metric", "grad_norm", "grad_variance", *_OF_DIRECTIONS))  # what controllers can be shown
 
 
 def reaches(strategy: descent) -> bool:
@@ -109,15 +110,39 @@ class Passes:
         self._which = {place: i for i, place in enumerate(places)}  # among the transforms, as their states are kept
         self._scalings: dict[int, list[Scaling]] = {}
         self._beyond: dict[int, float] = {}
+        self._measured = 0  # the stages for which nothing is left to be measured
+        self._comes: list[float] | None = None  # lengths of what comes out of the last of them, where they are known
         self._sizes = [size for one in sets for size in one.sizes]
         self._room, self._length = room, length
         self._kept: dict[tuple[int, int], list[list[Tensor]]] = {}
 
+    def noticed(self, needs: frozenset[str], proportions: list[float]) -> dict[str, float]:
+        """What controllers look at of the directions, each set's in its proportion; nothing has moved yet."""
+        if needs.isdisjoint(_OF_DIRECTIONS):
+            return {}
+        place, slope, found = self.stages.index(_RATE), 0.0, list[float]()
+        self._measure(place)
+        for one, share in zip(self.sets, proportions, strict=True):
+            told = Lengths(len(one.sizes))
+            for n, tile in enumerate(one.tiles):
+                direction, raw = self._flow(one, n, place), joined(one.grads[n])
+                slope += share * float(torch.mul(direction, raw, out=self._room.like(raw, "product")).sum())
+                if "direction_norm" in needs:
+                    told.add([i for i, _, _ in tile], parted(direction, one.params[n]))
+            found += [share * length for length in told.read()]
+        known = {"slope": slope, "direction_norm": math.hypot(*found)}
+        return {name: one for name, one in known.items() if name in needs}
+
+    def _measure(self, until: int) -> None:
+        """The passes for the stages up to there."""
+        for place in range(self._measured, until):
+            stage = self.stages[place]
+            self._comes = self._scale(place, stage, self._comes) if type(stage) in SCALES else None
+        self._measured = until
+
     def run(self) -> None:
         """Measure what has to be measured, then move."""
-        known: list[float] | None = None  # lengths of what comes out of the stage before
-        for place, stage in enumerate(self.stages):
-            known = self._scale(place, stage, known) if type(stage) in SCALES else None
+        self._measure(len(self.stages))
         for one in self.sets:
             for tile in range(len(one.tiles)):
                 self._write(one, tile)

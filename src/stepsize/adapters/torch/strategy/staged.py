@@ -119,13 +119,15 @@ class StrategyEngine(Strategy):
         new = {name: one for name, one in moving.items() if one.param not in self.state}
         if new:
             self._start(new)
-        if self.scheduler.needs:
-            self.scheduler.show(given)
         sets = sets_of(moving, self.state)
-        for one in sets:
-            one.rate = one.group["lr"]
-        tell_autograd([one.param for one in moving.values()])
         passes = Passes(self.strategy, sets, self._states, self.shares is not None, self._room, self._grad_norm)
+        if self.scheduler.needs:
+            first = [next(name for name, one in moving.items() if one.group is part.group) for part in sets]
+            proportions = [float(self._in_proportion({name: moving[name]}, {name: 1.0})[name]) for name in first]
+            self.scheduler.show(given | passes.noticed(self.scheduler.needs, proportions))
+        for part in sets:
+            part.rate = part.group["lr"]
+        tell_autograd([one.param for one in moving.values()])
         passes.run()
         if self.shares is not None:
             self.shares = [passes.share()]
