@@ -18,11 +18,13 @@ from ...course.log import Log
 from ...descents import Clip
 from .clips.closures import hookable, with_closure
 from .clips.hung import Clipping
+from .clips.measured import measured
 from .clips.norms import length_of, members_of, settled
 from .knobs import Groups
 from .ranks import as_number
 from .refusals import spoken_of
 from .strategy.base import Strategy
+from .strategy.fused import Hooked
 from .strategy.staged import StrategyEngine
 
 
@@ -161,18 +163,35 @@ class Recorder:
         return changed
 
     def _look(self, optimizer: Optimizer) -> None:
+        """The lengths of the gradients, which clips and controllers of this step need not measure again."""
         grads = {one.param: settled(one.param.grad) for one in members_of(optimizer) if one.param.grad is not None}
         scale = getattr(optimizer, "grad_scale", None)  # which a GradScaler leaves to a fused optimizer
+        self._found = {}
+        if not grads:
+            return
+        every, known = list(grads.values()), measured(optimizer)
         with torch.no_grad():
-            self._found = {"grad_norm": length_of(grads.values())} if grads else {}
-            for name, params in self._layers.items():
-                own = [grads[one] for one in params if one in grads]
-                if own:
-                    self._found[f"grad_norm/{name}"] = length_of(own)
+            layers = self._by_layer(grads)
+            if layers:
+                known.put(every, length_of(layers.values()))
+            self._found = {"grad_norm": known.length(every)} | layers
+            self._found.pop("", None)  # of what is in no layer
             if scale is not None:
                 self._found = {name: one / scale.to(one) for name, one in self._found.items()}
 
+    def _by_layer(self, grads: dict[Tensor, Tensor]) -> dict[str, Tensor]:
+        """The length of every layer that has a gradient, and under "" of all the rest: together one pass."""
+        left, found = dict(grads), dict[str, Tensor]()
+        for name, params in self._layers.items():
+            own = [left.pop(one) for one in params if one in left]
+            if own:
+                found[f"grad_norm/{name}"] = length_of(own)
+        if found and left:
+            found[""] = length_of(left.values())
+        return found
+
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        measured(optimizer).forget()
         overflow = getattr(optimizer, "found_inf", None)  # a fused optimizer leaves such an update out by itself
         self._made = overflow is None or not float(overflow)
         if self._found is not None:
@@ -191,7 +210,8 @@ def _layers_of(model: torch.nn.Module) -> dict[str, list[Tensor]]:
 
 def _clipping(optimizer: Optimizer) -> list[Any]:
     """What bounds its gradients or its updates, and tells the share that it limited while `shares` is a list."""
-    hung = (getattr(one, "__self__", None) for one in optimizer._optimizer_step_pre_hooks.values())
+    hung = [getattr(one, "__self__", None) for one in optimizer._optimizer_step_pre_hooks.values()]
+    hung += optimizer._clips[1:] if isinstance(optimizer, Hooked) else []  # of the update, around torch's kernels
     found: list[Any] = [one for one in hung if isinstance(one, Clipping) and one.clips]
     stages = optimizer.strategy.stages if isinstance(optimizer, StrategyEngine) else ()
     return [*found, optimizer] if any(isinstance(one, (Clip, trust)) for one in stages) else found

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from .norms import Space, reads_free, wide
+from .norms import Space, by_space, reads_free, wide
 
 
 def limit(grads: list[Tensor], bound: float) -> None:
@@ -44,6 +44,16 @@ def multiply(tensors: list[Tensor], scale: float | Tensor | None) -> None:
     else:
         for tensor in tensors:
             tensor.copy_(tensor.float() * scale.to(tensor.device, torch.float32, non_blocking=True))
+
+
+def shorten(tensors: list[Tensor], factors: list[float]) -> None:
+    """Each times its factor, in place; those whose factor is 1 are not touched."""
+    changed = [i for i, factor in enumerate(factors) if factor != 1]
+    if changed and len({factors[i] for i in changed}) == 1:
+        for some in by_space(tensors[i] for i in changed).values():
+            multiply(some, factors[changed[0]])
+    elif changed:
+        torch._foreach_mul_([tensors[i] for i in changed], [factors[i] for i in changed])
 
 
 def towards(old: Tensor, new: Tensor, scale: float | Tensor | None) -> Tensor:

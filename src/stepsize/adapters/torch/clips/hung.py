@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -15,26 +13,14 @@ from ...._errors import StepsizeError
 from ....clipping.norm import clip_norm
 from ....clipping.value import clip
 from ....descents import Clip
-from ..refusals import refuse_complex, refuse_own_scaler, refuse_parts
 from .arithmetic import limit, multiply, scale_to, share_beyond, shortens, towards, unscale
-from .closures import hookable, read_clips, with_closure
-from .memory import Remembering
-from .norms import (
-    Member,
-    Snapshot,
-    Space,
-    by_space,
-    length_in,
-    local,
-    members_of,
-    settled,
-    space_of,
-    whole,
-    wide,
-)
-
-Gradients = list[tuple[Member, Tensor]]
-ANSWERS = ("raise", "skip", "zero", "ignore")
+from .clipping import ANSWERS as ANSWERS
+from .clipping import Clipping as Clipping
+from .clipping import Gradients
+from .each import bounded, needs_length, reaches
+from .measured import measured
+from .norms import Member, as_sharded, members_of, wide
+from .snapshot import Snapshot
 
 
 def clip_update(optimizer: Optimizer, clips: Any, *, on_nonfinite: str = "raise") -> Clipping:
@@ -63,7 +49,7 @@ def clip_update(optimizer: Optimizer, clips: Any, *, on_nonfinite: str = "raise"
     >>> weight.tolist()
     [-0.005, 0.01]
     """
-    return _UpdateClipping("clip_update", optimizer, clips, on_nonfinite)
+    return UpdateClipping("clip_update", optimizer, clips, on_nonfinite)
 
 
 def clip_gradients(optimizer: Optimizer, clips: Any, *, on_nonfinite: str = "raise") -> Clipping:
@@ -89,207 +75,107 @@ def clip_gradients(optimizer: Optimizer, clips: Any, *, on_nonfinite: str = "rai
     return _GradientClipping("clip_gradients", optimizer, clips, on_nonfinite)
 
 
-class Clipping:
-    """Clips at work on an optimizer, until `remove()`; `skipped` counts the steps left out for their gradients."""
-
-    def __init__(self, call: str, optimizer: Optimizer, clips: Any, on_nonfinite: str) -> None:
-        self.clips = read_clips(call, clips)
-        if on_nonfinite not in ANSWERS:
-            raise StepsizeError(f"{call}: on_nonfinite must be one of {', '.join(ANSWERS)}, not {on_nonfinite!r}")
-        optimizer = hookable(call, optimizer)
-        self.call, self.on_nonfinite, self.skipped = call, on_nonfinite, 0
-        self._taken: dict[Tensor, Tensor] = {}
-        self._calls, self._paused = 0, False
-        self.shares: list[Any] | None = None  # of elements that each clip limited, while somebody looks
-        self._remembering = Remembering(call, self.clips)
-        refuse_complex(call, members_of(optimizer))
-        self._optimizer = optimizer
-        self._hooks = [optimizer.register_step_pre_hook(self._before), optimizer.register_step_post_hook(self._after)]
-
-    def remove(self) -> None:
-        """Take the clips off; the next step is the optimizer's own."""
-        for hook in self._hooks:
-            hook.remove()
-        self._forget()
-
-    @property
-    def left_out(self) -> bool:
-        """Whether the step that is being made is left out for its gradients."""
-        return bool(self._taken)
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """While a closure is called only for its loss, as a trial of another rate."""
-        self._paused = True
-        try:
-            yield
-        finally:
-            self._paused = False
-
-    def has_memory(self) -> bool:
-        """Whether any of the clips depends on what it saw before."""
-        return any(one.init({}) for one in self.clips)
-
-    def remembers(self) -> bool:
-        """Whether any of the clips has seen something that the next steps depend on."""
-        return any(self._remembering.states)
-
-    def state_dict(self) -> dict[str, Any]:
-        """What the clips remember, for `torch.save`; to be saved beside the optimizer's state."""
-        return self._remembering.state_dict()
-
-    def check_state(self, state_dict: Any) -> None:
-        """Refuse the state of other clips."""
-        self._remembering.check(state_dict)
-
-    def load_state_dict(self, state_dict: dict[str, Any] | None) -> None:
-        """Continue where a state was taken, or with None begin anew; the state of other clips is refused."""
-        self._remembering.load_state_dict(state_dict, next(one.param.device for one in members_of(self._optimizer)))
-
-    def __repr__(self) -> str:
-        return f"{self.call}({' | '.join(map(str, self.clips))}, on_nonfinite={self.on_nonfinite!r})"
-
-    def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
-        self._taken, self._calls = {}, 0
-        self.shares = None if self.shares is None else []
-        members = members_of(optimizer)
-        refuse_complex(self.call, members)
-        changed = with_closure(args, kwargs, lambda closure: self._followed(optimizer, members, closure))
-        with torch.no_grad():
-            if changed is None:
-                refuse_own_scaler(self.call, kwargs)
-                self._on_gradients(optimizer, members)
-            self._remember(members)
-        return changed
-
-    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        for param, grad in self._taken.items():
-            param.grad = grad if param.grad is None else param.grad
-        if not self._taken:
-            with torch.no_grad():
-                self._on_update()
-        self._taken = {}
-
-    def _followed(self, optimizer: Optimizer, members: list[Member], closure: Callable[[], Any]) -> Callable[[], Any]:
-        """The closure, and after it the clips: only then there are gradients."""
-
-        def closure_then_clips() -> Any:
-            loss = closure()
-            if self._paused:
-                return loss
-            self._calls += 1
-            with torch.no_grad():
-                self._on_gradients(optimizer, members)
-            return loss
-
-        return closure_then_clips
-
-    def _on_gradients(self, optimizer: Optimizer, members: list[Member]) -> None:
-        raise NotImplementedError
-
-    def _remember(self, members: list[Member]) -> None:
-        """Keep what is needed after the step."""
-
-    def _on_update(self) -> None:
-        """Act on what the step did."""
-
-    def _forget(self) -> None:
-        """Free what is kept between steps."""
-
-    def _checked(self, optimizer: Optimizer, found: Gradients, spaces: dict[Space, list[Tensor]]) -> Tensor | None:
-        """Do what on_nonfinite asks for; the length of the gradients where that was measured on the way."""
-        if self._taken:
-            self._take(found)
-        if self._taken or self.on_nonfinite == "ignore" or getattr(optimizer, "found_inf", None) is not None:
-            return None
-        if self.on_nonfinite == "zero":
-            for grads in spaces.values():
-                for grad in grads:
-                    torch.nan_to_num_(grad, 0.0, 0.0, 0.0)
-            return None
-        total = length_in(spaces)
-        if not math.isfinite(total.item()):
-            wrong = next((told for one, grad in found if (told := _nonfinite(one, grad))), None)
-            if wrong is not None:
-                self._answer(found, wrong)
-        return total
-
-    def _answer(self, found: Gradients, wrong: str) -> None:
-        if self.on_nonfinite == "raise":
-            raise StepsizeError(
-                f"{self.call}: {wrong}: write on_nonfinite='skip' to leave such a step out, or 'zero' to put 0 there"
-            )
-        if self._calls > 1:
-            raise StepsizeError(
-                f"{self.call}: {wrong} in call {self._calls} of the closure, too late to leave the step out: "
-                "write on_nonfinite='zero'"
-            )
-        self.skipped += 1
-        self._take(found)
-
-    def _take(self, found: Gradients) -> None:
-        """Without gradients an optimizer changes neither parameters nor its state; they are given back after."""
-        self._taken |= {one.param: grad for one, grad in found}
-        for one, _ in found:
-            one.param.grad = None
-
-
 class _GradientClipping(Clipping):
     def _on_gradients(self, optimizer: Optimizer, members: list[Member]) -> None:
-        found = _with_gradient(members)
-        spaces = by_space(grad for _, grad in found)
-        unscale(optimizer, spaces)
-        total = self._checked(optimizer, found, spaces)
-        if self._taken:
+        scaled = getattr(optimizer, "grad_scale", None) is not None
+        if not self.clips and self.on_nonfinite == "ignore" and not self._taken and not scaled:
+            return
+        found = Gradients(members)
+        if scaled:
+            unscale(optimizer, found.spaces)
+        self._checked(optimizer, found)
+        if self._taken or not found.grads:
             return
         for i, one in enumerate(self.clips):
             if type(one) is clip:
                 if self.shares is not None:
-                    self.shares.append(share_beyond((grad for _, grad in found), one.max))
-                for grads in spaces.values():
+                    self.shares.append(share_beyond(found.grads, one.max))
+                for grads in found.spaces.values():
                     limit(grads, one.max)
             elif type(one) is clip_norm:
-                scale = scale_to(length_in(spaces) if total is None else total, one.max)
+                scale = scale_to(measured(optimizer).length(found.grads, found.spaces), one.max)
                 if self.shares is not None:
                     self.shares.append(shortens(scale))
-                for grads in spaces.values():
+                for grads in found.spaces.values():
                     multiply(grads, scale)
             else:
                 self._apply(i, found)
-            total = None
 
     def _apply(self, which: int, found: Gradients) -> None:
-        """Any clip, by its own definition."""
-        found = [(member, grad) for member, grad in found if grad.numel()]
-        _refuse_parts(self.call, self.clips[which], found)
-        params = {member.name(): wide(member.param.detach()) for member, _ in found}
-        grads = {member.name(): wide(grad) for member, grad in found}
-        limited, share = self._remembering.through(which, grads, params)
+        """Any other clip: in place where that can be, else by its own definition."""
+        one = self.clips[which]
+        if not found.plain:
+            _refuse_parts(self.call, one, found.pairs())
+        there = [(member, grad) for member, grad in found.pairs() if grad.numel()]
+        if not there:
+            return
+        params = {member.name(): member.param.detach() for member, _ in there}
+        grads = [grad for _, grad in there]
+        if reaches(one, list(params.values()), grads):
+            length = measured(self._optimizer).number(found.grads, found.spaces) if needs_length(one) else 0.0
+            state = self._remembering.state(which, params)
+            share, after = bounded(one, list(params), list(params.values()), grads, length, state)
+            self._remembering.learn(which, after)
+        else:
+            share = self._by_definition(which, params, grads)
         if self.shares is not None:
             self.shares.append(share)
-        for member, grad in found:
-            grad.copy_(limited[member.name()])
+
+    def _by_definition(self, which: int, params: dict[str, Tensor], grads: list[Tensor]) -> Any:
+        own = dict(zip(params, map(wide, grads), strict=True))
+        limited, share = self._remembering.through(which, own, {name: wide(one) for name, one in params.items()})
+        for name, grad in zip(params, grads, strict=True):
+            grad.copy_(limited[name])
+        return share
 
 
-class _UpdateClipping(Clipping):
+class UpdateClipping(Clipping):
+    """Clips of what a step does, which its hooks hang around a step; a strategy of ours calls `look` and `bound`."""
+
     _snapshot: Snapshot | None = None
+    _looked = False
 
     def _on_gradients(self, optimizer: Optimizer, members: list[Member]) -> None:
-        found = _with_gradient(members)
-        self._checked(optimizer, found, by_space(grad for _, grad in found))
+        if self._taken or self.on_nonfinite != "ignore":
+            self._checked(optimizer, Gradients(members))
 
     def _remember(self, members: list[Member]) -> None:
         if self.clips and not self._taken:
-            moving = [one for one in members if one.param.requires_grad or one.param.grad is not None]
-            for one in self.clips:
-                _refuse_parts(self.call, one, [(member, member.param) for member in moving])
-            self._snapshot = self._snapshot or Snapshot()
-            self._snapshot.take(moving)
+            self.look(members)
+
+    def look(self, members: list[Member]) -> None:
+        """Keep the parameters as they are before the step."""
+        moving = [one for one in members if one.param.requires_grad or one.param.grad is not None]
+        for one in self.clips:
+            _refuse_parts(self.call, one, [(member, member.param) for member in moving])
+        self._snapshot = self._snapshot or Snapshot()
+        self._snapshot.take(moving)
+        self._looked = True
+
+    @property
+    def names(self) -> dict[Tensor, str]:
+        """What the clips call each parameter."""
+        return {one.param: one.name() for one in members_of(self._optimizer)}
+
+    def memory(self, which: int, params: dict[str, Tensor]) -> Any:
+        """What one of the clips remembers of these parameters."""
+        return self._remembering.state(which, {name: wide(one.detach()) for name, one in params.items()})
+
+    def learn(self, which: int, after: Any) -> None:
+        """Take in what one of the clips saw."""
+        self._remembering.learn(which, after)
+
+    def bound(self) -> None:
+        """Hold the parameters near where they were when `look` kept them, if it did."""
+        if self._looked:
+            with torch.no_grad():
+                self._on_update()
 
     def _on_update(self) -> None:
         snapshot = self._snapshot
-        if snapshot is None:
+        if snapshot is None or not self._looked:
             return
+        self._looked = False
         for i, one in enumerate(self.clips):
             if type(one) is clip:
                 if self.shares is not None:
@@ -308,6 +194,8 @@ class _UpdateClipping(Clipping):
     def _apply(self, which: int, snapshot: Snapshot) -> None:
         """Any clip, by its own definition; elements that it leaves alone keep the bits that the step gave them."""
         members = [member for member in snapshot.members if member.param.numel()]
+        if not members:
+            return
         olds = {member.name(): wide(snapshot.old(member.param)) for member in members}
         news = {member.name(): wide(member.param.detach()) for member in members}
         updates = {name: old - news[name] for name, old in olds.items()}
@@ -323,27 +211,15 @@ class _UpdateClipping(Clipping):
         self._snapshot = None
 
 
-def _refuse_parts(call: str, one: Clip, found: Gradients) -> None:
+def refuse_parts(call: str, what: str, found: Iterable[tuple[Member, Tensor]], instead: str) -> None:
+    """Refuse tensors of which only a part is there, which `what` cannot treat as the whole."""
+    for member, tensor in found:
+        kind = "sparse" if tensor.is_sparse else "sharded (a DTensor)" if as_sharded(tensor) is not None else ""
+        if kind:
+            raise StepsizeError(f"{call}: {member.name()} is {kind}, which {what}: write {instead}")
+
+
+def _refuse_parts(call: str, one: Clip, found: Iterable[tuple[Member, Tensor]]) -> None:
     """Only clip and clip_norm know how to bound a tensor of which a part is there."""
     if type(one) not in (clip, clip_norm):
         refuse_parts(call, f"{one} cannot bound", found, "clip or clip_norm")
-
-
-def _with_gradient(members: list[Member]) -> Gradients:
-    """Those that have a gradient; entries of sparse ones and sums over processes are added up for good."""
-    found: Gradients = []
-    for one in members:
-        grad = one.param.grad
-        if grad is not None:
-            final = settled(grad)
-            if final is not grad:
-                one.param.grad = final
-            found.append((one, final))
-    return found
-
-
-def _nonfinite(member: Member, grad: Tensor) -> str:
-    """What is wrong with a gradient; nothing where it is finite in every process."""
-    bad = int(whole((~local(grad).isfinite()).sum(), space_of(grad), "sum").item())
-    told = f"{bad} of {grad.numel()} elements of the gradient of {member.name()} are NaN or infinite"
-    return told if bad else ""

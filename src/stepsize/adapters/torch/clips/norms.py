@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
+from operator import is_
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ _SMALL = 2**17  # elements at a time: temporary pieces that stay in a processor'
 _LARGE = 2**24  # the same on an accelerator, where a launch costs more than a pass
 _SURE = 1e-10  # squares of float32 vanish below 1e-19: beside a length above this they do not count
 _PLAIN = (Tensor, torch.nn.Parameter)
+_MEMBERS = "_stepsize_members"  # torch neither saves nor copies what an optimizer holds under a name of its own
 HALVES = (torch.float16, torch.bfloat16)
 
 
@@ -61,6 +63,75 @@ def length_in(spaces: dict[Space, list[Tensor]]) -> Tensor:
     return length({space: partial(_pieces, found) for space, found in spaces.items()})
 
 
+def lengths(tensors: list[Tensor]) -> list[float]:
+    """The length of each tensor on a processor, read back together; rows of a thousand elements keep float32 exact."""
+    found = [0.0] * len(tensors)
+    few = [i for i, one in enumerate(tensors) if one.numel() <= _FEW]
+    if few:
+        quick = torch._foreach_norm([wide(tensors[i]) for i in few])
+        for i, length in zip(few, torch.stack(quick).tolist(), strict=True):
+            found[i] = length
+    for i, one in enumerate(tensors):
+        if one.numel() > _FEW:
+            found[i] = float(_quick_squares([[flat(one).reshape(-1)]]).sqrt())
+        if not (_SURE < found[i] < math.inf or math.isnan(found[i])):
+            found[i] = float(_scaled(space_of(one), partial(_alone, one)))
+    return found
+
+
+class Lengths:
+    """The lengths of tensors that come in pieces, read back once in the end."""
+
+    def __init__(self, count: int) -> None:
+        self._places: list[int] = []
+        self._norms: list[Tensor] = []
+        self._count = count
+
+    def add(self, places: list[int], pieces: list[Tensor]) -> None:
+        """One slice of a tensor, or several tensors whole; they may be written over afterwards."""
+        if len(pieces) > 1 or pieces[0].numel() <= _FEW:
+            norms = torch.stack(torch._foreach_norm(pieces))
+            self._places += places
+        else:
+            even = pieces[0].numel() // _ROW * _ROW
+            norms = torch.linalg.vector_norm(pieces[0][:even].view(-1, _ROW), dim=1)
+            if even < pieces[0].numel():
+                norms = torch.cat((norms, torch.linalg.vector_norm(pieces[0][even:]).view(1)))
+            self._places += places * len(norms)
+        least, most = (float(one) for one in torch.aminmax(norms if len(pieces) > 1 else norms.max().view(1)))
+        if least <= _SURE or most == math.inf:
+            exact = torch.tensor(lengths(pieces), dtype=torch.float64)
+            del self._places[-len(norms) :]
+            self._places += places
+            norms = exact
+        self._norms.append(norms.double())
+
+    def add_squares(self, places: list[int], squares: Tensor, sizes: list[int]) -> bool:
+        """The same of pieces in a row whose elements are squared already; False where a sum is no number."""
+        if len(sizes) == 1:
+            sums = squares.sum().double().view(1)
+        else:
+            sums = torch.segment_reduce(squares, "sum", lengths=torch.tensor(sizes), unsafe=True).double()
+        if not math.isfinite(float(sums.sum())):
+            return False
+        self._places += places
+        self._norms.append(sums.sqrt_())
+        return True
+
+    def read(self) -> list[float]:
+        """The length of each tensor."""
+        if not self._norms:
+            return [0.0] * self._count
+        norms, places = torch.cat(self._norms), torch.tensor(self._places)
+        peak = _scale(norms.max())
+        squares = torch.zeros(self._count, dtype=torch.float64).index_add_(0, places, (norms / peak).square())
+        return (squares.sqrt() * peak).tolist()
+
+
+def _alone(one: Tensor) -> list[list[Tensor]]:
+    return [[one]]
+
+
 def _pieces(tensors: list[Tensor]) -> list[list[Tensor]]:
     """As `length` wants them; on a processor the small ones together, the large ones in rows."""
     if not reads_free(tensors[0].device):
@@ -98,17 +169,13 @@ def local(tensor: Tensor) -> Tensor:
 def by_space(tensors: Iterable[Tensor]) -> dict[Space, list[Tensor]]:
     """The local parts, by what they share."""
     found: dict[Space, list[Tensor]] = {}
-    plain: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+    dtype = device = members = None  # of the last one: thousands of tensors mostly lie alike
     for one in tensors:
-        kind = (one.device, one.dtype)
-        if type(one) not in _PLAIN or kind not in plain:
+        if members is None or type(one) not in _PLAIN or one.dtype is not dtype or one.device != device:
             space = space_of(one)
             members = found.setdefault(space, [])
-            if space.mesh is None:
-                plain[kind] = members
-        else:
-            members = plain[kind]
-        members.append(local(one))
+            dtype, device = (one.dtype, one.device) if space.mesh is None else (None, None)
+        members.append(local(one) if type(one) not in _PLAIN or one.layout is not torch.strided else one)
     return found
 
 
@@ -150,25 +217,6 @@ def flat(tensor: Tensor) -> Tensor:
     return tensor.view(-1)
 
 
-def batches(tensors: list[Tensor]) -> list[list[Tensor]]:
-    """Pieces of the tensors, to be worked on together: one slice of a large tensor, or many small ones whole."""
-    most = _SMALL if tensors[0].device.type == "cpu" else _LARGE
-    found: list[list[Tensor]] = []
-    few: list[Tensor] = []
-    held = 0
-    for tensor in tensors:
-        row, count = flat(tensor), tensor.numel()
-        if row.dim() != 1 or count >= most:
-            found += [[one] for one in torch.split(row, most)] if row.dim() == 1 else [[row]]
-        elif count:
-            if held + count > most:
-                found.append(few)
-                few, held = [], 0
-            few.append(row)
-            held += count
-    return [*found, few] if few else found
-
-
 def joined(pieces: list[Tensor]) -> Tensor:
     """The pieces as one tensor: itself where there is one, else a copy."""
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
@@ -206,7 +254,7 @@ def _length_here(space: Space, pieces: Pieces) -> Tensor:
 def _quick_squares(pieces: Iterable[list[Tensor]]) -> Tensor:
     norms: list[Tensor] = []
     for some in pieces:
-        if len(some) > 1:
+        if len(some) > 1 or some[0].numel() <= _FEW:
             norms.append(torch.stack(torch._foreach_norm([wide(one) for one in some])))
             continue
         row = wide(some[0]).reshape(-1)
@@ -215,7 +263,7 @@ def _quick_squares(pieces: Iterable[list[Tensor]]) -> Tensor:
             norms.append(torch.linalg.vector_norm(row[:even].view(-1, _ROW), dim=1))
         if even < row.numel():
             norms.append(torch.linalg.vector_norm(row[even:]).view(1))
-    return torch.cat(norms).double().square().sum() if norms else torch.zeros((), dtype=torch.float64)
+    return joined(norms).double().square().sum() if norms else torch.zeros((), dtype=torch.float64)
 
 
 def _scaled(space: Space, pieces: Pieces) -> Tensor:
@@ -255,13 +303,24 @@ class Member(NamedTuple):
         return names[index] if names else f"parameter {index} of group {which}, shape {tuple(self.param.shape)}"
 
 
+def _same(some: list[Any], others: list[Any]) -> bool:
+    return len(some) == len(others) and all(map(is_, some, others))
+
+
 def members_of(optimizer: Optimizer) -> list[Member]:
-    """All parameters of all groups, as they are now."""
-    return [
+    """All parameters of all groups, as they are now: the same list as long as they are the same."""
+    kept: tuple[list[dict[str, Any]], list[Tensor], list[Member]] | None = vars(optimizer).get(_MEMBERS)
+    groups = optimizer.param_groups
+    now = [param for group in groups for param in group["params"]]
+    if kept is not None and _same(kept[0], groups) and _same(kept[1], now):
+        return kept[2]
+    made = [
         Member(param, group, (which, index))
-        for which, group in enumerate(optimizer.param_groups)
+        for which, group in enumerate(groups)
         for index, param in enumerate(group["params"])
     ]
+    vars(optimizer)[_MEMBERS] = list(groups), now, made
+    return made
 
 
 def tensors_of(params: Tensor | Iterable[Any]) -> list[Tensor]:
@@ -271,98 +330,3 @@ def tensors_of(params: Tensor | Iterable[Any]) -> list[Tensor]:
         several = one["params"] if isinstance(one, dict) else [one]
         found += [each[1] if isinstance(each, tuple) else each for each in several]
     return found
-
-
-class Batch:
-    """Pieces of parameters, and what they were before the step."""
-
-    __slots__ = ("old", "pieces")
-
-    def __init__(self, pieces: list[Tensor], old: Tensor) -> None:
-        self.pieces = pieces
-        self.old = old.view(pieces[0].shape) if len(pieces) == 1 else old
-
-    def keep(self) -> None:
-        """Copy the pieces as they are now."""
-        if len(self.pieces) == 1:
-            self.old.copy_(self.pieces[0])
-        else:
-            torch.cat(self.pieces, out=self.old)
-
-    def new(self) -> Tensor:
-        """The pieces as one tensor."""
-        return joined(self.pieces)
-
-    def write(self, values: Tensor) -> None:
-        """Put the values back into the parameters."""
-        if len(self.pieces) > 1:
-            torch._foreach_copy_(self.pieces, torch.split(values, [one.numel() for one in self.pieces]))
-        elif values is not self.pieces[0]:
-            self.pieces[0].copy_(values)
-
-
-def _differences(some: list[Batch]) -> Iterator[list[Tensor]]:
-    return ([wide(one.new()) - wide(one.old)] for one in some)
-
-
-class Snapshot:
-    """The parameters before the step, in one buffer for each space, and the pieces in which they are worked on.
-
-    The pieces are views of the parameters; they are made anew when a parameter has moved to other memory.
-    """
-
-    def __init__(self) -> None:
-        self.members: list[Member] = []
-        self._seen: object = None
-        self._buffers: dict[Space, Tensor] = {}
-        self._batches: dict[Space, list[Batch]] = {}
-        self._starts: dict[int, int] = {}
-
-    def take(self, members: list[Member]) -> None:
-        """Copy these parameters; where they lie is looked up only when it has changed."""
-        self.members = members
-        here = [local(one.param) for one in members]
-        seen = [(one.data_ptr(), one.shape, one.stride(), one.dtype) for one in here]
-        if seen != self._seen:
-            self._lay_out()
-            self._seen = seen
-        for batch in self.batches():
-            batch.keep()
-
-    def batches(self) -> Iterator[Batch]:
-        """All pieces with what they were."""
-        for found in self._batches.values():
-            yield from found
-
-    def length(self) -> Tensor:
-        """The length of what the step added; in half precision its elements are taken in float32."""
-        return length({space: partial(_differences, found) for space, found in self._batches.items()})
-
-    def old(self, param: Tensor) -> Tensor:
-        """What a parameter was, in its shape."""
-        start = self._starts[param.data_ptr()]
-        kept = self._buffers[space_of(param)][start : start + param.numel()]
-        dense = flat(param.detach()).is_contiguous()
-        return kept.as_strided(param.shape, param.stride(), start) if dense else kept.view(param.shape)
-
-    def _lay_out(self) -> None:
-        buffers, self._buffers, self._batches, self._starts = self._buffers, {}, {}, {}
-        for space, tensors in by_space(one.param.detach() for one in self.members).items():
-            count, kept = sum(one.numel() for one in tensors), buffers.get(space)
-            if kept is None or kept.numel() != count:
-                kept = torch.empty(count, dtype=space.dtype, device=space.device)
-            self._buffers[space] = kept
-            self._batches[space] = self._spread(batches(tensors), kept)
-
-    def _spread(self, pieces: list[list[Tensor]], kept: Tensor) -> list[Batch]:
-        """Give every piece its place in the buffer; the pieces of one parameter follow each other."""
-        found: list[Batch] = []
-        start = 0
-        for some in pieces:
-            end = start
-            for piece in some:
-                self._starts.setdefault(piece.data_ptr(), end)
-                end += piece.numel()
-            found.append(Batch(some, kept[start:end]))
-            start = end
-        return found

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from torch import Tensor
 from torch.optim import Optimizer
 
 from ...._errors import StepsizeError
+from ....course.course import Course
+from ....course.host import COMES_BETWEEN
 from ....descents import descent
+from ..ranks import averaged
+from .loading import check_state, damaged
 from .schedule import StrategySchedule
 
 
@@ -35,6 +41,29 @@ class Strategy(Optimizer):
             self, self.strategy.rate.factor, **wishes.units, on_change=wishes.on_change, on_nonfinite=lenient
         )
 
+    @contextmanager
+    def _own_hooks(self) -> Iterator[None]:
+        """What is hung here acts last before the update and first after it, whatever a script hangs besides."""
+        self._ours: list[Any] = []
+        before = list(self._optimizer_step_pre_hooks)
+        yield
+        self._ours = [key for key in self._optimizer_step_pre_hooks if key not in before]
+
+    def register_step_pre_hook(self, hook: Any) -> Any:
+        """As torch's: the hook sees the gradients as they came, and what it makes of them is checked and clipped."""
+        handle = super().register_step_pre_hook(hook)
+        hooks: Any = self._optimizer_step_pre_hooks  # in the order in which they are called
+        for key in getattr(self, "_ours", ()):
+            hooks.move_to_end(key)
+        return handle
+
+    def _agreed(self, wrong: str | None) -> str | None:
+        """What is wrong with a gradient on any rank, where controllers make all ranks meet in every update."""
+        if not self.scheduler.needs.difference(COMES_BETWEEN):
+            return wrong
+        share = averaged({"wrong": float(wrong is not None)}, self.scheduler.process_group)["wrong"]
+        return wrong or ("elements of the gradient are NaN or infinite on another rank" if share > 0 else None)
+
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group, whose rate is scheduled at once."""
         super().add_param_group(param_group)
@@ -51,6 +80,10 @@ class Strategy(Optimizer):
     def _recall(self, memory: dict[str, Any]) -> None:
         """The opposite of `_memory`; an empty one begins anew."""
 
+    def _kept(self) -> Collection[str]:
+        """What the rule keeps of every parameter that has moved."""
+        return ()
+
     def state_dict(self) -> dict[str, Any]:
         """torch's state, with the schedule's under "schedule" and what the stages remember under "stages"."""
         memory = self._memory()
@@ -62,23 +95,31 @@ class Strategy(Optimizer):
 
         `on_change` ("error", "keep" or "replace") says whose rates go on where the state's differ, for this load.
         """
+        if not isinstance(state_dict, dict):
+            raise StepsizeError(f"optimizer: a state is what state_dict() gave, not {type(state_dict).__name__}")
         schedule, memory = state_dict.get("schedule"), state_dict.get("stages", {})
-        self._check_groups(state_dict.get("param_groups", []))
+        check_state(state_dict, self, self._kept())
+        if not isinstance(memory, dict):
+            raise damaged(f"its stages are {type(memory).__name__}")
         if schedule is not None or memory:
             self._check_memory(memory)
-        if schedule is not None:
-            self.scheduler.load_state_dict(schedule, on_change)
-        super().load_state_dict({key: one for key, one in state_dict.items() if key not in ("schedule", "stages")})
-        self._recall(memory)
-        self.scheduler.write()
+        before = self.scheduler.course, self.state, self.param_groups
+        try:
+            if schedule is not None:
+                self.scheduler.load_state_dict(schedule, on_change)
+            super().load_state_dict({key: one for key, one in state_dict.items() if key not in ("schedule", "stages")})
+            self._recall(memory)
+            self.scheduler.write()
+        except Exception as error:
+            self._undo(*before)
+            if isinstance(error, StepsizeError):
+                raise
+            raise damaged(f"{type(error).__name__}: {error}") from None
 
-    def _check_groups(self, saved: list[dict[str, Any]]) -> None:
-        found, own = ([len(group["params"]) for group in groups] for groups in (saved, self.param_groups))
-        if found != own:
-            raise StepsizeError(
-                f"optimizer: the state is that of {_counted(found)}, not of {_counted(own)}: load the state of an "
-                "optimizer of the same parameters"
-            )
+    def _undo(self, course: Course, state: Any, groups: Any) -> None:
+        """A load that broke off has loaded nothing."""
+        self.state, self.param_groups = state, groups
+        self.scheduler.course = course
 
     def __getstate__(self) -> dict[str, Any]:
         ours = {"wishes": self._wishes, "schedule": self.scheduler.state_dict(), "memory": self._memory()}
@@ -110,7 +151,3 @@ class Strategy(Optimizer):
             return False
         grads = [one.grad for group in self.param_groups for one in group["params"] if one.grad is not None]
         return bool(grads) and not any(bool(one.any()) for one in grads)
-
-
-def _counted(sizes: list[int]) -> str:
-    return " + ".join(map(str, sizes)) + (" parameters" if sizes != [1] else " parameter") if sizes else "no parameters"

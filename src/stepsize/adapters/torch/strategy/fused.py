@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from ...._errors import StepsizeError
+from ....clipping.value import clip
+from ....descents import Clip
+from ....rules.adam import adam
 from ..clips.closures import with_closure
-from ..clips.hung import Clipping, clip_gradients, clip_update
-from ..clips.norms import grad_norm
-from ..refusals import refuse_own_decay
+from ..clips.hung import Clipping, UpdateClipping, clip_gradients
+from ..clips.measured import measured
+from ..clips.norms import members_of, settled
 from .base import Strategy, Wishes
+from .bounding import Bounding
+from .inert import Group, acting, farthest
+from .kernels import KEPT, Moved, begin_late, listed, tell_autograd
 from .native import native
+from .parameters import group_of, refuse_own_decay
 
 
 class Hooked(Strategy):
     """A strategy whose update torch's own kernels compute."""
 
     _clips: list[Clipping]
+    _at_work = False  # while torch's step is being made, and nothing leaves it out
+    _tiled = False  # whether this step is made in tiles, of which these are gathered, within these clips
+    _gathered: list[Moved]
+    _active: tuple[Clip, ...]
 
     def _begin(self, wishes: Wishes) -> None:
         """Hang the stages around torch's step, in the order the gradient flows."""
@@ -29,22 +41,95 @@ class Hooked(Strategy):
         self.scheduler.shows(("loss", "metric") if stages.grads else ("loss", "metric", "grad_norm"))
         self._skipped, self._left_out, self._loss = False, 0, None
         self._decoupled = stages.decoupled
-        self.register_step_pre_hook(_before)
-        self._clips = [clip_gradients(self, stages.grads, on_nonfinite=wishes.on_nonfinite)]
-        if stages.updates:
-            self._clips.append(clip_update(self, stages.updates, on_nonfinite="ignore"))
+        rule = wishes.strategy.rule
+        self._betas = (rule.beta1, rule.beta2) if isinstance(rule, adam) else None
+        with self._own_hooks():
+            self.register_step_pre_hook(_before)
+            guard = clip_gradients(self, stages.grads, on_nonfinite=wishes.on_nonfinite)
+            self.register_step_pre_hook(_ready)
+            self.register_step_post_hook(_after)
+        kept = UpdateClipping("clip_update", self, stages.updates, "ignore", hang=False)
+        self._bounding = Bounding(stages.name, kept)
+        self._clips = [guard, kept]
+        guard.agreed = self._agreed
         for clipping in self._clips:
             clipping.call = "optimizer"  # which its errors speak of
-        self.register_step_pre_hook(_ready)
-        self.register_step_post_hook(_after)
+
+    def _init_group(self, group: dict[str, Any], *lists: list[Any]) -> Any:
+        """torch lists what it is about to move; here is where our stages around its kernels come in."""
+        outcome = super()._init_group(group, *lists)  # type: ignore[misc]
+        if group.get("fused") and (outcome is True or (isinstance(outcome, tuple) and outcome[0])):
+            group["fused"] = False  # torch has no fused kernel for sparse gradients
+        if self._at_work:
+            self._around(group, lists)
+        return outcome
+
+    def _around(self, group: dict[str, Any], lists: tuple[list[Any], ...]) -> None:
+        if group is self.param_groups[0]:
+            self._plan()
+        if group.get("fused"):
+            tell_autograd(lists[0])
+        if self._tiled:
+            self._gathered += listed(self._bounding.name, group, lists, self.state)
+            for one in lists:
+                one.clear()  # nothing is left for torch to move
+            if group is self.param_groups[-1]:
+                self._bounding.move(
+                    self._gathered, self._active, [self._kept_share(one.group) for one in self._gathered]
+                )
+                self._gathered = []
+            return
+        if self._decoupled and lists[0]:
+            torch._foreach_mul_(lists[0], self._kept_share(group))
+        if group.get("fused") and group.get("momentum"):
+            begin_late(group, lists, self.state)
+
+    def _plan(self) -> None:
+        """Before anything has moved: which clips of the update may act, and whether tiles or a copy serve them."""
+        kept, self._gathered, self._tiled, self._active = self._bounding.kept, [], False, ()
+        if not kept.clips:
+            return
+        moving = [(one, [param for param in one["params"] if param.grad is not None]) for one in self.param_groups]
+        far = self._farthest(moving) if any(type(one) is clip for one in kept.clips) else math.inf
+        self._active = acting(kept.clips, far, [param for _, params in moving for param in params])
+        if kept.shares is not None:
+            kept.shares = [0.0 for _ in kept.clips]
+        self._tiled = bool(self._active) and self._bounding.reaches(moving, self._active)
+        if self._active and not self._tiled:
+            kept.look(members_of(self))
+
+    def _farthest(self, moving: list[tuple[dict[str, Any], list[Any]]]) -> float:
+        """The most that any element can move in this step, as far as that is known beforehand."""
+        least = max(one.max for one in self._bounding.kept.clips if type(one) is clip)
+        grads = None
+        if self._betas is None:
+            grads = measured(self).known([param.grad for _, params in moving for param in params])
+        elif any(tuple(map(float, one["betas"])) != self._betas for one, _ in moving):
+            self._betas = (math.nan, math.nan)  # a memory made with other betas has no known bound
+        known = [Group(one, params, self._decay_of(one), self._betas, grads) for one, params in moving]
+        return max(farthest(one, least) for one in known)
+
+    def _decay_of(self, group: dict[str, Any]) -> float:
+        """The decay that is part of a group's update; before Adam's rule it is part of the gradient."""
+        if self._betas is not None and not group["decoupled_weight_decay"]:
+            return 0.0
+        return float(group["weight_decay"]) + (group.get(_OWN, self._decoupled) if self._decoupled else 0.0)
+
+    def _kept_share(self, group: dict[str, Any]) -> Any:
+        """What decoupled decay leaves of the parameters, for optimizers that have none: θ ← θ − η·amount·θ before."""
+        return 1 - group["lr"] * group.get(_OWN, self._decoupled) if self._decoupled else 1.0
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; its `weight_decay` is that of the strategy, decoupled where the strategy's is."""
+        param_group = group_of(param_group)
         if hasattr(self, "strategy"):
             refuse_own_decay(param_group, self.strategy)
         if getattr(self, "_decoupled", 0.0) and "weight_decay" in param_group:
             param_group = decoupled(param_group)
         super().add_param_group(param_group)
+
+    def _kept(self) -> tuple[str, ...]:
+        return KEPT[self._bounding.name]
 
     def _memory(self) -> dict[str, Any]:
         return {str(i): one.state_dict() for i, one in enumerate(self._clips) if one.remembers()}
@@ -110,12 +195,10 @@ def _before(made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             f"optimizer: step has no argument {min(unknown)}: write step(loss=loss, loss_of=…, grad_variance=…), or "
             "step(closure)"
         )
+    made._at_work = False
     found = getattr(made, "found_inf", None)
     made._skipped = found is not None and float(found) > 0
     made._left_out = sum(one.skipped for one in made._clips)
-    for group in made.param_groups:
-        if group.get("fused") and any(one.grad is not None and one.grad.is_sparse for one in group["params"]):
-            group["fused"] = False  # torch has no fused kernel for sparse gradients
     if with_closure(args, kwargs, lambda closure: closure) is None and not made._skipped and not made._is_probe():
         made.scheduler.check(_told(made._loss), again=False)
 
@@ -138,13 +221,14 @@ def _ready(made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _decide(made: Any, loss: Any) -> None:
-    if _is_left_out(made) or made._is_probe():
+    made._at_work = not _is_left_out(made) and not made._is_probe()
+    if not made._at_work:
         return
-    params = [one for group in made.param_groups for one in group["params"]]
-    norm = grad_norm(params) if "grad_norm" in made.scheduler.needs else None
+    norm = None
+    if "grad_norm" in made.scheduler.needs:
+        grads = [one.grad for group in made.param_groups for one in group["params"] if one.grad is not None]
+        norm = measured(made).number(list(map(settled, grads)))
     made.scheduler.show({"loss": loss, "grad_norm": norm})
-    if made._decoupled:
-        _decay(made)
 
 
 def _told(loss: Any) -> tuple[str, ...]:
@@ -155,17 +239,10 @@ def _is_left_out(made: Any) -> bool:
     return bool(made._skipped or sum(one.skipped for one in made._clips) > made._left_out)
 
 
-def _decay(made: Any) -> None:
-    """Decoupled weight decay for optimizers that have none: θ ← θ − η·amount·θ, before the step as in AdamW."""
-    with torch.no_grad():
-        for group in made.param_groups:
-            moved = [one for one in group["params"] if one.grad is not None]
-            if moved:
-                torch._foreach_mul_(moved, 1 - group["lr"] * group.get(_OWN, made._decoupled))
-
-
 def _after(made: Any, args: Any, kwargs: Any) -> None:
     """Last of all: the update is done, the schedule moves on."""
-    made._loss = None  # with it goes its graph
+    made._loss, made._at_work = None, False  # with the loss goes its graph
+    made._bounding.kept.bound()
+    measured(made).forget()
     if not _is_left_out(made) and not made._is_probe():
         made.scheduler.step()

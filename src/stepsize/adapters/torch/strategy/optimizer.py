@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from torch import Tensor
-from torch.nn import Module
-
 from ...._errors import StepsizeError
 from ....descents import descent
 from ....text import as_descent
 from ..clips.hung import ANSWERS
 from ..clips.norms import tensors_of
-from ..refusals import refuse_own_decay, spoken_of
+from ..refusals import spoken_of
 from .base import Strategy, Wishes
 from .fused import CLASSES, decoupled
 from .native import beyond, kernel, native
+from .parameters import listed, refuse_own_decay
 from .staged import StrategyEngine
 
 _UNITS = ("steps_per_epoch", "batch_size", "tokens_per_step", "tokens_per_sample", "done", "process_group")
@@ -39,9 +37,10 @@ def optimizer(
     Formula: that of `descent`: u = rule(clips(g)); Δ = clips(η_t·u); θ ← θ − Δ. Use it where the training script may
     change its optimizer line; to keep the optimizer, put a `Scheduler` on it. torch's own SGD, Adagrad, RMSprop, Adam
     or AdamW compute what they can; anything else (a clip between rule and rate, a controller that looks at the slope,
-    a rule of your own) is computed stage by stage as in `descend`, which costs several passes over the parameters and
-    some copies of them (`type(…)` is then StrategyEngine). `params` are tensors, (name, tensor) pairs or groups; a
-    group with an `lr` of its own has its schedule multiplied with that, all others with the strategy's base.
+    a rule of your own) is computed stage by stage as in `descend`, which costs two to four steps of torch's fused Adam
+    and no copy of the parameters; rules of your own, half precision, accelerators, and controllers that try rates or
+    look back take several copies (`type(…)` is then StrategyEngine). `params` are tensors, (name, tensor) pairs or
+    groups; a group with an `lr` of its own has its schedule multiplied with that, all others with the strategy's base.
     `total_steps` and units are those of `Scheduler`. `on_nonfinite` says what happens to a gradient that is NaN or
     infinite: "raise", "skip" the update, "zero" the elements, or "ignore". `fused` and `foreach` choose torch's
     implementation; left out, it is fused where torch has that.
@@ -64,7 +63,7 @@ def optimizer(
     whole = as_descent(strategy)
     if on_nonfinite not in ANSWERS:
         raise StepsizeError(f"optimizer: on_nonfinite must be one of {', '.join(ANSWERS)}, not {on_nonfinite!r}")
-    listed = _all_listed(params)
+    given = listed(params)
     for name in units:
         if name not in _UNITS:
             raise StepsizeError(f"optimizer: there is no option {name!r}: write total_steps or {', '.join(_UNITS)}")
@@ -77,39 +76,14 @@ def optimizer(
                 f"optimizer: {reason}, so torch's kernels cannot compute {whole}: leave fused and foreach out"
             )
         with spoken_of("optimizer"):
-            return StrategyEngine(listed, wishes)
+            return StrategyEngine(given, wishes)
     stages = native(whole)
-    for one in listed:
+    for one in given:
         refuse_own_decay(one, whole)
     if stages.decoupled:
-        listed = [decoupled(one) if isinstance(one, dict) and "weight_decay" in one else one for one in listed]
-    arguments = stages.arguments | kernel(stages.name, tensors_of(listed), fused, foreach)
-    made: Strategy = CLASSES[stages.name](listed, lr=float(whole.rate.base), **arguments)
+        given = [decoupled(one) if isinstance(one, dict) and "weight_decay" in one else one for one in given]
+    arguments = stages.arguments | kernel(stages.name, tensors_of(given), fused, foreach)
+    made: Strategy = CLASSES[stages.name](given, lr=float(whole.rate.base), **arguments)
     with spoken_of("optimizer"):
         made._begin(wishes)
     return made
-
-
-def _all_listed(params: Any) -> list[Any]:
-    """Parameters, pairs or groups, as a list; what is none of these is said in one line."""
-    if isinstance(params, Tensor):
-        raise StepsizeError("optimizer: params must be several parameters, not one tensor: write [tensor]")
-    if isinstance(params, Module):
-        raise StepsizeError("optimizer: params must be parameters, not a module: write model.parameters()")
-    if isinstance(params, str) or not isinstance(params, Iterable):
-        raise StepsizeError(f"optimizer: params must be parameters, not {params!r}: write model.parameters()")
-    listed = [_listed(one) for one in params]
-    for one in listed:
-        if not isinstance(one, (Tensor, dict, tuple)):
-            raise StepsizeError(f"optimizer: params must be parameters, (name, parameter) pairs or groups, not {one!r}")
-    if not listed:
-        raise StepsizeError("optimizer: there are no parameters: a generator is empty after its first use")
-    return listed
-
-
-def _listed(one: Any) -> Any:
-    """A group with its parameters in a list: a generator would be used up by the first look."""
-    if not isinstance(one, dict):
-        return one
-    held = one.get("params", [])
-    return {**one, "params": [held] if isinstance(held, Tensor) else list(held)}

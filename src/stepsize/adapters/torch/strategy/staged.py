@@ -14,12 +14,17 @@ from ....clipping.decay import weight_decay
 from ....descents import Array, Arrays, State, Transform, descent
 from ....quantities import Memory, at_start
 from ....update import advance, trial
-from ..clips.hung import clip_gradients
-from ..clips.memory import merged, on_device
+from ..clips.hung import clip_gradients, refuse_parts
+from ..clips.measured import measured
+from ..clips.memory import merged, on_device, unlike
 from ..clips.norms import Member, members_of
+from ..clips.tiles import Room
 from ..ranks import as_number
-from ..refusals import refuse_own_decay, refuse_parts
 from .base import Strategy, Wishes
+from .kernels import tell_autograd
+from .loading import damaged
+from .parameters import group_of, refuse_own_decay
+from .passes import TOLD, Passes, fits, reaches, sets_of
 
 _NOT_BY_GROUP = (
     "momentum", "dampening", "nesterov", "betas", "alpha", "eps", "centered", "amsgrad", "maximize", "lr_decay"
@@ -42,7 +47,10 @@ class StrategyEngine(Strategy):
     def _begin(self, wishes: Wishes) -> None:
         super()._begin(wishes)
         self.register_step_post_hook(_count)
-        self._guard = clip_gradients(self, (), on_nonfinite=wishes.on_nonfinite)
+        self._in_passes, self._room = reaches(self.strategy), Room()
+        with self._own_hooks():
+            self._guard = clip_gradients(self, (), on_nonfinite=wishes.on_nonfinite)
+        self._guard.agreed = self._agreed
         self._guard.call = "optimizer"  # which its errors speak of
         self._states: tuple[Any, ...] = tuple({} for _ in self._transforms())
         self._left_out = False
@@ -51,6 +59,7 @@ class StrategyEngine(Strategy):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; its `weight_decay` is used in place of the strategy's."""
+        param_group = group_of(param_group)
         _check_group(param_group, getattr(self, "strategy", None))
         super().add_param_group(param_group)
         if hasattr(self, "_carried"):
@@ -92,10 +101,38 @@ class StrategyEngine(Strategy):
         if self._left_out:
             self._state(moving)
         elif moving:
-            _refuse(moving)
             given = {"loss": outcome if loss is None else loss, "grad_variance": grad_variance}
-            self._update(moving, given, _Trials(self, moving, loss_of, closure))
+            if "grad_norm" in self.scheduler.needs:
+                given["grad_norm"] = self._grad_norm()
+            if self._in_passes and self.scheduler.needs <= TOLD and fits(moving):
+                self._pass(moving, given)
+            else:
+                _refuse(moving)
+                self._update(moving, given, _Trials(self, moving, loss_of, closure))
         return outcome
+
+    def _grad_norm(self) -> float:
+        """The length of all gradients together, measured once a step, whoever asks."""
+        return measured(self).number([one.param.grad for one in self._members.values() if one.param.grad is not None])
+
+    def _pass(self, moving: Mapping[str, Member], given: dict[str, Any]) -> None:
+        """The update in passes over tiles."""
+        new = {name: one for name, one in moving.items() if one.param not in self.state}
+        if new:
+            self._start(new)
+        sets = sets_of(moving, self.state)
+        passes = Passes(self.strategy, sets, self._states, self.shares is not None, self._room, self._grad_norm)
+        if self.scheduler.needs:
+            first = [next(name for name, one in moving.items() if one.group is part.group) for part in sets]
+            proportions = [float(self._in_proportion({name: moving[name]}, {name: 1.0})[name]) for name in first]
+            self.scheduler.show(given | passes.noticed(self.scheduler.needs, proportions))
+        for part in sets:
+            part.rate = part.group["lr"]
+        tell_autograd([one.param for one in moving.values()])
+        passes.run()
+        if self.shares is not None:
+            self.shares = [passes.share()]
+        self._states = tuple(merged(old, now) for old, now in zip(self._states, passes.states, strict=True))
 
     def _update(self, moving: Mapping[str, Member], given: dict[str, Any], trials: _Trials) -> None:
         needs, state = self.scheduler.needs, self._state(moving)
@@ -187,29 +224,41 @@ class StrategyEngine(Strategy):
         """What the memory belongs to: the rule by its word, the stages that remember as they are written."""
         return [self.strategy.rule.word(), *(str(one) if one.init({}) else one.word() for one in self._transforms())]
 
+    def _kept(self) -> tuple[str, ...]:
+        return tuple(self.strategy.rule.init(next(iter(self._members.values())).param.detach()))
+
     def _check_memory(self, memory: dict[str, Any]) -> None:
-        found = memory.get("stages")
+        found, states = memory.get("stages"), memory.get("states")
         if found != self._stages():
+            told = " | ".join(map(str, found)) if isinstance(found, (list, tuple)) and found else "another optimizer"
             raise StepsizeError(
-                f"optimizer: the state is that of {' | '.join(found) if found else 'another optimizer'}, not of "
-                f"{' | '.join(self._stages())}: load the state of the same strategy"
+                f"optimizer: the state is that of {told}, not of {' | '.join(self._stages())}: load the state of the "
+                "same strategy"
             )
+        transforms = self._transforms()
+        if not isinstance(states, (list, tuple)) or len(states) != len(transforms):
+            raise damaged(f"its stages have not {len(transforms)} states")
+        params = {name: one.param.detach() for name, one in self._members.items()}
+        for one, kept in zip(transforms, states, strict=True):
+            wrong = kept != {} and unlike(kept, one.init(params), str(one))
+            if wrong:
+                raise damaged(wrong)
 
     def load_state_dict(self, state_dict: dict[str, Any], on_change: str | None = None) -> None:
         """Load a state of the same strategy; that of another optimizer, torch's own too, is refused."""
-        wanted = set(self.strategy.rule.init(next(iter(self._members.values())).param.detach()))
-        if any(not wanted <= set(kept) for kept in state_dict.get("state", {}).values()):
+        kept = state_dict.get("state") if isinstance(state_dict, dict) else None
+        if isinstance(kept, dict) and kept and "stages" not in state_dict:
             self._check_memory({})
         super().load_state_dict(state_dict, on_change)
 
     def _recall(self, memory: dict[str, Any]) -> None:
         self._lay_out()  # torch has put other groups in place
+        begun = {name: one.param.detach() for name, one in self._members.items() if one.param in self.state}
+        self._states = tuple(one.init(begun) if begun else {} for one in self._transforms())
         if memory:
             device = next(one.param.device for one in self._members.values())
-            self._states = tuple(on_device(one, device) for one in memory["states"])
-        else:
-            begun = {name: one.param.detach() for name, one in self._members.items() if one.param in self.state}
-            self._states = tuple(one.init(begun) if begun else {} for one in self._transforms())
+            saved = [on_device(one, device) for one in memory["states"]]
+            self._states = tuple(merged(*both) for both in zip(self._states, saved, strict=True))
 
 
 class _Trials:
