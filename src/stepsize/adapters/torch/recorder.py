@@ -22,7 +22,6 @@ from .clips.measured import measured
 from .clips.norms import length_of, members_of, settled
 from .knobs import Groups
 from .ranks import as_number
-from .refusals import spoken_of
 from .strategy.base import Strategy
 from .strategy.fused import Hooked
 from .strategy.staged import StrategyEngine
@@ -92,8 +91,7 @@ class Recorder:
             return
         self._made = False
         if self._found is not None:
-            with spoken_of("Recorder"):
-                number = as_number("loss", loss)
+            number = as_number("loss", loss, "Recorder")
             shares = [float(share) for one in _clipping(self.optimizer) for share in one.shares or ()]
             if shares:
                 self._found["clipped"] = max(shares)

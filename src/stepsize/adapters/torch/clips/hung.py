@@ -72,10 +72,12 @@ def clip_gradients(optimizer: Optimizer, clips: Any, *, on_nonfinite: str = "rai
     >>> weight.tolist()
     [-0.6, 0.8]
     """
-    return _GradientClipping("clip_gradients", optimizer, clips, on_nonfinite)
+    return GradientClipping("clip_gradients", optimizer, clips, on_nonfinite)
 
 
-class _GradientClipping(Clipping):
+class GradientClipping(Clipping):
+    """Clips of the gradient, before the step."""
+
     def _on_gradients(self, optimizer: Optimizer, members: list[Member]) -> None:
         scaled = getattr(optimizer, "grad_scale", None) is not None
         if not self.clips and self.on_nonfinite == "ignore" and not self._taken and not scaled:

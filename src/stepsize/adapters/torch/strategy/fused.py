@@ -13,7 +13,7 @@ from ....clipping.value import clip
 from ....descents import Clip
 from ....rules.adam import adam
 from ..clips.closures import with_closure
-from ..clips.hung import Clipping, UpdateClipping, clip_gradients
+from ..clips.hung import Clipping, GradientClipping, UpdateClipping
 from ..clips.measured import measured
 from ..clips.norms import members_of, settled
 from .base import Strategy, Wishes
@@ -45,15 +45,13 @@ class Hooked(Strategy):
         self._betas = (rule.beta1, rule.beta2) if isinstance(rule, adam) else None
         with self._own_hooks():
             self.register_step_pre_hook(_before)
-            guard = clip_gradients(self, stages.grads, on_nonfinite=wishes.on_nonfinite)
+            guard = GradientClipping("optimizer", self, stages.grads, wishes.on_nonfinite)
             self.register_step_pre_hook(_ready)
             self.register_step_post_hook(_after)
-        kept = UpdateClipping("clip_update", self, stages.updates, "ignore", hang=False)
+        kept = UpdateClipping("optimizer", self, stages.updates, "ignore", hang=False)
         self._bounding = Bounding(stages.name, kept)
         self._clips = [guard, kept]
         guard.agreed = self._agreed
-        for clipping in self._clips:
-            clipping.call = "optimizer"  # which its errors speak of
 
     def _init_group(self, group: dict[str, Any], *lists: list[Any]) -> Any:
         """torch lists what it is about to move; here is where our stages around its kernels come in."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ...._errors import StepsizeError
+from ...._errors import StepsizeError, one_of
 from ....descents import descent
 from ....text import as_descent
 from ..clips.hung import ANSWERS
 from ..clips.norms import tensors_of
-from ..refusals import spoken_of
 from .base import Strategy, Wishes
 from .fused import CLASSES, decoupled
 from .native import beyond, kernel, native
@@ -61,8 +60,7 @@ def optimizer(
     ([0.9, -1.6], 0.487764)
     """
     whole = as_descent(strategy)
-    if on_nonfinite not in ANSWERS:
-        raise StepsizeError(f"optimizer: on_nonfinite must be one of {', '.join(ANSWERS)}, not {on_nonfinite!r}")
+    one_of("optimizer", "on_nonfinite", on_nonfinite, ANSWERS)
     given = listed(params)
     for name in units:
         if name not in _UNITS:
@@ -75,8 +73,7 @@ def optimizer(
             raise StepsizeError(
                 f"optimizer: {reason}, so torch's kernels cannot compute {whole}: leave fused and foreach out"
             )
-        with spoken_of("optimizer"):
-            return StrategyEngine(given, wishes)
+        return StrategyEngine(given, wishes)
     stages = native(whole)
     for one in given:
         refuse_own_decay(one, whole)
@@ -84,6 +81,5 @@ def optimizer(
         given = [decoupled(one) if isinstance(one, dict) and "weight_decay" in one else one for one in given]
     arguments = stages.arguments | kernel(stages.name, tensors_of(given), fused, foreach)
     made: Strategy = CLASSES[stages.name](given, lr=float(whole.rate.base), **arguments)
-    with spoken_of("optimizer"):
-        made._begin(wishes)
+    made._begin(wishes)
     return made

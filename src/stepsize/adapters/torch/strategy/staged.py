@@ -14,7 +14,7 @@ from ....clipping.decay import weight_decay
 from ....descents import Array, Arrays, State, Transform, descent
 from ....quantities import Memory, at_start
 from ....update import advance, trial
-from ..clips.hung import clip_gradients, refuse_parts
+from ..clips.hung import GradientClipping, refuse_parts
 from ..clips.measured import measured
 from ..clips.memory import merged, on_device, unlike
 from ..clips.norms import Member, members_of
@@ -49,9 +49,8 @@ class StrategyEngine(Strategy):
         self.register_step_post_hook(_count)
         self._in_passes, self._room = reaches(self.strategy), Room()
         with self._own_hooks():
-            self._guard = clip_gradients(self, (), on_nonfinite=wishes.on_nonfinite)
+            self._guard = GradientClipping("optimizer", self, (), wishes.on_nonfinite)
         self._guard.agreed = self._agreed
-        self._guard.call = "optimizer"  # which its errors speak of
         self._states: tuple[Any, ...] = tuple({} for _ in self._transforms())
         self._left_out = False
         self.shares: list[Any] | None = None  # of elements that clips limited, while somebody looks
