@@ -31,6 +31,7 @@ lint: $(VENV)/.has-test
 
 bench: $(VENV)/.has-test
 	$(BIN)/python bench/speed.py
+	$(BIN)/python bench/schedules.py
 	$(BIN)/python bench/torch_scheduler.py
 	$(BIN)/python bench/torch_clips.py
 	$(BIN)/python bench/torch_strategy.py

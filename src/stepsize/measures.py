@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ._space import as_float64, flat, largest, like, namespace
+from ._space import as_float64, largest, like
+from ._space import flat as flat
+from ._space import namespace as namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
