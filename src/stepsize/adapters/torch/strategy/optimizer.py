@@ -39,8 +39,8 @@ def optimizer(
     or AdamW compute what they can; anything else (a clip between rule and rate, a controller that looks at the slope,
     a rule of your own) is computed stage by stage as in `descend`, which costs two to four steps of torch's fused Adam
     and no copy of the parameters; rules of your own, half precision, accelerators, and controllers that try rates or
-    look back take several copies (`type(…)` is then StrategyEngine). `params` are tensors, (name, tensor) pairs or groups; a
-    group with an `lr` of its own has its schedule multiplied with that, all others with the strategy's base.
+    look back take several copies (`type(…)` is then StrategyEngine). `params` are tensors, (name, tensor) pairs or
+    groups; a group with an `lr` of its own has its schedule multiplied with that, all others with the strategy's base.
     `total_steps` and units are those of `Scheduler`. `on_nonfinite` says what happens to a gradient that is NaN or
     infinite: "raise", "skip" the update, "zero" the elements, or "ignore". `fused` and `foreach` choose torch's
     implementation; left out, it is fused where torch has that.
