@@ -1,4 +1,16 @@
-"""Any strategy in PyTorch: on any optimizer, in any loop."""
+"""Any strategy in PyTorch: on any optimizer, in any loop.
+
+scheduler   a course on the groups of an optimizer (plateau: for hosts that hand metrics to nothing else)
+knobs       those groups, read and written (together: several numbers in one step)
+preflight   what a host will make of a scheduler
+amp, ranks  updates that mixed precision leaves out; what several processes saw, made one
+recorder    a run written down
+
+strategy/   a whole strategy in one optimizer.step()
+clips/      clips on any optimizer
+reading/    torch's own schedulers, read as expressions
+as_problem/ a module as a problem of the laboratory
+"""
 
 from .as_problem.problem import problem
 from .clips.hung import clip_gradients, clip_update

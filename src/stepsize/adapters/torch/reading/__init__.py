@@ -1,1 +1,6 @@
-"""torch's own schedulers, read as expressions."""
+"""torch's own schedulers, read as expressions.
+
+from_torch  the expression with a scheduler's values at every step
+cycles      OneCycleLR and CyclicLR
+replayed    what has no closed form, run again on an optimizer that trains nothing
+"""
