@@ -107,8 +107,12 @@ class Course:
         `entire` says that the update was looked at whole, so that what is not there cannot be there yet.
         """
         values = self.looked_at(given)
-        if not values and not entire:
-            return self
+        return self.shown(values, loss_at, entire=entire) if values or entire else self
+
+    def shown(
+        self, values: Mapping[str, float], loss_at: Callable[[float], float] | None = None, *, entire: bool = False
+    ) -> Course:
+        """The same as `see`, of values that controllers look at, each a number."""
         self.host.check_finite(values, self.done)
         known = {**self.seen, **values}
         fresh, there = set(values), set(known)

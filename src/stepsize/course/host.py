@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from .._errors import StepsizeError
@@ -42,7 +42,7 @@ class Host:
                 f"or scheduler.see({name}={name}) before it"
             )
 
-    def check_finite(self, values: dict[str, float], update: int) -> None:
+    def check_finite(self, values: Mapping[str, float], update: int) -> None:
         """Refuse a NaN or infinite quantity by name."""
         for name, value in values.items():
             if not self.lenient and not math.isfinite(value):

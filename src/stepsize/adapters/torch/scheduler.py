@@ -178,7 +178,7 @@ class Scheduler(LRScheduler):
 
     def _seen_by(self, course: Course, given: dict[str, Any]) -> Course:
         """The course once its controllers saw this, the same on every rank."""
-        return course.see(averaged(given, self.process_group)) if given and course.needs else course
+        return course.shown(averaged(given, self.process_group)) if given and course.needs else course
 
     def write(self) -> None:
         """Write the values of the coming update into the groups: after add_param_group, or to undo a change by hand."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
@@ -28,7 +28,7 @@ class StrategyHost(Host):
     name: str = "optimizer"
     shown: Collection[str] = seen.field_names()
 
-    def check_finite(self, values: dict[str, float], update: int) -> None:
+    def check_finite(self, values: Mapping[str, float], update: int) -> None:
         """Refuse what the script handed over; what the update itself measured may be infinite."""
         for name in _GIVEN:
             if not self.lenient and not isfinite(values.get(name, 0.0)):
