@@ -27,14 +27,7 @@ def rows_of(record: Record) -> Iterator[dict[str, Any]]:
     yield {
         "kind": KIND,
         "version": 1,
-        "text": record.text,
-        "base": record.base,
-        "seed": record.seed,
-        "planned_steps": record.planned_steps,
-        "diverged": record.diverged,
-        "measured_at": record.measured_at,
-        "measured": _listed(record.measured),
-        "validated": _listed(record.validated),
+        **_of_the_run(record),
         "columns": there,
         "layers": None if record.layers is None else list(record.layers),
         "rows": len(record),
@@ -91,14 +84,7 @@ def packed(record: Record) -> dict[str, Any]:
     steps = record.steps.tolist()
     columns = {name: getattr(record, name) for name in PACKED}
     return {
-        "text": record.text,
-        "base": record.base,
-        "seed": record.seed,
-        "planned_steps": record.planned_steps,
-        "diverged": record.diverged,
-        "measured_at": record.measured_at,
-        "measured": _listed(record.measured),
-        "validated": _listed(record.validated),
+        **_of_the_run(record),
         "steps": len(steps) if steps == list(range(len(steps))) else steps,
         **{name: _short(one) for name, one in columns.items() if one is not None},
     }
@@ -148,6 +134,20 @@ def _row(row: dict[str, Any], names: Sequence[str], layers: Sequence[str] | None
 
 def _columns(rows: Sequence[Sequence[float]], count: int) -> Floats:
     return np.array(rows, dtype=float).reshape(len(rows), count).T.copy()
+
+
+def _of_the_run(record: Record) -> dict[str, Any]:
+    """What is known of the whole run, in both shapes alike."""
+    return {
+        "text": record.text,
+        "base": record.base,
+        "seed": record.seed,
+        "planned_steps": record.planned_steps,
+        "diverged": record.diverged,
+        "measured_at": record.measured_at,
+        "measured": _listed(record.measured),
+        "validated": _listed(record.validated),
+    }
 
 
 def _listed(column: Floats | None) -> list[float] | None:
