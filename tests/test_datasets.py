@@ -73,8 +73,6 @@ BAD_FILES = {
         ["'y'", "at most 50", "not 60", "--task regression"],
     ),
     "too many classes": (table(1001, y=lambda i: f"id{i}"), {}, ["'y'", "2 to 1000 classes", "not 1001"]),
-    "feature all missing": (table(b=""), {}, ["'b'", "12 missing", "drop it"]),
-    "feature all NaN": (table(b="nan"), {}, ["'b'", "12 missing", "drop it"]),
     "only the target": ("y\n" + "1\n0\n" * 6, {}, ["at least 1 column", "add columns"]),
     "constant features": (table(a=7), {}, ["at least 1 column that varies", "'a'"]),
     "constant text": (table(a="same"), {}, ["at least 1 column that varies", "'a'"]),
@@ -86,12 +84,11 @@ BAD_FILES = {
     "half a seed": (table(), {"split_seed": 0.5}, ["split_seed", "whole number", "0.5"]),
     "duplicate names": ("a,b, a ,y\n1,2,3,0\n", {}, ["data.csv", "'a' 2 times", "rename or drop"]),
     "no names": ("1,2,0\n3,4,1\n", {}, ["first line", "'1', '2', '0'", "add a line of names"]),
-    "semicolons": ("a;y\n1;0\n", {}, ["commas", "';'", "save it with commas"]),
     "infinite": (table(a=["1", "inf"]), {}, ["'a'", "1e+100", "inf in data row 2"]),
     "infinite target": (table(y=["1.5", "2", "-inf"]), {}, ["'y'", "-inf in data row 3"]),
     "beyond squares": (table(a=["1e200"]), {}, ["'a'", "1e+200 in data row 1"]),
-    "not UTF-8": (b"a,y\ncaf\xe9,1\n", {}, ["data.csv", "UTF-8", "0xe9", "save it as UTF-8"]),
-    "ragged": ("a,y\n1,2,3\n", {}, ["data.csv", "cannot be read", "more cells"]),
+    "not UTF-8": ("a,y\nкофе,1\n".encode("cp1251"), {}, ["data.csv", "UTF-8", "0xea", "save it as UTF-8"]),
+    "ragged": ("a,y\n1,2,3\n", {}, ["line 2 of data.csv", "at most 2 cells", "not 3", "correct the line"]),
     "unknown task": (table(), {"task": "ranking"}, ["classification or regression", "'ranking'"]),
 }
 
@@ -127,8 +124,8 @@ def assert_refused(parts, data, **options):
 
 
 def test_other_kinds_of_file(tmp_path):
-    assert_refused([".csv or .parquet", "data.xlsx"], written(tmp_path, "a", "data.xlsx"), target="y")
-    assert_refused([".csv or .parquet"], str(tmp_path), target="y")
+    assert_refused([".txt or .parquet", "data.xlsx"], written(tmp_path, "a", "data.xlsx"), target="y")
+    assert_refused([".txt or .parquet"], str(tmp_path), target="y")
     assert_refused(["data.parquet", "is empty"], written(tmp_path, "", "data.parquet"), target="y")
     assert_refused(["cannot be read", "write the file again"], written(tmp_path, "a,y\n", "data.parquet"), target="y")
     whole = (tmp_path / parquet(tmp_path)).read_bytes()
@@ -137,7 +134,6 @@ def test_other_kinds_of_file(tmp_path):
 
 def test_bad_columns_of_parquet(tmp_path):
     assert_refused(["'b'", "not List"], parquet(tmp_path, b=[[1, 2]] * 12), target="y")
-    assert_refused(["'b'", "12 missing"], parquet(tmp_path, b=[None] * 12), target="y")
     assert_refused(["'b'", "inf in data row 1"], parquet(tmp_path, b=[float("inf")] * 12), target="y")
     assert_refused(["'y'", "only missing"], parquet(tmp_path, y=[float("nan")] * 12), target="y")
     empty = parquet(tmp_path)

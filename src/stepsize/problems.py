@@ -250,7 +250,7 @@ def _table(owner: str, X: ArrayLike) -> Floats:
     except (TypeError, ValueError):
         raise StepsizeError(f"{owner}: X must hold numbers in rows and columns") from None
     if table.ndim != 2 or 0 in table.shape:
-        raise StepsizeError(f"{owner}: X must have shape (rows, columns), not {table.shape}")
+        raise StepsizeError(f"{owner}: X must have shape (rows, columns), at least 1 of each, not {table.shape}")
     if not np.isfinite(table).all():
         raise StepsizeError(f"{owner}: X has NaN or infinite values; fill or drop them first")
     return table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,9 @@ from ..._errors import StepsizeError, number
 from ...problems import Floats, Problem, least_squares, softmax
 from ..workload import MEASUREMENTS, Workload, fingerprint
 from .encoding import Index, encoded
-from .tables import check_size, check_text, named, on_one_line, read_table, typed
+from .naming import named, on_one_line
+from .remarks import of_columns, of_target, without_empty
+from .tables import check_size, check_text, read_table, typed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -111,8 +113,13 @@ def load(
     if data in TARGETS:
         return _prepared(data, _bundled(data, target), TARGETS[data], task, share, int(seed))
     path = _found(data, others)
-    frame = read_table(path)
-    return _prepared(path.name, frame, _chosen(frame.columns, target), task, share, int(seed))
+    raw, read = read_table(path)
+    chosen = _chosen(raw.columns, target)
+    frame, dropped = without_empty(raw.with_columns(typed(column) for column in raw.get_columns()), chosen)
+    made = _prepared(path.name, frame, chosen, task, share, int(seed))
+    told = () if task else of_target(frame[chosen], made.task)
+    notes = (*read, *dropped, *of_columns(raw, frame, chosen), *told, *made.notes)
+    return replace(made, notes=notes)
 
 
 def _check_extras() -> None:
@@ -163,8 +170,7 @@ def _chosen(columns: Sequence[str], target: str | None) -> str:
     )
 
 
-def _prepared(name: str, raw: pl.DataFrame, target: str, task: str | None, share: float, seed: int) -> Dataset:
-    frame = raw.with_columns(typed(column) for column in raw.get_columns())
+def _prepared(name: str, frame: pl.DataFrame, target: str, task: str | None, share: float, seed: int) -> Dataset:
     chosen = _task(frame[target], task)
     _check_columns(frame, target, chosen)
     kept = frame.filter(frame[target].is_not_null())
@@ -190,15 +196,30 @@ def _task(column: pl.Series, task: str | None) -> str:
     if task is None:
         check_text(column, "correct it, leave it empty, or write --task classification")
         few = column.dtype.is_integer() and distinct <= FEW_VALUES
+        _check_words(values)
         return "classification" if words or few or column.dtype == pl.Boolean else "regression"
     if task == "regression" and words:
         raise _no_number(column)
+    _check_words(values)
     if task == "classification" and column.dtype.is_float() and distinct > MOST_REAL_CLASSES:
         raise StepsizeError(
             f"compare: target {column.name!r} must have at most {MOST_REAL_CLASSES} different values to be classes, "
             f"not {distinct} numbers with fractions: write --task regression"
         )
     return task
+
+
+def _check_words(values: pl.Series) -> None:
+    """Raise an error where nearly every row of a text target is a class of its own."""
+    import polars as pl
+
+    distinct = values.n_unique()
+    if values.dtype == pl.String and max(FEW_VALUES, len(values) / 2) < distinct <= MOST_CLASSES:
+        raise StepsizeError(
+            f"compare: target {values.name!r} must have classes of several rows each, not {distinct} different texts "
+            f"in {len(values)} rows ({named(values.unique(maintain_order=True).to_list(), 2)}): choose another "
+            "target, or write plain numbers"
+        )
 
 
 def _no_number(column: pl.Series) -> StepsizeError:
@@ -218,10 +239,6 @@ def _check_columns(frame: pl.DataFrame, target: str, task: str) -> None:
         if column.name == target:
             continue
         check_text(column, "correct it, or leave it empty")
-        if column.null_count() == frame.height:
-            raise StepsizeError(
-                f"compare: column {column.name!r} must have at least 1 value, not {frame.height} missing ones: drop it"
-            )
 
 
 def _dropped(count: int, target: str) -> tuple[str, ...]:

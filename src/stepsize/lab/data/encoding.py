@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..._errors import StepsizeError
 from ...problems import Floats
-from .tables import named
+from .naming import named
 
 if TYPE_CHECKING:
     import polars as pl

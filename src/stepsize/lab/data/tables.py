@@ -1,40 +1,46 @@
-"""Tables: a CSV or Parquet file as a Polars frame of numbers, booleans and text, with every trouble named."""
+"""Tables: a file of text or Parquet as a Polars frame of numbers, booleans and text, with every trouble named."""
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..._errors import StepsizeError
+from .naming import named, on_one_line
+from .text_files import MISSING, header, laid_out, text_frame
+from .written import is_number, understood
 
 if TYPE_CHECKING:
     import polars as pl
 
-SUFFIXES = (".csv", ".parquet")
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "?")
+TEXT = (".csv", ".tsv", ".tab", ".txt")
+SUFFIXES = (*TEXT, ".parquet")
 NUMBER_SHARE = 0.8  # a text column with so many numbers among its values was meant to hold numbers
 LARGEST = 1e100  # squares of larger values leave float64
 COPIES = 3  # what is read, what is encoded, what the problem keeps
 CSV_GROWTH = 4  # a number of about 6 characters becomes 8 bytes, in three copies
 
 
-def read_table(path: Path) -> pl.DataFrame:
-    """Read a CSV or Parquet file, its column names without spaces around them.
+def read_table(path: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Read a table of text or a Parquet file, its column names without spaces around them, with notes for the reader.
 
-    `path` is an existing file. A file that is empty, unreadable, not UTF-8, too large for the memory, or that has
-    duplicate column names or no rows is a StepsizeError.
+    `path` is an existing file. Text is UTF-8, UTF-16, GBK or Windows-1252; its cells are cut by commas, semicolons,
+    tabs or bars; numbers and dates may be written as people write them. The notes say all that was not plain. A file
+    that is empty, unreadable, too large for the memory, or that has duplicate names or no rows is a StepsizeError.
     """
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
-        raise StepsizeError(f"compare: a table is a .csv or .parquet file, not {str(path)!r}: convert it first")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES or not path.is_file():
+        raise StepsizeError(
+            f"compare: a table is a .csv, .tsv, .txt or .parquet file, not {str(path)!r}: convert it first"
+        )
     with _reading(path):
-        frame = _csv(path) if path.suffix.lower() == ".csv" else _parquet(path)
+        frame, notes = _text(path) if suffix in TEXT else (_parquet(path), ())
     if frame.height == 0:
         raise StepsizeError(f"compare: {path.name} must have at least 1 row below its column names, not 0: add rows")
-    return frame
+    return frame, notes
 
 
 def typed(column: pl.Series) -> pl.Series:
@@ -70,7 +76,7 @@ def check_text(column: pl.Series, hint: str) -> None:
 
     if column.dtype != pl.String:
         return
-    numbers = column.cast(pl.Float64, strict=False).is_not_null()
+    numbers = column.cast(pl.Float64, strict=False).is_not_null() | is_number(column).fill_null(False)
     share = numbers.sum() / max(column.count(), 1)
     if share >= NUMBER_SHARE:
         row = int((column.is_not_null() & ~numbers).arg_max() or 0)
@@ -96,19 +102,6 @@ def check_size(column: pl.Series) -> None:
         )
 
 
-def named(names: Iterable[str], most: int = 5) -> str:
-    """Write column names for a sentence, at most `most` of them, and how many more there are."""
-    every = list(names)
-    more = f" and {len(every) - most} more" if len(every) > most else ""
-    return ", ".join(on_one_line(name) for name in every[:most]) + more
-
-
-def on_one_line(value: object, most: int = 40) -> str:
-    """Write a value as Python would, on one line, shortened to about `most` characters."""
-    text = repr(value)
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def available_memory() -> int | None:
     """Bytes of memory free for use, or all there are where the system says no more; None where it is silent."""
     try:
@@ -132,15 +125,18 @@ def _check_memory(path: Path, needed: int, counted: str) -> None:
         )
 
 
-def _csv(path: Path) -> pl.DataFrame:
-    import polars as pl
-
+def _text(path: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """A table of text, its numbers and dates as people write them, and notes on what was understood."""
     _check_memory(path, path.stat().st_size * CSV_GROWTH, f"{CSV_GROWTH} × the size of the file")
-    _check_text_file(path)
-    _check_header(path, _header(path))
-    lazy = pl.scan_csv(path, infer_schema_length=None, try_parse_dates=True, null_values=list(MISSING), glob=False)
-    frame = lazy.collect()
-    return frame.rename({name: name.strip() for name in frame.columns})
+    layout = laid_out(path)
+    _check_header(path, header(path, layout))
+    frame = text_frame(path, layout)
+    given = {name.strip(): name for name in frame.columns}
+    frame = frame.rename({name: name.strip() for name in frame.columns})
+    made, notes = understood(
+        frame, layout.mark, lambda names: text_frame(path, layout, [given[n] for n in names], text=True)
+    )
+    return made, (*layout.notes, *notes)
 
 
 def _parquet(path: Path) -> pl.DataFrame:
@@ -171,8 +167,6 @@ def _reading(path: Path) -> Iterator[None]:
 
 def _unreadable(path: Path, trouble: BaseException) -> StepsizeError:
     first = (str(trouble).strip().splitlines() or [type(trouble).__name__])[0]
-    if "more fields" in first:
-        first = "a row has more cells than the first line has names"
     return StepsizeError(f"compare: {path.name} cannot be read ({first}): write the file again")
 
 
@@ -180,37 +174,7 @@ def _empty(path: Path) -> StepsizeError:
     return StepsizeError(f"compare: {path.name} is empty: the file must hold column names and at least 1 row")
 
 
-def _check_text_file(path: Path) -> None:
-    try:
-        with path.open(encoding="utf-8") as file:
-            while file.read(1 << 20):
-                pass
-    except UnicodeDecodeError as trouble:
-        raise StepsizeError(
-            f"compare: {path.name} must be UTF-8 text, not another encoding (byte 0x{trouble.object[trouble.start]:02x}"
-            "): save it as UTF-8"
-        ) from None
-
-
-def _header(path: Path) -> list[str]:
-    """The column names, from the first line that is not blank."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for line in csv.reader(file):
-                if any(cell.strip() for cell in line):
-                    return [cell.strip() for cell in line]
-    except csv.Error as trouble:
-        raise _unreadable(path, trouble) from None
-    raise _empty(path)
-
-
 def _check_header(path: Path, names: Sequence[str]) -> None:
-    other = next((mark for mark in ";\t|" if mark in names[0]), None)
-    if len(names) == 1 and other is not None:
-        raise StepsizeError(
-            f"compare: {path.name} must have commas between its columns, not {other!r} (first line "
-            f"{on_one_line(names[0])}): save it with commas"
-        )
     if all(_is_number(name) for name in names):
         raise StepsizeError(
             f"compare: the first line of {path.name} must name the columns, not hold numbers ({named(names)}): "
