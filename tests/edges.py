@@ -13,7 +13,6 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
-import stepsize as s
 from stepsize._value import Value
 from stepsize.vocabulary import WORDS, look_up
 from subjects import SUBJECTS

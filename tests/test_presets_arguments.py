@@ -34,14 +34,14 @@ REFUSED = [
     ("fvcore.CompositeParamScheduler", ([], [], []), {"steps": 90}, "schedulers must have 1 to"),
     ("fvcore.CompositeParamScheduler", ([rate(1)], [0.5], ["fixed"]), {"steps": 90}, "the sum of lengths must be 1"),
     ("fvcore.CompositeParamScheduler", ([rate(1)], [0.5, 0.5], ["fixed"]), {"steps": 90}, "for each of the 1 sched"),
-    ("optax.linear_onecycle_schedule", (0, 0.1), {}, "transition_steps must be a number > 0, not 0"),
-    ("optax.cosine_onecycle_schedule", (-5, 0.1), {}, "transition_steps must be a number > 0, not -5"),
-    ("optax.cosine_decay_schedule", (0.1, 0), {}, "decay_steps must be a number > 0, not 0"),
+    ("optax.linear_onecycle_schedule", (0, 0.1), {}, "transition_steps must be a number > 0"),
+    ("optax.cosine_onecycle_schedule", (-5, 0.1), {}, "transition_steps must be a number > 0"),
+    ("optax.cosine_decay_schedule", (0.1, 0), {}, "decay_steps must be a number > 0"),
     (
         "optax.piecewise_constant_schedule",
         (0.1, {10: -0.5}),
         {},
-        "boundaries_and_scales must be a number ≥ 0, not -0.5",
+        "boundaries_and_scales must be a number ≥ 0",
     ),
     ("optax.piecewise_interpolate_schedule", ("square", 0.1), {}, "linear or cosine, not 'square'"),
     ("mmengine.ConstantLR", (1.5,), {}, "factor must be a number ≥ 0 and ≤ 1, not 1.5"),
@@ -59,7 +59,7 @@ REFUSED = [
         "pytorch_optimizer.CosineAnnealingWarmupRestarts",
         (100,),
         {"warmup_steps": 100},
-        "warmup_steps must be < first_cy",
+        "warmup_steps must be < first",
     ),
     ("pytorch_optimizer.PolyScheduler", (0, 100, 0.1), {}, "poly_order must be a number > 0"),
     ("pytorch_optimizer.get_chebyshev_schedule", (0,), {}, "num_epochs must be a number ≥ 1"),
@@ -155,7 +155,7 @@ def test_a_missing_or_unknown_argument_is_pythons_own_error():
     with pytest.raises(TypeError, match="missing a required argument: 'step_size'"):
         presets.torch.StepLR()
     with pytest.raises(TypeError, match="unexpected keyword argument 'size'"):
-        presets.torch.StepLR(size=3)
+        presets.torch.StepLR(30, size=3)
 
 
 EDGES = [
@@ -179,8 +179,15 @@ def test_any_argument_gives_a_schedule_or_an_error_of_one_line_that_names_the_pr
         }
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            try:
-                make(**given)
-            except StepsizeError as error:
-                assert str(error).startswith(preset), given  # noqa: PT017 - both ways out are right
-                assert "\n" not in str(error)
+            told = said(make, given)
+        assert told is None or told.startswith(preset), given
+        assert "\n" not in (told or "")
+
+
+def said(make, given):
+    """The message of the error, or None where there is a schedule."""
+    try:
+        make(**given)
+    except StepsizeError as error:
+        return str(error)
+    return None

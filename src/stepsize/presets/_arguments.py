@@ -11,7 +11,7 @@ import inspect
 from contextlib import suppress
 from typing import NamedTuple
 
-from .._errors import LengthError, StepsizeError, number
+from .._errors import LengthError, StepsizeError, number, shown
 from ..schedules.base import Factor
 from ..schedules.rate import rate
 
@@ -141,7 +141,7 @@ def _checked_many(owner: str, name: str, value: Any, kind: Kind, bounds: Bounds 
     mapping = kind.many == "mapping"
     if isinstance(value, (str, bytes, set, frozenset)) or not hasattr(value, "items" if mapping else "__iter__"):
         wanted = "a mapping, such as {100: 0.5}" if mapping else "a list"
-        raise StepsizeError(f"{owner}: {name} must be {wanted}, not {value!r}")
+        raise StepsizeError(f"{owner}: {name} must be {wanted}, not {shown(value)}")
     made = dict(value) if mapping else list(value)
     least = bounds.least if bounds is not None else 0
     if not least <= len(made) <= LONGEST_LIST:
@@ -159,13 +159,13 @@ def _check_one(owner: str, name: str, value: Any, of: str, bounds: Bounds | None
     elif of == "float":
         (bounds or ANY).check(owner, name, value)
     elif of == "str" and not isinstance(value, str):
-        raise StepsizeError(f"{owner}: {name} must be a word, not {value!r}")
+        raise StepsizeError(f"{owner}: {name} must be a word, not {shown(value)}")
     elif of == "expression" and not isinstance(value, (rate, Factor)):
-        raise StepsizeError(f"{owner}: {name} must be a schedule, such as 0.1 * cosine(100), not {value!r}")
+        raise StepsizeError(f"{owner}: {name} must be a schedule, such as 0.1 * cosine(100), not {shown(value)}")
     elif of == "mapping" and not hasattr(value, "items"):
-        raise StepsizeError(f"{owner}: {name} must be a mapping, such as {{'duration': 10}}, not {value!r}")
+        raise StepsizeError(f"{owner}: {name} must be a mapping, such as {{'duration': 10}}, not {shown(value)}")
     elif of == "bool" and not isinstance(value, (bool, int)):
-        raise StepsizeError(f"{owner}: {name} must be True or False, not {value!r}")
+        raise StepsizeError(f"{owner}: {name} must be True or False, not {shown(value)}")
 
 
 def _check_steps(owner: str, name: str, value: Any, bounds: Bounds) -> None:
@@ -174,5 +174,5 @@ def _check_steps(owner: str, name: str, value: Any, bounds: Bounds) -> None:
 
 def _written(owner: str, arguments: dict[str, Any]) -> str:
     """The call as the user could have written it, shortened."""
-    told = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    told = ", ".join(f"{name}={shown(value)}" for name, value in arguments.items())
     return f"{owner}({told if len(told) <= 80 else told[:79] + '…'})"

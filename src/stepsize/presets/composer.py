@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from .._errors import StepsizeError
+from .._errors import StepsizeError, shown
 from ..schedules.base import Factor
 from ..schedules.combine import then
 from ..schedules.decays import polynomial
@@ -232,7 +232,9 @@ def _time(time: Length) -> Length:
         return time
     found = _TIME.fullmatch(time) if isinstance(time, str) else None
     if found is None:
-        raise StepsizeError(f"{time!r} is no time of composer: write '100ba', '3ep', '1e6sp', '2e9tok' or '0.3dur'")
+        raise StepsizeError(
+            f"{shown(time)} is no time of composer: write '100ba', '3ep', '1e6sp' or '0.3dur'"
+        )
     amount, unit = float(found["amount"]), found["unit"]
     if unit == "dur":
         return f"{100 * amount:g}%"
