@@ -232,9 +232,7 @@ def _time(time: Length) -> Length:
         return time
     found = _TIME.fullmatch(time) if isinstance(time, str) else None
     if found is None:
-        raise StepsizeError(
-            f"{shown(time)} is no time of composer: write '100ba', '3ep', '1e6sp' or '0.3dur'"
-        )
+        raise StepsizeError(f"{shown(time)} is no time of composer: write '100ba', '3ep', '1e6sp' or '0.3dur'")
     amount, unit = float(found["amount"]), found["unit"]
     if unit == "dur":
         return f"{100 * amount:g}%"
