@@ -52,9 +52,9 @@ def from_torch(scheduler: Any) -> Any:
     Formula: f(t) is what the scheduler writes for update t, counted from its own beginning wherever it stands now; go
     on from there with `Scheduler(…, done=…)`. Use it to move a training script over without a change of the run; for
     new work write the expression itself. It returns one factor where every group's own rate is multiplied alike, a
-    rate where that of the only group is set (OneCycleLR, CyclicLR), and otherwise what `Scheduler` takes: a mapping by hyper-parameter
-    (`{"lr": …, "momentum": …}`, `"betas.0"` with Adam), by group index, or both. ReduceLROnPlateau becomes a
-    `plateau` that watches the metric. What has no closed form (Python functions; chains whose members add to the rate
+    rate where that of the only group is set (OneCycleLR, CyclicLR), and otherwise what `Scheduler` takes: a mapping by
+    hyper-parameter (`{"lr": …, "momentum": …}`, `"betas.0"` with Adam), by group index, or both. ReduceLROnPlateau
+    becomes a `plateau` that watches the metric. What has no closed form (Python functions; chains whose members add to the rate
     or set it; composites at the head of a SequentialLR) becomes an `opaque` factor, which runs and cannot be written
     down.
 

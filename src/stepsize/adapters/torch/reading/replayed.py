@@ -119,9 +119,7 @@ def _rebuilt(scheduler: Any, optimizer: torch.optim.Optimizer) -> Any:
     if isinstance(scheduler, schedulers.ChainedScheduler):
         return schedulers.ChainedScheduler([_rebuilt(one, optimizer) for one in scheduler._schedulers], optimizer)
     made = type(scheduler)(optimizer, **arguments(scheduler))
-    made.base_lrs = list(
-        scheduler.base_lrs
-    )  # of two that keep their rates in the groups, the later overwrote the first
+    made.base_lrs = list(scheduler.base_lrs)  # of two OneCycleLRs the later overwrote the rates in the groups
     return made
 
 
