@@ -54,9 +54,9 @@ def from_torch(scheduler: Any) -> Any:
     new work write the expression itself. It returns one factor where every group's own rate is multiplied alike, a
     rate where that of the only group is set (OneCycleLR, CyclicLR), and otherwise what `Scheduler` takes: a mapping by
     hyper-parameter (`{"lr": …, "momentum": …}`, `"betas.0"` with Adam), by group index, or both. ReduceLROnPlateau
-    becomes a `plateau` that watches the metric. What has no closed form (Python functions; chains whose members add to the rate
-    or set it; composites at the head of a SequentialLR) becomes an `opaque` factor, which runs and cannot be written
-    down.
+    becomes a `plateau` that watches the metric. What has no closed form (Python functions; chains whose members add to
+    the rate or set it; composites at the head of a SequentialLR) becomes an `opaque` factor, which runs and cannot be
+    written down.
 
     `scheduler` is one of torch 2.13's own classes, SWALR included; any other is an error. After the end it does what
     torch does, and holds the last value where torch raises an error; OneCycleLR holds already where torch, in the step
