@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from functools import partial
 
 import pytest
@@ -9,10 +10,12 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from torch.optim import lr_scheduler as lrs
+from torch.optim.swa_utils import SWALR
 
 from stepsize import parse
+from stepsize.adapters.torch import Scheduler, from_torch
 from stepsize.schedules.base import Factor
-from told import BUILD, assert_same, chained, kinds_inside, sequential
+from told import BUILD, assert_same, chained, kinds_inside, optimizer, sequential
 
 pytestmark = pytest.mark.filterwarnings("ignore:The epoch parameter", "ignore:Detected call")
 
@@ -89,3 +92,77 @@ def test_a_cosine_chained_with_anything_that_multiplies(other, cosine):
 def test_a_chain_in_a_chain_is_flat():
     made = assert_same(chained(BUILD["linear"], chained(BUILD["exponential"], BUILD["step"])))
     assert str(made) == "linear(0.25, 1.0, 8) * exponential(0.95, every=1) * staircase(0.5, 5)"
+
+
+def test_two_onecycles_in_one_composite_begin_where_torchs_do():
+    """Both keep their rates in the groups, so that the later overwrites the first: the base rates tell them apart."""
+    for build in (
+        sequential(
+            chained(partial(lrs.OneCycleLR, max_lr=0.5, total_steps=20), BUILD["lambda"]),
+            partial(lrs.OneCycleLR, max_lr=0.3, total_steps=30),
+            milestones=[7],
+        ),
+        chained(
+            partial(lrs.OneCycleLR, max_lr=0.5, total_steps=40), partial(lrs.OneCycleLR, max_lr=0.3, total_steps=40)
+        ),
+    ):
+        assert_same(build, 19)
+
+
+def test_a_onecycle_runs_on_groups_that_have_different_rates():
+    made = from_torch(lrs.OneCycleLR(optimizer(bases=(0.3, 0.06)), 0.5, 20, cycle_momentum=False))
+    fresh = optimizer(bases=(0.3, 0.06))
+    ours = Scheduler(fresh, made, total_steps=20)
+    theirs = lrs.OneCycleLR(optimizer(bases=(0.3, 0.06)), 0.5, 20, cycle_momentum=False)
+    for _ in range(19):
+        for one in (ours, theirs):
+            one.optimizer.step()
+            one.step()
+        assert ours.get_last_lr() == pytest.approx(theirs.get_last_lr(), rel=1e-12)
+
+
+LEAVES = {
+    "StepLR": lambda n, a: partial(lrs.StepLR, step_size=n, gamma=a),
+    "MultiStepLR": lambda n, a: partial(lrs.MultiStepLR, milestones=[n, n + 3, n + 3], gamma=a),
+    "ConstantLR": lambda n, a: partial(lrs.ConstantLR, factor=a, total_iters=n),
+    "LinearLR": lambda n, a: partial(lrs.LinearLR, start_factor=a, total_iters=n),
+    "ExponentialLR": lambda n, a: partial(lrs.ExponentialLR, gamma=a),
+    "PolynomialLR": lambda n, a: partial(lrs.PolynomialLR, total_iters=n, power=1.5),
+    "CosineAnnealingLR": lambda n, a: partial(lrs.CosineAnnealingLR, T_max=n, eta_min=0.01),
+    "CosineAnnealingWarmRestarts": lambda n, a: partial(lrs.CosineAnnealingWarmRestarts, T_0=n, T_mult=2, eta_min=0.01),
+    "LambdaLR": lambda n, a: BUILD["lambda"],
+    "MultiplicativeLR": lambda n, a: BUILD["multiplicative"],
+    "OneCycleLR": lambda n, a: partial(lrs.OneCycleLR, max_lr=0.5, total_steps=n + 30, three_phase=a > 0.8),
+    "CyclicLR": lambda n, a: partial(lrs.CyclicLR, base_lr=0.01, max_lr=0.2, step_size_up=n, mode="triangular2"),
+    "SWALR": lambda n, a: partial(SWALR, swa_lr=0.05, anneal_epochs=n),
+}
+
+
+def composed(draw, depth):
+    """A random scheduler, or a chain or sequence of such, two deep."""
+    if depth == 0 or draw.random() < 0.3:
+        return LEAVES[draw.choice(list(LEAVES))](draw.choice([1, 2, 3, 5, 9, 20]), draw.choice([0.1, 0.5, 0.9]))
+    parts = [composed(draw, depth - 1) for _ in range(draw.choice([1, 2, 3]))]
+    if draw.random() < 0.5:
+        return chained(*parts)
+    return sequential(*parts, milestones=sorted(draw.sample(range(1, 25), len(parts) - 1)))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_compositions_two_deep_have_torchs_rates(seed):
+    """30 updates, before any OneCycleLR ends; torch itself cannot run a composite behind another part of a sequence."""
+    draw = random.Random(seed)
+    build, bases = composed(draw, 2), draw.choice([(0.1,), (0.1, 0.2), (0.3, 0.3)])
+    theirs = build(optimizer(bases=bases))
+    fresh = optimizer(bases=bases)
+    ours = Scheduler(fresh, from_torch(build(optimizer(bases=bases))), total_steps=30)
+    for _ in range(29):
+        theirs_now = [max(group["lr"], 0.0) for group in theirs.optimizer.param_groups]
+        assert [group["lr"] for group in fresh.param_groups] == pytest.approx(theirs_now, rel=1e-9, abs=1e-12)
+        try:
+            theirs.optimizer.step()
+            theirs.step()
+        except NotImplementedError:
+            return
+        fresh.step()
+        ours.step()

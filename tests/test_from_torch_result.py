@@ -27,13 +27,15 @@ def test_one_factor_where_all_groups_are_multiplied_alike():
     assert out(partial(lrs.MultiplicativeLR, lr_lambda=slowly)) == out(partial(lrs.MultiplicativeLR, lr_lambda=slowly))
 
 
-def test_one_rate_where_all_groups_are_given_the_same():
-    made = out(partial(lrs.OneCycleLR, max_lr=0.1, total_steps=100, cycle_momentum=False))
+def test_one_rate_where_the_only_group_is_given_one():
+    """Several groups are named one by one: they had rates of their own, and one text would give up the difference."""
+    made = out(partial(lrs.OneCycleLR, max_lr=0.1, total_steps=100, cycle_momentum=False), bases=(0.3,))
+    assert out(partial(lrs.OneCycleLR, max_lr=0.1, total_steps=100, cycle_momentum=False)) == {0: made, 1: made}
     assert made == parse("0.1 * piecewise((0, 0.04), (29, 1.0), (99, 4e-06), shape='cosine')")
 
 
 def test_a_mapping_by_hyper_parameter():
-    assert out(partial(lrs.OneCycleLR, max_lr=0.1, total_steps=100)) == {
+    assert out(partial(lrs.OneCycleLR, max_lr=0.1, total_steps=100), bases=(0.3,)) == {
         "lr": parse("0.1 * piecewise((0, 0.04), (29, 1.0), (99, 4e-06), shape='cosine')"),
         "momentum": parse("1.0 * piecewise((0, 0.95), (29, 0.85), (99, 0.95), shape='cosine')"),
     }

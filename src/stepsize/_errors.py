@@ -8,6 +8,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+FARTHEST = 2**53  # of steps and all that is counted: up to here every whole number is a float of its own
+_SHORT = 2**31  # arrays of 32 bits beside larger whole numbers overflow, so these become floats
+_SHOWN = 100  # characters of a value in a message
+
 
 class StepsizeError(ValueError):
     """Something the user wrote cannot be done; the message is one line and says what to write instead."""
@@ -39,7 +43,26 @@ def number(
     high: float | None = None,
     below: float | None = None,
 ) -> float:
-    """Return `value` as a plain finite int or float within the bounds, or raise an error that names them."""
+    """Return `value` as a plain finite int or float within the bounds, or raise an error that names them.
+
+    An int of 2^31 or more comes back as a float, since that is what every computation makes of it.
+
+    >>> number("rate", "base", 1), number("rate", "base", 10**30)
+    (1, 1e+30)
+    """
+    plain = _bounded(owner, field, value, above, low, high, below)
+    return plain if -_SHORT < plain < _SHORT else float(plain)
+
+
+def _bounded(
+    owner: str,
+    field: str,
+    value: object,
+    above: float | None,
+    low: float | None,
+    high: float | None,
+    below: float | None,
+) -> int | float:
     plain = _plain(value)
     if (
         plain is not None
@@ -53,7 +76,7 @@ def number(
     signs = ((">", above), ("≥", low), ("≤", high), ("<", below))
     bounds = " and ".join(f"{sign} {bound:g}" for sign, bound in signs if bound is not None)
     wanted = f"a number {bounds}".rstrip()
-    raise StepsizeError(f"{owner}: {field} must be {wanted}, not {(value if plain is None else plain)!r}")
+    raise StepsizeError(f"{owner}: {field} must be {wanted}, not {_said(value, plain)}")
 
 
 def whole(
@@ -65,10 +88,12 @@ def whole(
     high: float | None = None,
     below: float | None = None,
 ) -> int:
-    """Return `value` as an int within the bounds, or raise an error; 3.0 is whole, 3.5 is not."""
-    plain = number(owner, field, value, low=low, high=high, below=below)
+    """Return `value` as an int within the bounds and 2^53, or raise an error; 3.0 is whole, 3.5 is not."""
+    plain = _bounded(owner, field, value, None, low, high, below)
     if plain != int(plain):
         raise StepsizeError(f"{owner}: {field} must be a whole number, not {plain!r}")
+    if abs(plain) > FARTHEST:
+        raise StepsizeError(f"{owner}: {field} must be a whole number up to 2^53, {FARTHEST}, not {shown(plain)}")
     return int(plain)
 
 
@@ -76,7 +101,7 @@ def flag(owner: str, field: str, value: object) -> bool:
     """Return `value` if it is True or False, or raise an error that says so."""
     if value is True or value is False:
         return bool(value)
-    raise StepsizeError(f"{owner}: {field} must be True or False, not {value!r}")
+    raise StepsizeError(f"{owner}: {field} must be True or False, not {shown(value)}")
 
 
 def one_of(owner: str, field: str, value: object, options: Iterable[str]) -> str:
@@ -85,22 +110,50 @@ def one_of(owner: str, field: str, value: object, options: Iterable[str]) -> str
     if isinstance(value, str) and value in words:
         return value
     wanted = " or ".join(map(repr, words)) if len(words) < 3 else f"one of {', '.join(words)}"
-    raise StepsizeError(f"{owner}: {field} must be {wanted}, not {value!r}")
+    raise StepsizeError(f"{owner}: {field} must be {wanted}, not {shown(value)}")
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: one short line, whatever it is.
+
+    >>> shown(0.1), shown(10**5000), shown("x" * 1000)[-4:]
+    ('0.1', 'a whole number of 5001 digits', "xxx…")
+    """
+    if type(value) is int and abs(value) >= 10**30:
+        return f"a whole number of {_digits(value)} digits"
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:
+        return f"a {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _digits(value: int) -> int:
+    """How many decimal digits, without writing them: Python refuses to write more than a few thousand."""
+    return int(math.log10(abs(value))) + 1
+
+
+def _said(value: object, plain: float | None) -> str:
+    """The number that was understood, or what was written where none was."""
+    return shown(value if plain is None or (math.isinf(plain) and type(value) is not float) else plain)
 
 
 def _plain(value: object) -> int | float | None:
-    """Turn NumPy and other real scalars into a Python number; None for anything else."""
-    if isinstance(value, (bool, str, bytes)):
+    """Turn NumPy and other real scalars into a Python number, too large ones into infinity; None for anything else."""
+    kind = type(value)
+    if kind is float:
+        return value  # type: ignore[return-value]
+    if isinstance(value, (bool, str, bytes, complex)) or kind.__name__ in ("bool_", "bool", "complex64"):
         return None
-    if type(value) is int:
-        return value if abs(value) < 2**63 else float("inf")
-    if type(value) is float:
-        return value
     try:
         if hasattr(value, "__index__"):
-            return _plain(int(value.__index__()))
+            whole = int(value.__index__())
+            float(whole)  # an error where no float holds it
+            return whole
         if hasattr(value, "__float__"):
             return float(value)
+    except OverflowError:
+        return math.inf
     except (TypeError, ValueError):
         pass
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._errors import StepsizeError, flag, number, one_of, whole
+from ._errors import StepsizeError, flag, number, one_of, shown, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Value(metaclass=_Declared):
         """The same value with some fields changed; the constructor checks them again."""
         unknown = set(changes) - set(self.fields())
         if unknown:
-            raise StepsizeError(f"{self.word()} has no field {min(unknown)!r}: {', '.join(self.fields())}")
+            raise StepsizeError(f"{self.word()} has no field {shown(min(unknown))}: {', '.join(self.fields())}")
         return type(self)._make({**self.fields(), **changes})
 
     def _store(self, **fields: Any) -> None:

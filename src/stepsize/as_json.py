@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ._errors import StepsizeError
+from ._errors import StepsizeError, shown
 from ._value import Value
 from .schedules.opaque import opaque, unwritten
 from .vocabulary import WORDS, look_up
@@ -33,12 +33,27 @@ def from_json(text: str) -> Any:
     0.1 * cosine()
     """
     try:
-        plain = json.loads(text)
+        plain = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except StepsizeError:
+        raise
     except (ValueError, TypeError, RecursionError) as error:
         raise StepsizeError(f"this is not JSON: {error}") from None
     if not isinstance(plain, dict):
         raise StepsizeError('the JSON of a value is an object such as {"word": "cosine"}')
     return _value(plain, 0)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are all different: of two values under one name, none is the one that was meant."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
+        raise StepsizeError(f"the JSON has {shown(twice)} twice in one object: leave one of them out")
+    return fields
+
+
+def _no_number(word: str) -> Any:
+    raise StepsizeError(f"the JSON has {word}, which is no number: every number of a value is finite")
 
 
 def _plain(value: Any) -> Any:
@@ -67,7 +82,7 @@ def _value(plain: Any, depth: int) -> Any:
     if word == "opaque":
         raise StepsizeError(unwritten())
     if not isinstance(word, str) or word not in WORDS:
-        raise StepsizeError(f'the JSON names no word of the vocabulary: "word" is {word!r}, see stepsize list')
+        raise StepsizeError(f'the JSON names no word of the vocabulary: "word" is {shown(word)}, see stepsize list')
     cls = look_up(word)
     if not isinstance(cls, type):
         raise StepsizeError(f"{word} is a recipe: the JSON of its result names the words it is made of")
@@ -76,7 +91,7 @@ def _value(plain: Any, depth: int) -> Any:
         return cls(**fields)
     unknown = set(fields) - set(cls.field_names())  # type: ignore[attr-defined]
     if unknown:
-        raise StepsizeError(f"{word} has no field {min(unknown)!r}: {', '.join(cls.field_names())}")  # type: ignore[attr-defined]
+        raise StepsizeError(f"{word} has no field {shown(min(unknown))}: {', '.join(cls.field_names())}")  # type: ignore[attr-defined]
     fields = dict(cls._defaults) | ({cls._starred: ()} if cls._starred else {}) | fields  # type: ignore[attr-defined]
     missing = set(cls.field_names()) - set(fields)  # type: ignore[attr-defined]
     if missing:
@@ -84,4 +99,4 @@ def _value(plain: Any, depth: int) -> Any:
     try:
         return cls._make(fields)  # type: ignore[attr-defined]
     except (TypeError, OverflowError):
-        raise StepsizeError(f"{word} does not take these fields: {plain!r}") from None
+        raise StepsizeError(f"{word} does not take these fields: {shown(plain)}") from None

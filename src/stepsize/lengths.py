@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._errors import LengthError, StepsizeError, number, whole
+from ._errors import FARTHEST, LengthError, StepsizeError, number, shown, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def check_length(owner: str, field: str, length: object) -> Length:
         split_length(owner, field, length)
         return length.strip()
     if hasattr(length, "is_integer") and not length.is_integer():
-        raise LengthError(f"{owner}: {field} {length!r} is neither steps nor a share; {_HELP}")
-    steps = number(owner, field, length, above=0)
-    return int(steps)
+        raise LengthError(f"{owner}: {field} {shown(length)} is neither steps nor a share; {_HELP}")
+    number(owner, field, length, above=0)
+    return whole(owner, field, length)
 
 
 def split_length(owner: str, field: str, length: str) -> tuple[float, str]:
@@ -44,11 +44,11 @@ def split_length(owner: str, field: str, length: str) -> tuple[float, str]:
             except ValueError:
                 break
             if unit == "%" and not 0 < amount <= 100:
-                raise LengthError(f"{owner}: {field} must be a share above 0% and up to 100%, not {text!r}")
+                raise LengthError(f"{owner}: {field} must be a share above 0% and up to 100%, not {shown(text)}")
             if not 0 < amount < float("inf"):
-                raise LengthError(f"{owner}: {field} must be longer than nothing, not {text!r}")
+                raise LengthError(f"{owner}: {field} must be longer than nothing, not {shown(text)}")
             return amount, unit
-    raise LengthError(f"{owner}: {field} {text!r} is not a length; {_HELP}")
+    raise LengthError(f"{owner}: {field} {shown(text)} is not a length; {_HELP}")
 
 
 class Horizon:
@@ -95,6 +95,8 @@ class Horizon:
             steps = amount / self.tokens_per_step
         else:
             steps = self._by_samples(owner, field, length, amount, at, backward)
+        if not steps <= FARTHEST:
+            raise LengthError(f"{owner}: {field} {shown(length)} is {steps:.3g} steps of this run, more than 2^53")
         return max(1, int(steps + 0.5))
 
     def _by_samples(self, owner: str, field: str, length: str, amount: float, at: int, backward: bool) -> float:
@@ -137,7 +139,7 @@ def _ramp(batch_size: float | Ramp | None) -> list[tuple[int, float]] | None:
 def _unknown(owner: str, field: str, length: str, fact: str) -> LengthError:
     name = fact.split(",")[0]
     option = f" or --{name.replace('_', '-')}" if name != "tokens_per_sample" else ""
-    return LengthError(f"{owner}: {field} {length!r} needs {fact}: write .over(total_steps, {name}=…){option}")
+    return LengthError(f"{owner}: {field} {shown(length)} needs {fact}: write .over(total_steps, {name}=…){option}")
 
 
 def _optional(field: str, value: float | None) -> float | None:

@@ -6,7 +6,7 @@ because importing the `ast` module alone takes a quarter of the cold start that 
 
 from __future__ import annotations
 
-from ._errors import ParseError, StepsizeError
+from ._errors import FARTHEST, ParseError, StepsizeError, shown
 from .schedules.base import Factor
 from .vocabulary import WORDS, look_up
 
@@ -53,7 +53,7 @@ def parse(text: str, words: Mapping[str, Callable[..., Any]] | None = None) -> A
     stepsize._errors.ParseError: column 1: unknown word 'cosin', did you mean 'cosine'? All words: stepsize list
     """
     if not isinstance(text, str):
-        raise StepsizeError(f"parse takes a text such as '0.1 * cosine()', not {text!r}")
+        raise StepsizeError(f"parse takes a text such as '0.1 * cosine()', not {shown(text)}")
     own = _own_words(words or {})
     tree = _tree(text)
     value = _Reader(text, own).read(tree, 0)
@@ -62,7 +62,7 @@ def parse(text: str, words: Mapping[str, Callable[..., Any]] | None = None) -> A
     if isinstance(value, tuple):
         raise ParseError("a comma makes a list here: write a decimal point, 0.1", 1)
     if not hasattr(value, "fields"):
-        raise ParseError(f"{text.strip()!r} is no strategy: write 0.1 * cosine() or sgd() | 0.1", 1)
+        raise ParseError(f"{shown(text.strip())} is no strategy: write 0.1 * cosine() or sgd() | 0.1", 1)
     return value
 
 
@@ -70,9 +70,11 @@ def _own_words(words: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..
     """A user's own words, checked."""
     for word, meaning in words.items():
         if word in WORDS or word == "opaque":
-            raise StepsizeError(f"parse: {word!r} is a word of the vocabulary: give yours another name")
+            raise StepsizeError(f"parse: {shown(word)} is a word of the vocabulary: give yours another name")
         if not (isinstance(word, str) and word.isidentifier() and callable(meaning)):
-            raise StepsizeError(f"parse: words are names with their class or function, not {word!r}: {meaning!r}")
+            raise StepsizeError(
+                f"parse: words are names with their class or function, not {shown(word)}: {shown(meaning)}"
+            )
     return dict(words)
 
 
@@ -187,9 +189,22 @@ class _Reader:
         return self.start + offset + 1
 
     def _constant(self, node: ast.Constant, depth: int) -> Any:
-        if node.value is None or isinstance(node.value, (bool, int, float, str)):
-            return node.value
-        raise ParseError(f"{node.value!r} is no number, text or truth value", self.column(node))
+        value = node.value
+        if type(value) is int and value > FARTHEST:
+            return self._large(value, node)
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        raise ParseError(f"{shown(value)} is no number, text or truth value", self.column(node))
+
+    def _large(self, value: int, node: ast.Constant) -> int | float:
+        """A whole number beyond what floats count in ones: itself where it is short, else the float nearest to it."""
+        if value < 2**63:
+            return value
+        try:
+            return float(value)
+        except OverflowError:
+            told = f"{shown(value)} is larger than any number that can be used, 1.8e308"
+            raise ParseError(told, self.column(node)) from None
 
     def _unaryop(self, node: ast.UnaryOp, depth: int) -> Any:
         value = self.read(node.operand, depth + 1)
@@ -251,7 +266,7 @@ class _Reader:
         except TypeError:
             result = NotImplemented
         if result is NotImplemented:
-            raise ParseError(f"{left!r} and {right!r} do not combine this way: {_OPERATORS}", column)
+            raise ParseError(f"{shown(left)} and {shown(right)} do not combine this way: {_OPERATORS}", column)
         return result
 
     def _name(self, node: ast.Name, depth: int) -> Any:
@@ -265,7 +280,7 @@ class _Reader:
             raise ParseError(unwritten(), self.column(node))
         if word not in WORDS and word not in self.words:
             similar = _similar(word, [*self.words, *WORDS])
-            raise ParseError(f"unknown word {word!r}{similar} All words: stepsize list", self.column(node))
+            raise ParseError(f"unknown word {shown(word)}{similar} All words: stepsize list", self.column(node))
 
     def _call(self, node: ast.Call, depth: int) -> Any:
         if not _is(node.func, "Name"):
@@ -280,14 +295,18 @@ class _Reader:
         for keyword in node.keywords:
             if keyword.arg is None:
                 raise ParseError("** is not part of the language: write the arguments out", self.column(keyword.value))
+            if keyword.arg in named:
+                told = f"{word}: {keyword.arg} is written twice: leave one of them out"
+                raise ParseError(told, self.column(keyword.value))
             named[keyword.arg] = self.read(keyword.value, depth + 1)
         return _call(self.words.get(word) or look_up(word), arguments, named, self.column(node.func), word)
 
 
 def _times(left: Any, right: Any) -> Any:
     if not hasattr(left, "fields") and not hasattr(right, "fields"):
-        numbers = all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in (left, right))
-        return left * right if numbers else NotImplemented
+        if not all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in (left, right)):
+            return NotImplemented
+        return left * right if abs(left) <= FARTHEST and abs(right) <= FARTHEST else float(left) * right
     return left * right
 
 
@@ -299,7 +318,7 @@ def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str,
             raise ParseError(f"the rate comes after the rule: write {name}() | 0.1", column)
         if field not in fields and name != "plan":
             takes = f"its fields are {', '.join(fields)}" if fields else "it has none"
-            raise ParseError(f"{name} has no field {field!r}{_similar(field, fields)} ({takes})", column)
+            raise ParseError(f"{name} has no field {shown(field)}{_similar(field, fields)} ({takes})", column)
     try:
         return word(*arguments, **named)
     except ParseError:

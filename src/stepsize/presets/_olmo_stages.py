@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .._errors import StepsizeError
 from ..schedules.shapes import constant, linear
+from ._arguments import COUNTS, POSITIVE, SOME, preset
 from ._shared import first, half_cosine, holding, join, rising, share, skipping
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..schedules.base import Factor
 
 
+@preset(period_lengths=COUNTS, initial_lr=POSITIVE)
 def WSDS(
     period_lengths: Sequence[int],
     period_lr_multipliers: Sequence[float] | None = None,
@@ -50,6 +52,7 @@ linear(length=10) >> constant(0.0)
     return join(*parts, constant(low))
 
 
+@preset(stages=SOME)
 def ComposableScheduler(
     stages: Sequence[Mapping[str, Any]], override_decay: Mapping[str, Any] | None = None, *, initial_lr: float = 1.0
 ) -> Factor:

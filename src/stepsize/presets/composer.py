@@ -8,18 +8,21 @@ ratio` is `stretch`; `scale_warmup` is not covered.
 
 from __future__ import annotations
 
-from .._errors import StepsizeError
+import re
+
+from .._errors import StepsizeError, shown
 from ..schedules.base import Factor
 from ..schedules.combine import then
 from ..schedules.decays import polynomial
 from ..schedules.recipes import multistep
 from ..schedules.shapes import constant, cosine, exponential, linear, stages, staircase
 from ..schedules.time import repeat
+from ._arguments import NATURAL, POSITIVE, preset
 from ._shared import join, multistep_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..lengths import Length
 
@@ -38,10 +41,12 @@ __all__ = [
     "PolynomialWithWarmupScheduler",
     "StepScheduler",
 ]
-_UNITS = {"ba": "", "ep": "ep", "sp": "samples", "tok": "tok"}
+_TIME = re.compile(r"\s*(?P<amount>\d{1,15}(\.\d{0,15})?([eE][+-]?\d{1,2})?)\s*(?P<unit>ba|ep|sp|tok|dur)\s*")
+_UNITS = {"ep": "ep", "sp": "samples", "tok": "tok"}
 _FARTHEST = 10**7
 
 
+@preset(gamma=NATURAL)
 def StepScheduler(step_size: Length, gamma: float = 0.1) -> Factor:
     """Step decay.
 
@@ -53,6 +58,7 @@ def StepScheduler(step_size: Length, gamma: float = 0.1) -> Factor:
     return staircase(gamma, _time(step_size))
 
 
+@preset(gamma=NATURAL)
 def MultiStepScheduler(milestones: Sequence[Length], gamma: float = 0.1) -> Factor:
     """Step decay at given times.
 
@@ -66,6 +72,7 @@ def MultiStepScheduler(milestones: Sequence[Length], gamma: float = 0.1) -> Fact
     return multistep_at(steps, gamma) if len(steps) == len(times) else multistep(*times, gamma=gamma)
 
 
+@preset(alpha=NATURAL)
 def ConstantScheduler(alpha: float = 1.0, t_max: Length = "1dur") -> Factor:
     """A constant factor until t_max, then 1 whatever it was.
 
@@ -77,6 +84,7 @@ def ConstantScheduler(alpha: float = 1.0, t_max: Length = "1dur") -> Factor:
     return stages(alpha, 1.0, at=(_time(t_max),))
 
 
+@preset()
 def LinearScheduler(alpha_i: float = 1.0, alpha_f: float = 0.0, t_max: Length = "1dur") -> Factor:
     """A line from one factor to another, held.
 
@@ -88,6 +96,7 @@ def LinearScheduler(alpha_i: float = 1.0, alpha_f: float = 0.0, t_max: Length = 
     return linear(alpha_i, alpha_f, _time(t_max))
 
 
+@preset(gamma=NATURAL)
 def ExponentialScheduler(gamma: float, decay_period: Length = "1ep") -> Factor:
     """A constant ratio every decay_period.
 
@@ -99,6 +108,7 @@ def ExponentialScheduler(gamma: float, decay_period: Length = "1ep") -> Factor:
     return exponential(gamma, every=_time(decay_period))
 
 
+@preset()
 def CosineAnnealingScheduler(t_max: Length = "1dur", alpha_f: float = 0.0) -> Factor:
     """Half a cosine down to alpha_f, held.
 
@@ -110,6 +120,7 @@ def CosineAnnealingScheduler(t_max: Length = "1dur", alpha_f: float = 0.0) -> Fa
     return cosine(_time(t_max), final=alpha_f)
 
 
+@preset(t_mult=POSITIVE)
 def CosineAnnealingWarmRestartsScheduler(t_0: Length, t_mult: float = 1.0, alpha_f: float = 0.0) -> Factor:
     """A cosine that begins again, each cycle t_mult times as long, cut to whole batches.
 
@@ -132,6 +143,7 @@ def CosineAnnealingWarmRestartsScheduler(t_0: Length, t_mult: float = 1.0, alpha
     return then(*(cosine(one, final=alpha_f) for one in lengths))
 
 
+@preset()
 def PolynomialScheduler(power: float, t_max: Length = "1dur", alpha_f: float = 0.0) -> Factor:
     """A power of what is left, down to alpha_f, held.
 
@@ -143,6 +155,7 @@ def PolynomialScheduler(power: float, t_max: Length = "1dur", alpha_f: float = 0
     return polynomial(power, _time(t_max), final=alpha_f)
 
 
+@preset(gamma=NATURAL)
 def MultiStepWithWarmupScheduler(t_warmup: Length, milestones: Sequence[Length], gamma: float = 0.1) -> Factor:
     """A linear warm-up from 0, then step decay at times counted from the start of the run.
 
@@ -158,6 +171,7 @@ def MultiStepWithWarmupScheduler(t_warmup: Length, milestones: Sequence[Length],
     return join(_warmup(steps, 1.0), multistep_at(left, gamma))
 
 
+@preset()
 def ConstantWithWarmupScheduler(t_warmup: Length, alpha: float = 1.0, t_max: Length = "1dur") -> Factor:
     """A linear warm-up from 0 to alpha, then constant.
 
@@ -169,6 +183,7 @@ def ConstantWithWarmupScheduler(t_warmup: Length, alpha: float = 1.0, t_max: Len
     return join(_warmup(_time(t_warmup), alpha), constant(alpha))
 
 
+@preset()
 def LinearWithWarmupScheduler(
     t_warmup: Length, alpha_i: float = 1.0, alpha_f: float = 0.0, t_max: Length = "1dur"
 ) -> Factor:
@@ -180,9 +195,10 @@ def LinearWithWarmupScheduler(
     >>> LinearWithWarmupScheduler("10ba", t_max="100ba")
     linear(0.0, 1.0, 10) >> linear(length=90)
     """
-    return join(_warmup(_time(t_warmup), alpha_i), linear(alpha_i, alpha_f, _rest(t_warmup, t_max)))
+    return _warmed(t_warmup, t_max, alpha_i, lambda rest: linear(alpha_i, alpha_f, rest))
 
 
+@preset()
 def CosineAnnealingWithWarmupScheduler(t_warmup: Length, t_max: Length = "1dur", alpha_f: float = 0.0) -> Factor:
     """A linear warm-up from 0, then half a cosine that ends at t_max, held.
 
@@ -192,9 +208,10 @@ def CosineAnnealingWithWarmupScheduler(t_warmup: Length, t_max: Length = "1dur",
     >>> CosineAnnealingWithWarmupScheduler("0.1dur")
     linear(0.0, 1.0, '10%') >> cosine()
     """
-    return join(_warmup(_time(t_warmup), 1.0), cosine(_rest(t_warmup, t_max), final=alpha_f))
+    return _warmed(t_warmup, t_max, 1.0, lambda rest: cosine(rest, final=alpha_f))
 
 
+@preset()
 def PolynomialWithWarmupScheduler(
     t_warmup: Length, power: float = 2.0, t_max: Length = "1dur", alpha_f: float = 0.0
 ) -> Factor:
@@ -206,21 +223,20 @@ def PolynomialWithWarmupScheduler(
     >>> PolynomialWithWarmupScheduler("10ba", t_max="100ba")
     linear(0.0, 1.0, 10) >> polynomial(2.0, 90)
     """
-    return join(_warmup(_time(t_warmup), 1.0), polynomial(power, _rest(t_warmup, t_max), final=alpha_f))
+    return _warmed(t_warmup, t_max, 1.0, lambda rest: polynomial(power, rest, final=alpha_f))
 
 
 def _time(time: Length) -> Length:
     """A time of composer as a length: batches as a number, the other units as ours are written."""
-    if isinstance(time, int):
+    if isinstance(time, int) and not isinstance(time, bool):
         return time
-    text = time.strip()
-    if text.endswith("dur"):
-        return f"{100 * float(text.removesuffix('dur')):g}%"
-    for unit, ours in _UNITS.items():
-        if text.endswith(unit):
-            amount = float(text.removesuffix(unit))
-            return f"{amount:g}{ours}" if ours else int(amount)
-    raise StepsizeError(f"{time!r} is no time of composer: write '100ba', '3ep', '1e6sp', '2e9tok' or '0.3dur'")
+    found = _TIME.fullmatch(time) if isinstance(time, str) else None
+    if found is None:
+        raise StepsizeError(f"{shown(time)} is no time of composer: write '100ba', '3ep', '1e6sp' or '0.3dur'")
+    amount, unit = float(found["amount"]), found["unit"]
+    if unit == "dur":
+        return f"{100 * amount:g}%"
+    return int(amount) if unit == "ba" else f"{amount:g}{_UNITS[unit]}"
 
 
 def _rest(warmup: Length, end: Length) -> Length | None:
@@ -231,6 +247,14 @@ def _rest(warmup: Length, end: Length) -> Length | None:
     if isinstance(steps, int) and isinstance(last, int):
         return last - steps
     raise StepsizeError(f"give t_warmup and t_max in batches ('100ba'), or t_max as '1dur', not {warmup!r} and {end!r}")
+
+
+def _warmed(t_warmup: Length, t_max: Length, top: float, body: Callable[[Length | None], Factor]) -> Factor:
+    """The warm-up and the body; after a warm-up that takes the whole run its top is held, as composer does."""
+    rest = _rest(t_warmup, t_max)
+    whole = rest is None and _time(t_warmup) == "100%"
+    held = whole or (isinstance(rest, int) and rest <= 0)
+    return join(_warmup(_time(t_warmup), top), constant(top) if held else body(rest))
 
 
 def _warmup(length: Length, top: float) -> Factor | None:

@@ -11,11 +11,13 @@ from .._errors import StepsizeError
 from ..schedules.decays import polynomial, power_law
 from ..schedules.rate import rate
 from ..schedules.shapes import cosine, exponential
+from ._arguments import ANY, COUNT, POSITIVE, WHOLE, preset
 from ._shared import again, holding, join, rising
 
 __all__ = ["CosineLRSchedule", "InverseSquareRootSchedule", "PolynomialDecayLRSchedule", "TriStageLRSchedule"]
 
 
+@preset(lr=POSITIVE, warmup_init_lr=ANY, lr_period_updates=WHOLE, t_mult=POSITIVE)
 def CosineLRSchedule(
     lr: float,
     warmup_updates: int = 0,
@@ -43,6 +45,7 @@ def CosineLRSchedule(
     return rate(lr, join(rising(start, warmup_updates), body))
 
 
+@preset(lr=POSITIVE, warmup_updates=COUNT, warmup_init_lr=ANY)
 def InverseSquareRootSchedule(lr: float, warmup_updates: int = 4000, warmup_init_lr: float = -1) -> rate:
     """A linear warm-up, then one over the root of time.
 
@@ -55,6 +58,7 @@ def InverseSquareRootSchedule(lr: float, warmup_updates: int = 4000, warmup_init
     return rate(lr, join(rising(start, warmup_updates), power_law(-0.5, warmup_updates)))
 
 
+@preset(lr=POSITIVE)
 def PolynomialDecayLRSchedule(
     lr: float,
     warmup_updates: int = 0,
@@ -74,6 +78,7 @@ def PolynomialDecayLRSchedule(
     return rate(lr, join(rising(0.0, warmup_updates), body))
 
 
+@preset(lr=POSITIVE, decay_steps=COUNT)
 def TriStageLRSchedule(
     lr: float,
     warmup_steps: int = 4000,

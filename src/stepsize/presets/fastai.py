@@ -14,6 +14,7 @@ from .._errors import StepsizeError
 from ..schedules.formulas import formula
 from ..schedules.rate import rate
 from ..schedules.shapes import cosine, exponential
+from ._arguments import COUNT, NATURAL, POSITIVE, SHARE, SHARES, SOME, preset
 from ._shared import Expression, again, knots, line_on, plain, sequence, wave_between
 
 TYPE_CHECKING = False
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 
+@preset(start=NATURAL, end=NATURAL, steps=COUNT)
 def SchedLin(start: float, end: float, *, steps: int) -> rate:
     """A line from one value to another.
 
@@ -46,6 +48,7 @@ def SchedLin(start: float, end: float, *, steps: int) -> rate:
     return rate(base, line_on(start / base, end / base, steps))
 
 
+@preset(start=NATURAL, end=NATURAL, steps=COUNT)
 def SchedCos(start: float, end: float, *, steps: int) -> rate:
     """A cosine from one value to another.
 
@@ -57,6 +60,7 @@ def SchedCos(start: float, end: float, *, steps: int) -> rate:
     return wave_between(start, end, steps)
 
 
+@preset(start=NATURAL, end=NATURAL, steps=COUNT)
 def SchedNo(start: float, end: float) -> rate:
     """The first value for ever.
 
@@ -68,6 +72,7 @@ def SchedNo(start: float, end: float) -> rate:
     return rate(start)
 
 
+@preset(start=POSITIVE, end=POSITIVE)
 def SchedExp(start: float, end: float, *, steps: int) -> rate:
     """A constant ratio from one value to another.
 
@@ -79,6 +84,7 @@ def SchedExp(start: float, end: float, *, steps: int) -> rate:
     return rate(start, exponential(end / start, every=steps))
 
 
+@preset(start=NATURAL, end=NATURAL, power=POSITIVE, steps=COUNT)
 def SchedPoly(start: float, end: float, power: float, *, steps: int) -> rate:
     """A power of what is done (other libraries: of what is left).
 
@@ -93,6 +99,7 @@ def SchedPoly(start: float, end: float, power: float, *, steps: int) -> rate:
     return rate(base, formula(f"max({plain(low)} {rise}, 0)"))
 
 
+@preset(pcts=SHARES, scheds=SOME)
 def combine_scheds(pcts: Sequence[float], scheds: Sequence[rate], *, steps: int) -> Expression:
     """One schedule after the other, each over its share of the fit.
 
@@ -109,6 +116,7 @@ def combine_scheds(pcts: Sequence[float], scheds: Sequence[rate], *, steps: int)
     return sequence("combine_scheds", scheds, [round(one) for one in ends[:-1]])
 
 
+@preset(pct=SHARE)
 def combined_cos(pct: float, start: float, middle: float, end: float, *, steps: int) -> rate:
     """Half a cosine to the middle and half a cosine to the end.
 
@@ -122,6 +130,7 @@ def combined_cos(pct: float, start: float, middle: float, end: float, *, steps: 
     return rate(base, knots((0, start / base), (pct * steps, middle / base), (steps, end / base), shape="cosine"))
 
 
+@preset(div=POSITIVE, div_final=POSITIVE, pct_start=SHARE)
 def fit_one_cycle(
     n_epoch: int,
     lr_max: float,
@@ -143,6 +152,7 @@ def fit_one_cycle(
     return rate(lr_max, knots(*path, shape="cosine"))
 
 
+@preset(div_final=POSITIVE, pct_start=SHARE)
 def fit_flat_cos(
     n_epoch: int, lr: float, div_final: float = 1e5, pct_start: float = 0.75, *, steps_per_epoch: int
 ) -> rate:
@@ -157,6 +167,7 @@ def fit_flat_cos(
     return rate(lr, knots(*path, shape="cosine"))
 
 
+@preset()
 def fit_sgdr(n_cycles: int, cycle_len: int, lr_max: float, cycle_mult: int = 2, *, steps_per_epoch: int) -> rate:
     """Warm restarts of a cosine down to 0; the first cycle has cycle_len epochs.
 

@@ -7,12 +7,14 @@ as well. fvcore compares `where` with a boundary after adding 1e-6.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil
 
 from .._errors import StepsizeError
 from ..schedules.decays import polynomial
 from ..schedules.rate import rate
 from ..schedules.shapes import exponential, stages
+from ._arguments import COUNT, LISTED, NATURAL, POSITIVE, SOME, preset, together
 from ._shared import line_on, sequence, skipping, wave_between
 
 TYPE_CHECKING = False
@@ -35,6 +37,7 @@ __all__ = [
 _EPSILON = 1e-6
 
 
+@preset()
 def ConstantParamScheduler(value: float) -> rate:
     """The same value at every step.
 
@@ -46,6 +49,7 @@ def ConstantParamScheduler(value: float) -> rate:
     return rate(value)
 
 
+@preset(start_value=NATURAL, end_value=NATURAL, steps=COUNT)
 def CosineParamScheduler(start_value: float, end_value: float, *, steps: int) -> rate:
     """A cosine from one value to another that swings back past the end.
 
@@ -57,6 +61,7 @@ def CosineParamScheduler(start_value: float, end_value: float, *, steps: int) ->
     return wave_between(start_value, end_value, steps)
 
 
+@preset(steps=COUNT)
 def ExponentialParamScheduler(start_value: float, decay: float, *, steps: int) -> rate:
     """A constant ratio for each run, going on past the end.
 
@@ -68,6 +73,7 @@ def ExponentialParamScheduler(start_value: float, decay: float, *, steps: int) -
     return rate(start_value, exponential(decay, every=steps))
 
 
+@preset(start_value=NATURAL, end_value=NATURAL, steps=COUNT)
 def LinearParamScheduler(start_value: float, end_value: float, *, steps: int) -> rate:
     """A line from one value to another, going on past the end.
 
@@ -81,6 +87,7 @@ def LinearParamScheduler(start_value: float, end_value: float, *, steps: int) ->
     return rate(base, line_on(start_value / base, end_value / base, steps))
 
 
+@preset(steps=COUNT)
 def PolynomialDecayParamScheduler(base_value: float, power: float, *, steps: int) -> rate:
     """A power of what is left, then 0.
 
@@ -93,6 +100,7 @@ def PolynomialDecayParamScheduler(base_value: float, power: float, *, steps: int
     return rate(base_value, polynomial(power, steps))
 
 
+@preset(num_updates=POSITIVE, values=SOME, steps=COUNT)
 def StepParamScheduler(num_updates: float, values: Sequence[float], *, steps: int) -> rate:
     """A list of values over equal parts of the run.
 
@@ -106,6 +114,7 @@ def StepParamScheduler(num_updates: float, values: Sequence[float], *, steps: in
     return _staged(values, [_begin(n, i, steps) for i in range(1, n)])
 
 
+@preset(base_value=POSITIVE, num_decays=LISTED, gamma=POSITIVE, num_updates=COUNT, steps=COUNT)
 def StepWithFixedGammaParamScheduler(
     base_value: float, num_decays: int, gamma: float, num_updates: int, *, steps: int
 ) -> rate:
@@ -123,6 +132,7 @@ def StepWithFixedGammaParamScheduler(
     return StepParamScheduler(num_updates, values, steps=steps)
 
 
+@preset(values=SOME, num_updates=COUNT, milestones=COUNT, steps=COUNT)
 def MultiStepParamScheduler(
     values: Sequence[float], num_updates: int | None = None, milestones: Sequence[int] | None = None, *, steps: int
 ) -> rate:
@@ -135,6 +145,10 @@ def MultiStepParamScheduler(
     >>> MultiStepParamScheduler([1.0, 0.5, 0.1], 9, [3, 6], steps=900)
     1.0 * stages(1.0, 0.5, 0.1, at=(300, 600))
     """
+    owner = "MultiStepParamScheduler"
+    if milestones is not None:
+        wanted = len(values) - (num_updates is not None)
+        together(owner, len(milestones) == wanted, f"milestones must have {wanted} values, not {len(milestones)}")
     if milestones is None:
         if num_updates is None:
             raise StepsizeError("MultiStepParamScheduler: write num_updates=100 or milestones=[30, 60, 100]")
@@ -142,9 +156,13 @@ def MultiStepParamScheduler(
         milestones = [width * i for i in range(1, len(values))]
     elif num_updates is None:
         num_updates, milestones = milestones[-1], milestones[:-1]
+    together(owner, num_updates >= len(values), f"num_updates must be ≥ {len(values)}, not {num_updates}")
+    rising = all(low < high for low, high in pairwise([0, *milestones, num_updates]))
+    together(owner, rising, f"milestones must rise and lie below num_updates={num_updates}, not {list(milestones)}")
     return _staged(values, [_begin(num_updates, one, steps) for one in milestones])
 
 
+@preset(schedulers=SOME, lengths=SOME, steps=COUNT)
 def CompositeParamScheduler(
     schedulers: Sequence[rate], lengths: Sequence[float], interval_scaling: Sequence[str], *, steps: int
 ) -> Expression:
@@ -157,6 +175,10 @@ def CompositeParamScheduler(
     >>> CompositeParamScheduler([up, down], [0.1, 0.9], ["rescaled", "rescaled"], steps=100).base
     0.1
     """
+    owner, count = "CompositeParamScheduler", len(schedulers)
+    same = count == len(lengths) == len(interval_scaling)
+    together(owner, same, f"lengths and interval_scaling must have a value for each of the {count} schedulers")
+    together(owner, abs(sum(lengths) - 1) < 1e-3, f"the sum of lengths must be 1, not {sum(lengths):g}")
     starts, running = [0], 0.0
     for length in lengths[:-1]:
         running += length

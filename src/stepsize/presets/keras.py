@@ -12,6 +12,7 @@ from ..schedules.decays import inverse_time
 from ..schedules.formulas import formula
 from ..schedules.rate import rate
 from ..schedules.shapes import constant, cosine, exponential, stages, staircase
+from ._arguments import NATURAL, POSITIVE, SOME, preset
 from ._shared import above, again, half_cosine, join, plain, powered, rising
 
 TYPE_CHECKING = False
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 
+@preset(decay_steps=POSITIVE)
 def ExponentialDecay(
     initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
 ) -> rate:
@@ -44,6 +46,7 @@ def ExponentialDecay(
     return rate(initial_learning_rate, _exponential(decay_rate, decay_steps, staircase))
 
 
+@preset(values=SOME)
 def PiecewiseConstantDecay(boundaries: Sequence[float], values: Sequence[float]) -> rate:
     """A list of rates; each holds up to *and including* its boundary.
 
@@ -56,6 +59,7 @@ def PiecewiseConstantDecay(boundaries: Sequence[float], values: Sequence[float])
     return rate(1.0, stages(*values, at=tuple(floor(one) + 1 for one in boundaries)))
 
 
+@preset(initial_learning_rate=NATURAL, decay_steps=POSITIVE, end_learning_rate=NATURAL, power=NATURAL)
 def PolynomialDecay(
     initial_learning_rate: float,
     decay_steps: int,
@@ -80,6 +84,7 @@ def PolynomialDecay(
     return rate(base, formula(f"{plain(end)} {'-' if fall < 0 else '+'} {falling}"))
 
 
+@preset(decay_steps=POSITIVE)
 def InverseTimeDecay(
     initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
 ) -> rate:
@@ -96,6 +101,7 @@ def InverseTimeDecay(
     return rate(initial_learning_rate, inverse_time(decay_rate, decay_steps, staircase=staircase))
 
 
+@preset(decay_steps=POSITIVE)
 def CosineDecay(
     initial_learning_rate: float,
     decay_steps: int,
@@ -120,6 +126,7 @@ def CosineDecay(
     return rate(warmup_target, join(rising(initial_learning_rate / warmup_target, warmup_steps), body))
 
 
+@preset(first_decay_steps=POSITIVE)
 def CosineDecayRestarts(
     initial_learning_rate: float,
     first_decay_steps: int,

@@ -12,6 +12,7 @@ from ..schedules.decays import anneal, power_law
 from ..schedules.rate import rate
 from ..schedules.shapes import constant, cosine, linear
 from ..schedules.time import shift
+from ._arguments import COUNT, POSITIVE, preset
 from ._shared import first, half_cosine, holding, join, rising, skipping
 
 TYPE_CHECKING = False
@@ -22,6 +23,7 @@ __all__ = ["OptimizerParamScheduler", "get_wd"]
 _SHAPES = {"linear": "linear", "cosine": "cosine", "exponential": "exponential", "minus_sqrt": "1-sqrt"}
 
 
+@preset(max_lr=POSITIVE, lr_decay_steps=COUNT)
 def OptimizerParamScheduler(
     init_lr: float,
     max_lr: float,
@@ -61,6 +63,7 @@ def OptimizerParamScheduler(
     return rate(max_lr, join(rising(init_lr / max_lr, warm), body))
 
 
+@preset()
 def get_wd(start_wd: float, end_wd: float, wd_incr_steps: int, wd_incr_style: str) -> rate:
     """The weight decay itself: constant, or growing along a line or half a cosine, then held.
 

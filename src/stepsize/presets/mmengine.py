@@ -9,11 +9,12 @@ steps, epochs or iterations. Not here: ReduceOnPlateauLR sees the run.
 
 from __future__ import annotations
 
-from .._errors import StepsizeError
+from .._errors import StepsizeError, one_of
 from ..schedules.decays import polynomial
 from ..schedules.rate import rate
 from ..schedules.shapes import constant, cosine, exponential, linear, stages, staircase
 from . import torch
+from ._arguments import COUNT, COUNTS, NATURAL, POSITIVE, SHARE, preset, together
 from ._shared import first, half_cosine, holding, join, multistep_at, share, wave
 
 TYPE_CHECKING = False
@@ -36,6 +37,7 @@ __all__ = [
 INF = int(1e9)  # mmengine's word for a window that never closes
 
 
+@preset(step_size=COUNT, gamma=NATURAL)
 def StepLR(step_size: int, gamma: float = 0.1, begin: int = 0, end: int = INF) -> Factor:
     """Step decay inside a window.
 
@@ -47,6 +49,7 @@ def StepLR(step_size: int, gamma: float = 0.1, begin: int = 0, end: int = INF) -
     return _window(staircase(gamma, step_size), begin, end)
 
 
+@preset(gamma=NATURAL)
 def MultiStepLR(milestones: Sequence[int], gamma: float = 0.1, begin: int = 0, end: int = INF) -> Factor:
     """Step decay at given steps, counted from the beginning of the window.
 
@@ -58,6 +61,7 @@ def MultiStepLR(milestones: Sequence[int], gamma: float = 0.1, begin: int = 0, e
     return _window(multistep_at(milestones, gamma), begin, end)
 
 
+@preset(factor=SHARE)
 def ConstantLR(factor: float = 1 / 3, begin: int = 0, end: int = INF) -> Factor:
     """A constant factor until the last step of the window, which has 1 already.
 
@@ -70,6 +74,7 @@ def ConstantLR(factor: float = 1 / 3, begin: int = 0, end: int = INF) -> Factor:
     return _window(stages(factor, 1.0, at=(steps,)) if 0 < steps < INF - 1 else constant(factor), begin, INF)
 
 
+@preset(start_factor=SHARE, end_factor=SHARE)
 def LinearLR(start_factor: float = 1 / 3, end_factor: float = 1.0, begin: int = 0, end: int = INF) -> Factor:
     """A line that arrives in the last step of the window.
 
@@ -83,6 +88,7 @@ def LinearLR(start_factor: float = 1 / 3, end_factor: float = 1.0, begin: int = 
     return _window(linear(start_factor, end_factor, steps) if steps else constant(start_factor), begin, INF)
 
 
+@preset(gamma=NATURAL)
 def ExponentialLR(gamma: float, begin: int = 0, end: int = INF) -> Factor:
     """A constant ratio from one step to the next inside a window.
 
@@ -94,6 +100,7 @@ def ExponentialLR(gamma: float, begin: int = 0, end: int = INF) -> Factor:
     return _window(exponential(gamma, every=1), begin, end)
 
 
+@preset(base_lr=POSITIVE)
 def PolyLR(eta_min: float = 0.0, power: float = 1.0, begin: int = 0, end: int = INF, *, base_lr: float = 1.0) -> Factor:
     """A power of what is left that arrives in the last step of the window.
 
@@ -106,6 +113,7 @@ def PolyLR(eta_min: float = 0.0, power: float = 1.0, begin: int = 0, end: int = 
     return _window(polynomial(power, steps, final=final) if steps else constant(), begin, INF)
 
 
+@preset(base_lr=POSITIVE)
 def CosineAnnealingLR(
     T_max: int | None = None,
     eta_min: float | None = None,
@@ -129,6 +137,7 @@ def CosineAnnealingLR(
     return _window(body, begin, end)
 
 
+@preset(periods=COUNTS, restart_weights=NATURAL, base_lr=POSITIVE)
 def CosineRestartLR(
     periods: Sequence[int],
     restart_weights: Sequence[float] = (1,),
@@ -146,11 +155,19 @@ def CosineRestartLR(
     >>> CosineRestartLR([10, 20], [1, 0.5], eta_min=0)
     cosine(10) >> piecewise((0, 0.5), (20, 0.0), shape='cosine') >> constant(0.0030779148512155574)
     """
-    final = _minimum("CosineRestartLR", eta_min, eta_min_ratio, base_lr)
+    owner = "CosineRestartLR"
+    together(
+        owner,
+        len(periods) == len(restart_weights),
+        f"periods and restart_weights must have the same length, not {len(periods)} and {len(restart_weights)}",
+    )
+    together(owner, eta_min is not None or eta_min_ratio is not None, "write eta_min=0 or eta_min_ratio=0.1")
+    final = _minimum(owner, eta_min, eta_min_ratio, base_lr)
     parts = [half_cosine(weight, final, one) for one, weight in zip(periods, restart_weights, strict=True)]
     return _window(join(*parts, constant(parts[-1](periods[-1] - 1))), begin, end)
 
 
+@preset(total_steps=COUNT, pct_start=SHARE, div_factor=POSITIVE, final_div_factor=POSITIVE)
 def OneCycleLR(
     eta_max: float,
     total_steps: int | None = None,
@@ -170,8 +187,8 @@ def OneCycleLR(
     >>> OneCycleLR(0.1, 100)
     0.1 * piecewise((0, 0.04), (29, 1.0), (99, 4e-06), shape='cosine')
     """
-    if begin:
-        raise StepsizeError(f"OneCycleLR: begin must be 0, not {begin!r}")
+    together("OneCycleLR", begin == 0, f"begin must be 0, not {begin!r}")
+    one_of("OneCycleLR", "anneal_strategy", anneal_strategy, ("cos", "linear"))
     steps = end if total_steps is None else total_steps
     shape = (pct_start, anneal_strategy, div_factor, final_div_factor, three_phase)
     whole = torch.OneCycleLR(eta_max, steps, None, None, *shape)
@@ -186,6 +203,8 @@ def _minimum(owner: str, eta_min: float | None, ratio: float | None, base_lr: fl
 
 def _window(body: Factor, begin: int, end: int) -> Factor:
     """1 before the window, the body inside it, its last value after it."""
+    if end <= begin:
+        raise StepsizeError(f"end must be larger than begin, not {end!r} for begin={begin!r}")
     if end == INF:
         return join(holding(1.0, begin), body)
     return join(holding(1.0, begin), first(body, end - begin), constant(body(end - begin - 1)))

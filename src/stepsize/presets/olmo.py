@@ -12,6 +12,7 @@ from __future__ import annotations
 from ..schedules.cooldown import cooldown
 from ..schedules.decays import power_law
 from ..schedules.shapes import constant, cosine, exponential, linear
+from ._arguments import COUNT, POSITIVE, preset
 from ._olmo_stages import WSDS, ComposableScheduler, horizon, steps_of
 from ._shared import above, holding, join, line_on, rising, share, skipping
 
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 
+@preset()
 def ConstantScheduler() -> Factor:
     """The initial rate as it is.
 
@@ -46,6 +48,7 @@ def ConstantScheduler() -> Factor:
     return constant()
 
 
+@preset(t_max=COUNT, initial_lr=POSITIVE)
 def ConstantWithWarmup(
     warmup: int | None = None,
     warmup_fraction: float | None = None,
@@ -65,6 +68,7 @@ def ConstantWithWarmup(
     return join(rising(share("ConstantWithWarmup", "warmup_min_lr", warmup_min_lr, initial_lr), steps), constant())
 
 
+@preset(t_max=COUNT, initial_lr=POSITIVE)
 def CosWithWarmup(
     warmup: int | None = None,
     warmup_fraction: float | None = None,
@@ -87,6 +91,7 @@ def CosWithWarmup(
     return join(rising(start, steps), cosine(horizon("CosWithWarmup", t_max) - steps, final=alpha_f))
 
 
+@preset(t_max=COUNT, initial_lr=POSITIVE)
 def HalfCosWithWarmup(
     warmup: int | None = None,
     warmup_fraction: float | None = None,
@@ -110,6 +115,7 @@ def HalfCosWithWarmup(
     return join(rising(start, steps, alpha_f + (1 - alpha_f) / 2), skipping(cosine(2 * left, final=alpha_f), left))
 
 
+@preset(t_max=COUNT, initial_lr=POSITIVE)
 def CosWithWarmupAndLinearDecay(
     warmup: int | None = None,
     warmup_fraction: float | None = None,
@@ -140,6 +146,7 @@ def CosWithWarmupAndLinearDecay(
     return join(rising(share(owner, "warmup_min_lr", warmup_min_lr, initial_lr), steps), body)
 
 
+@preset(t_max=COUNT, initial_lr=POSITIVE)
 def LinearWithWarmup(
     alpha_f: float = 0.1,
     t_max: int | None = None,
@@ -161,6 +168,7 @@ def LinearWithWarmup(
     return join(rising(start, steps), linear(1.0, alpha_f, horizon("LinearWithWarmup", t_max) - steps))
 
 
+@preset(t_max=COUNT, initial_lr=POSITIVE)
 def InvSqrtWithWarmup(
     alpha_f: float = 0.1,
     warmup: int | None = None,
@@ -182,6 +190,7 @@ def InvSqrtWithWarmup(
     return join(rising(start, steps), above(alpha_f, power_law(-0.5, steps)))
 
 
+@preset(t_max=COUNT, initial_lr=POSITIVE)
 def PowerLR(
     b: float = -0.51,
     warmup: int | None = None,
@@ -213,6 +222,7 @@ def PowerLR(
     return join(*parts, line_on(((end - tail) / steps) ** b, low, tail) if tail else None)
 
 
+@preset(t_max=COUNT, initial_lr=POSITIVE)
 def WSD(
     warmup: int | None = None,
     warmup_fraction: float | None = None,
@@ -240,6 +250,7 @@ def WSD(
     return join(*parts, line_on(1.0, low, tail) if tail else constant())
 
 
+@preset(t_max=COUNT, initial_lr=POSITIVE)
 def ExponentialScheduler(lr_min: float = 1e-9, *, t_max: int, initial_lr: float = 1.0) -> Factor:
     """A *growing* ramp from lr_min to the initial rate.
 

@@ -13,6 +13,7 @@ from ..schedules.combine import clamp
 from ..schedules.formulas import formula
 from ..schedules.rate import rate
 from ..schedules.shapes import constant, cosine, exponential, stages, staircase
+from ._arguments import NATURAL, POSITIVE, SHARE, WHOLE, preset
 from ._shared import Expression, holding, join, knots, plain, powered, rising, sequence
 
 TYPE_CHECKING = False
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 
+@preset()
 def constant_schedule(value: float) -> rate:
     """The same rate at every step.
 
@@ -51,6 +53,7 @@ def constant_schedule(value: float) -> rate:
     return rate(value)
 
 
+@preset(transition_steps=WHOLE, transition_begin=WHOLE)
 def polynomial_schedule(
     init_value: float, end_value: float, power: float, transition_steps: int, transition_begin: int = 0
 ) -> rate:
@@ -68,6 +71,7 @@ def polynomial_schedule(
     return rate(whole.base, join(holding(whole.factor(0), max(transition_begin, 0)), whole.factor))
 
 
+@preset(transition_steps=WHOLE, transition_begin=WHOLE)
 def linear_schedule(init_value: float, end_value: float, transition_steps: int, transition_begin: int = 0) -> rate:
     """A line from one rate to another.
 
@@ -80,6 +84,7 @@ def linear_schedule(init_value: float, end_value: float, transition_steps: int, 
     return polynomial_schedule(init_value, end_value, 1, transition_steps, transition_begin)
 
 
+@preset(boundaries_and_scales=NATURAL)
 def piecewise_constant_schedule(init_value: float, boundaries_and_scales: Mapping[int, float] | None = None) -> rate:
     """Steps at boundaries; the scales multiply up.
 
@@ -94,6 +99,7 @@ def piecewise_constant_schedule(init_value: float, boundaries_and_scales: Mappin
     return rate(init_value, stages(*factors[begun:], at=tuple(at[begun:])))
 
 
+@preset(transition_steps=WHOLE, transition_begin=WHOLE)
 def exponential_decay(
     init_value: float,
     transition_steps: int,
@@ -117,6 +123,7 @@ def exponential_decay(
     return rate(init_value, _bounded(body, decay_rate, init_value, end_value))
 
 
+@preset(decay_steps=POSITIVE)
 def cosine_decay_schedule(init_value: float, decay_steps: int, alpha: float = 0.0, exponent: float = 1.0) -> rate:
     """Half a cosine down to alpha times the start, optionally raised to a power.
 
@@ -129,6 +136,7 @@ def cosine_decay_schedule(init_value: float, decay_steps: int, alpha: float = 0.
     return rate(init_value, _cosine(decay_steps, alpha, exponent))
 
 
+@preset(boundaries_and_scales=NATURAL)
 def piecewise_interpolate_schedule(
     interpolate_type: str, init_value: float, boundaries_and_scales: Mapping[int, float] | None = None
 ) -> rate:
@@ -146,6 +154,7 @@ def piecewise_interpolate_schedule(
     return rate(init_value, knots(*zip((0, *at), factors, strict=True), shape=interpolate_type))
 
 
+@preset(transition_steps=POSITIVE, pct_start=SHARE, pct_final=SHARE, div_factor=POSITIVE, final_div_factor=POSITIVE)
 def linear_onecycle_schedule(
     transition_steps: int,
     peak_value: float,
@@ -167,6 +176,7 @@ def linear_onecycle_schedule(
     return rate(peak_value, knots(*path.items(), (transition_steps, low / final_div_factor)))
 
 
+@preset(transition_steps=POSITIVE, pct_start=SHARE, div_factor=POSITIVE, final_div_factor=POSITIVE)
 def cosine_onecycle_schedule(
     transition_steps: int,
     peak_value: float,
@@ -187,6 +197,7 @@ def cosine_onecycle_schedule(
     return rate(peak_value, knots(*path, shape="cosine"))
 
 
+@preset()
 def warmup_constant_schedule(init_value: float, peak_value: float, warmup_steps: int) -> rate:
     """A linear warm-up, then constant.
 
@@ -198,6 +209,7 @@ def warmup_constant_schedule(init_value: float, peak_value: float, warmup_steps:
     return linear_schedule(init_value, peak_value, warmup_steps)
 
 
+@preset()
 def warmup_cosine_decay_schedule(
     init_value: float,
     peak_value: float,
@@ -220,6 +232,7 @@ def warmup_cosine_decay_schedule(
     return rate(peak_value, join(rising(init_value / peak_value, warmup_steps), body))
 
 
+@preset()
 def warmup_exponential_decay_schedule(
     init_value: float,
     peak_value: float,
@@ -245,6 +258,7 @@ def warmup_exponential_decay_schedule(
     return rate(peak_value, join(rising(init_value / peak_value, warmup_steps), body.factor))
 
 
+@preset()
 def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Expression:
     """Warm restarts: one warm-up and cosine after the other.
 
@@ -259,6 +273,7 @@ def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Expression:
     return join_schedules([warmup_cosine_decay_schedule(**one) for one in kwargs], ends[:-1])
 
 
+@preset()
 def join_schedules(schedules: Sequence[Expression], boundaries: Sequence[int]) -> Expression:
     """One schedule after the other, each counted from its boundary.
 

@@ -17,6 +17,7 @@ from ..schedules.formulas import formula
 from ..schedules.rate import rate
 from ..schedules.shapes import constant, cosine
 from ..schedules.tables import table
+from ._arguments import COUNT, LISTED, NATURAL, POSITIVE, preset, together
 from ._shared import again, first, half_cosine, holding, join, line_on, plain, rising, skipping, wave
 
 TYPE_CHECKING = False
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 
+@preset(max_lr=POSITIVE, t_max=COUNT, min_lr=NATURAL, init_lr=NATURAL)
 def LinearScheduler(
     t_max: int, max_lr: float, min_lr: float = 0.0, init_lr: float = 0.0, warmup_steps: int = 0
 ) -> rate:
@@ -46,10 +48,12 @@ def LinearScheduler(
     >>> LinearScheduler(100, 0.1, warmup_steps=10)
     0.1 * (constant(0.0, 1) >> linear(0.0, 1.0, 10) >> linear(length=90))
     """
+    together("LinearScheduler", warmup_steps < t_max, f"warmup_steps must be < t_max={t_max}, not {warmup_steps}")
     body = line_on(1.0, min_lr / max_lr, t_max - warmup_steps)
     return _late(body, max_lr, min_lr, init_lr, warmup_steps)
 
 
+@preset(max_lr=POSITIVE, t_max=COUNT, min_lr=NATURAL, init_lr=NATURAL)
 def CosineScheduler(
     t_max: int, max_lr: float, min_lr: float = 0.0, init_lr: float = 0.0, warmup_steps: int = 0
 ) -> rate:
@@ -61,9 +65,11 @@ def CosineScheduler(
     >>> CosineScheduler(100, 0.1, warmup_steps=10)
     0.1 * (constant(0.0, 1) >> linear(0.0, 1.0, 10) >> formula('0.5 * (1 + cos(pi * t / 90))'))
     """
+    together("CosineScheduler", warmup_steps < t_max, f"warmup_steps must be < t_max={t_max}, not {warmup_steps}")
     return _late(wave(t_max - warmup_steps, min_lr / max_lr), max_lr, min_lr, init_lr, warmup_steps)
 
 
+@preset(poly_order=POSITIVE, max_lr=POSITIVE, min_lr=NATURAL, init_lr=NATURAL)
 def PolyScheduler(
     poly_order: float,
     t_max: int,
@@ -85,6 +91,7 @@ def PolyScheduler(
     return _late(body, max_lr, min_lr, init_lr, warmup_steps)
 
 
+@preset(total_steps=COUNT, max_lr=POSITIVE, min_lr=NATURAL, init_lr=NATURAL)
 def REXScheduler(total_steps: int, max_lr: float = 1.0, min_lr: float = 0.0) -> rate:
     """One update at min_lr in place of max_lr, then the reflected exponential, then min_lr.
 
@@ -97,6 +104,15 @@ def REXScheduler(total_steps: int, max_lr: float = 1.0, min_lr: float = 0.0) -> 
     return rate(max_lr, then(constant(low, 1), skipping(rex(total_steps, final=low), 1)))
 
 
+@preset(
+    first_cycle_steps=COUNT,
+    max_lr=POSITIVE,
+    cycle_mult=POSITIVE,
+    gamma=NATURAL,
+    cycles=LISTED,
+    min_lr=NATURAL,
+    init_lr=NATURAL,
+)
 def CosineAnnealingWarmupRestarts(
     first_cycle_steps: int,
     cycle_mult: float = 1.0,
@@ -117,6 +133,11 @@ def CosineAnnealingWarmupRestarts(
     >>> CosineAnnealingWarmupRestarts(100, max_lr=0.1, min_lr=0.0, warmup_steps=10, gamma=0.5)
     0.1 * repeat(linear(0.0, 1.0, 10) >> cosine(90), height=0.5)
     """
+    together(
+        "CosineAnnealingWarmupRestarts",
+        warmup_steps < first_cycle_steps,
+        f"warmup_steps must be < first_cycle_steps={first_cycle_steps}, not {warmup_steps}",
+    )
     low, length = min_lr / max_lr, first_cycle_steps - warmup_steps
     if cycle_mult == 1:
         falls = again(join(rising(0.0, warmup_steps), cosine(length)), height=gamma)
@@ -131,6 +152,7 @@ def CosineAnnealingWarmupRestarts(
     return rate(max_lr, body if warmup_steps else join(constant(low, 1), skipping(body, 1)))
 
 
+@preset()
 def get_wsd_schedule(
     num_warmup_steps: int,
     num_stable_steps: int,
@@ -158,6 +180,7 @@ def get_wsd_schedule(
     return join(*parts, constant(min_lr_ratio))
 
 
+@preset(num_epochs=LISTED)
 def get_chebyshev_schedule(num_epochs: int, is_warmup: bool = False) -> Factor:
     """Chebyshev steps in fractal order, two steps late; single factors reach twenty times the base.
 
@@ -180,6 +203,7 @@ def get_chebyshev_schedule(num_epochs: int, is_warmup: bool = False) -> Factor:
     return table(values[0], values[0], *values)
 
 
+@preset()
 def ProportionScheduler(
     lr_scheduler: rate, max_lr: float, min_lr: float = 0.0, max_value: float = 2.0, min_value: float = 2.0
 ) -> rate:

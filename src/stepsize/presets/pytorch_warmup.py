@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..schedules.saturation import rectification, saturation
 from ..schedules.shapes import warmup
+from ._arguments import COUNT, MEMORY, preset
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ExponentialWarmup", "LinearWarmup", "RAdamWarmup", "UntunedExponentialWarmup", "UntunedLinearWarmup"]
 
 
+@preset(warmup_period=COUNT)
 def LinearWarmup(warmup_period: int) -> Factor:
     """A line that wastes no update.
 
@@ -27,6 +29,7 @@ def LinearWarmup(warmup_period: int) -> Factor:
     return warmup(warmup_period)
 
 
+@preset(warmup_period=COUNT)
 def ExponentialWarmup(warmup_period: int) -> Factor:
     """A rise that closes in on 1.
 
@@ -38,6 +41,7 @@ def ExponentialWarmup(warmup_period: int) -> Factor:
     return saturation(warmup_period)
 
 
+@preset(beta2=MEMORY)
 def UntunedLinearWarmup(beta2: float = 0.999) -> Factor:
     """A linear warm-up as long as Adam's memory, cut to a whole number of steps.
 
@@ -50,6 +54,7 @@ def UntunedLinearWarmup(beta2: float = 0.999) -> Factor:
     return warmup(int(2.0 / (1.0 - beta2)))
 
 
+@preset(beta2=MEMORY)
 def UntunedExponentialWarmup(beta2: float = 0.999) -> Factor:
     """An exponential warm-up as slow as Adam's memory, cut to a whole number of steps.
 
@@ -62,6 +67,7 @@ def UntunedExponentialWarmup(beta2: float = 0.999) -> Factor:
     return saturation(int(1.0 / (1.0 - beta2)))
 
 
+@preset(beta2=MEMORY)
 def RAdamWarmup(beta2: float = 0.999) -> Factor:
     """RAdam's rectification term as a warm-up.
 

@@ -17,6 +17,7 @@ from ..schedules.combine import clamp
 from ..schedules.decays import polynomial, power_law, tanh_decay
 from ..schedules.formulas import formula
 from ..schedules.shapes import constant, staircase
+from ._arguments import COUNT, INSIDE, LISTED, NATURAL, POSITIVE, preset, together
 from ._shared import again, first, half_cosine, holding, join, multistep_at, plain, rising, share, skipping
 
 TYPE_CHECKING = False
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 
+@preset(t_initial=COUNT, lr_min=NATURAL, cycle_mul=POSITIVE, cycle_limit=COUNT, base_lr=POSITIVE)
 def CosineLRScheduler(
     t_initial: int,
     lr_min: float = 0.0,
@@ -67,6 +69,7 @@ def CosineLRScheduler(
     return _warmed(body, warmup_t, share(owner, "warmup_lr_init", warmup_lr_init, base_lr), warmup_prefix)
 
 
+@preset(t_initial=COUNT, lr_min=NATURAL, cycle_mul=POSITIVE, cycle_limit=COUNT, base_lr=POSITIVE)
 def PolyLRScheduler(
     t_initial: int,
     power: float = 0.5,
@@ -97,6 +100,7 @@ def PolyLRScheduler(
     return _warmed(body, warmup_t, share(owner, "warmup_lr_init", warmup_lr_init, base_lr), warmup_prefix)
 
 
+@preset(t_initial=COUNT, lr_min=NATURAL, cycle_mul=POSITIVE, cycle_limit=LISTED, base_lr=POSITIVE)
 def TanhLRScheduler(
     t_initial: int,
     lb: float = -7.0,
@@ -119,6 +123,7 @@ def TanhLRScheduler(
     >>> TanhLRScheduler(100)
     tanh_decay(100) >> constant(0.0)
     """
+    together("TanhLRScheduler", lb < ub, f"lb must be < ub={ub!r}, not {lb!r}")
     owner, m = "TanhLRScheduler", share("TanhLRScheduler", "lr_min", lr_min, base_lr)
     fall = tanh_decay(t_initial, low=lb, high=ub)
     rise = formula(f"0.5 * (1 + tanh({plain(lb)} * (1 - u) + {plain(ub)} * u))", t_initial)
@@ -129,6 +134,7 @@ def TanhLRScheduler(
     return _warmed(body, warmup_t, share(owner, "warmup_lr_init", warmup_lr_init, base_lr), warmup_prefix, top)
 
 
+@preset(decay_t=POSITIVE, decay_rate=NATURAL)
 def StepLRScheduler(
     decay_t: float,
     decay_rate: float = 1.0,
@@ -153,6 +159,7 @@ def StepLRScheduler(
     return _warmed(body, warmup_t, start, warmup_prefix)
 
 
+@preset(decay_rate=NATURAL)
 def MultiStepLRScheduler(
     decay_t: Sequence[int],
     decay_rate: float = 1.0,
@@ -174,6 +181,16 @@ def MultiStepLRScheduler(
     return _warmed(multistep_at([one - 1 for one in decay_t], decay_rate), warmup_t, start, warmup_prefix)
 
 
+@preset(
+    t_initial=COUNT,
+    decay_t=COUNT,
+    lr_min=NATURAL,
+    stable_timescale=POSITIVE,
+    stable_power=POSITIVE,
+    decay_power=POSITIVE,
+    decay_ratio=INSIDE,
+    base_lr=POSITIVE,
+)
 def WSDLRScheduler(
     t_initial: int,
     decay_t: int,
@@ -197,6 +214,8 @@ def WSDLRScheduler(
     >>> WSDLRScheduler(90, 20, warmup_t=10, decay_fn="linear")
     linear(0.0, 1.0, 10) >> constant(length=70) >> formula('1 - u', 20)
     """
+    together("WSDLRScheduler", decay_t <= t_initial, f"decay_t must be ≤ t_initial={t_initial}, not {decay_t}")
+    one_of("WSDLRScheduler", "stable_fn", stable_fn, ("constant", "rsqrt", "power"))
     m = share("WSDLRScheduler", "lr_min", lr_min, base_lr)
     down, low, up = _decays(decay_fn, decay_power, decay_ratio, m, decay_t)
     held = t_initial - decay_t

@@ -15,6 +15,7 @@ from ..schedules.rate import rate
 from ..schedules.recipes import cyclic
 from ..schedules.shapes import constant, exponential, linear, stages, staircase
 from ..schedules.time import repeat
+from ._arguments import COUNT, NATURAL, POSITIVE, SHARE, SOME, preset
 from ._shared import Expression, half_cosine, knots, multistep_at, sequence, share, wave
 
 TYPE_CHECKING = False
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 
+@preset(step_size=COUNT, gamma=NATURAL)
 def StepLR(step_size: int, gamma: float = 0.1) -> Factor:
     """Step decay.
 
@@ -51,6 +53,7 @@ def StepLR(step_size: int, gamma: float = 0.1) -> Factor:
     return staircase(gamma, step_size)
 
 
+@preset(gamma=NATURAL)
 def MultiStepLR(milestones: Sequence[int], gamma: float = 0.1) -> Factor:
     """Step decay at given steps.
 
@@ -63,6 +66,7 @@ def MultiStepLR(milestones: Sequence[int], gamma: float = 0.1) -> Factor:
     return multistep_at(milestones, gamma)
 
 
+@preset(factor=SHARE)
 def ConstantLR(factor: float = 1 / 3, total_iters: int = 5) -> Factor:
     """A constant factor for a while, then 1.
 
@@ -75,6 +79,7 @@ def ConstantLR(factor: float = 1 / 3, total_iters: int = 5) -> Factor:
     return stages(factor, 1.0, at=(total_iters,)) if total_iters else constant(factor)
 
 
+@preset(start_factor=SHARE, end_factor=SHARE)
 def LinearLR(start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5) -> Factor:
     """A line from one factor to another.
 
@@ -87,6 +92,7 @@ def LinearLR(start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: 
     return linear(start_factor, end_factor, total_iters) if total_iters else constant(start_factor)
 
 
+@preset(gamma=NATURAL)
 def ExponentialLR(gamma: float) -> Factor:
     """A constant ratio from one step to the next.
 
@@ -99,6 +105,7 @@ def ExponentialLR(gamma: float) -> Factor:
     return exponential(gamma, every=1)
 
 
+@preset()
 def PolynomialLR(total_iters: int = 5, power: float = 1.0) -> Factor:
     """A power of what is left.
 
@@ -111,6 +118,7 @@ def PolynomialLR(total_iters: int = 5, power: float = 1.0) -> Factor:
     return polynomial(power, total_iters)
 
 
+@preset(T_max=COUNT, base_lr=POSITIVE)
 def CosineAnnealingLR(T_max: int, eta_min: float = 0.0, *, base_lr: float = 1.0) -> Factor:
     """A cosine that swings back up after T_max, for ever.
 
@@ -123,6 +131,7 @@ def CosineAnnealingLR(T_max: int, eta_min: float = 0.0, *, base_lr: float = 1.0)
     return wave(T_max, share("CosineAnnealingLR", "eta_min", eta_min, base_lr))
 
 
+@preset(T_0=COUNT, T_mult=COUNT, base_lr=POSITIVE)
 def CosineAnnealingWarmRestarts(T_0: int, T_mult: int = 1, eta_min: float = 0.0, *, base_lr: float = 1.0) -> Factor:
     """A cosine that begins again, each cycle T_mult times as long.
 
@@ -137,6 +146,15 @@ def CosineAnnealingWarmRestarts(T_0: int, T_mult: int = 1, eta_min: float = 0.0,
     return repeat(half_cosine(1, final, T_0), growth=T_mult)
 
 
+@preset(
+    max_lr=POSITIVE,
+    total_steps=COUNT,
+    epochs=COUNT,
+    steps_per_epoch=COUNT,
+    pct_start=SHARE,
+    div_factor=POSITIVE,
+    final_div_factor=POSITIVE,
+)
 def OneCycleLR(
     max_lr: float,
     total_steps: int | None = None,
@@ -171,6 +189,7 @@ def OneCycleLR(
     return rate(max_lr, knots(*path, shape="cosine" if anneal_strategy == "cos" else "linear"))
 
 
+@preset()
 def CyclicLR(
     base_lr: float,
     max_lr: float,
@@ -191,6 +210,7 @@ def CyclicLR(
     return rate(max_lr, cyclic(step_size_up, step_size_down, low=low, mode=mode, gamma=gamma))
 
 
+@preset()
 def SWALR(swa_lr: float, anneal_epochs: int = 10, anneal_strategy: str = "cos", *, base_lr: float = 1.0) -> Factor:
     """From the optimizer's rate to the rate of weight averaging, then constant.
 
@@ -206,6 +226,7 @@ def SWALR(swa_lr: float, anneal_epochs: int = 10, anneal_strategy: str = "cos", 
     return half_cosine(1, end, anneal_epochs) if anneal_strategy == "cos" else linear(1.0, end, anneal_epochs)
 
 
+@preset(schedulers=SOME)
 def SequentialLR(schedulers: Sequence[Expression], milestones: Sequence[int]) -> Expression:
     """One schedule after the other, each from its milestone on.
 
@@ -218,6 +239,7 @@ def SequentialLR(schedulers: Sequence[Expression], milestones: Sequence[int]) ->
     return sequence("SequentialLR", schedulers, milestones)
 
 
+@preset(schedulers=SOME)
 def ChainedScheduler(schedulers: Sequence[Factor]) -> Factor:
     """All schedules at once, multiplied.
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from .._errors import StepsizeError
 from ..schedules.formulas import formula
 from ..schedules.shapes import warmup
+from ._arguments import COUNT, preset
 from ._shared import holding, join, line_on, plain, wave
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["LRSchedulersContainer"]
 
 
+@preset(total_steps=COUNT)
 def LRSchedulersContainer(
     warmup_steps: int = 200,
     total_steps: int | None = None,

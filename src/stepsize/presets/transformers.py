@@ -13,6 +13,7 @@ from ..schedules.decays import anneal, polynomial, power_law
 from ..schedules.formulas import formula
 from ..schedules.shapes import constant, linear, warmup
 from ..schedules.tables import piecewise
+from ._arguments import NATURAL, POSITIVE, preset
 from ._shared import holding, join, plain, rising, share, wave
 
 TYPE_CHECKING = False
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 
+@preset()
 def get_constant_schedule() -> Factor:
     """The optimizer's rate as it is.
 
@@ -44,6 +46,7 @@ def get_constant_schedule() -> Factor:
     return constant()
 
 
+@preset()
 def get_constant_schedule_with_warmup(num_warmup_steps: int) -> Factor:
     """A linear warm-up from 0, then constant.
 
@@ -55,6 +58,7 @@ def get_constant_schedule_with_warmup(num_warmup_steps: int) -> Factor:
     return join(rising(0.0, num_warmup_steps), constant())
 
 
+@preset()
 def get_linear_schedule_with_warmup(num_warmup_steps: int, num_training_steps: int) -> Factor:
     """A linear warm-up from 0, then a line to 0 at num_training_steps, held.
 
@@ -68,6 +72,7 @@ def get_linear_schedule_with_warmup(num_warmup_steps: int, num_training_steps: i
     return join(rising(0.0, num_warmup_steps), linear(1.0, 0.0, left) if left > 0 else constant(0.0))
 
 
+@preset()
 def get_cosine_schedule_with_warmup(num_warmup_steps: int, num_training_steps: int, num_cycles: float = 0.5) -> Factor:
     """A linear warm-up from 0, then num_cycles waves of a cosine that swings on past the end.
 
@@ -80,6 +85,7 @@ def get_cosine_schedule_with_warmup(num_warmup_steps: int, num_training_steps: i
     return _cosine(num_warmup_steps, num_training_steps, num_cycles, 0.0)
 
 
+@preset()
 def get_cosine_with_hard_restarts_schedule_with_warmup(
     num_warmup_steps: int, num_training_steps: int, num_cycles: int = 1
 ) -> Factor:
@@ -99,6 +105,7 @@ def get_cosine_with_hard_restarts_schedule_with_warmup(
     return join(rising(0.0, num_warmup_steps), body, constant(0.0))
 
 
+@preset()
 def get_polynomial_decay_schedule_with_warmup(
     num_warmup_steps: int, num_training_steps: int, lr_end: float = 1e-7, power: float = 1.0, *, base_lr: float = 1.0
 ) -> Factor:
@@ -115,6 +122,7 @@ def get_polynomial_decay_schedule_with_warmup(
     return join(rising(0.0, num_warmup_steps), body)
 
 
+@preset()
 def get_inverse_sqrt_schedule(num_warmup_steps: int, timescale: int | None = None) -> Factor:
     """A linear warm-up from 0, then one over the root of time.
 
@@ -128,6 +136,7 @@ def get_inverse_sqrt_schedule(num_warmup_steps: int, timescale: int | None = Non
     return join(rising(0.0, num_warmup_steps), power_law(-0.5, scale))
 
 
+@preset(min_lr=NATURAL, min_lr_rate=NATURAL, base_lr=POSITIVE)
 def get_cosine_with_min_lr_schedule_with_warmup(
     num_warmup_steps: int,
     num_training_steps: int,
@@ -149,6 +158,7 @@ def get_cosine_with_min_lr_schedule_with_warmup(
     return _cosine(num_warmup_steps, num_training_steps, num_cycles, final)
 
 
+@preset(min_lr=NATURAL, min_lr_rate=NATURAL, base_lr=POSITIVE)
 def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
     num_warmup_steps: int,
     num_training_steps: int,
@@ -179,6 +189,7 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
     return join(rising(warmup_lr_rate, num_warmup_steps - 1), constant(top, 1), body)
 
 
+@preset()
 def get_wsd_schedule(
     num_warmup_steps: int,
     num_decay_steps: int,

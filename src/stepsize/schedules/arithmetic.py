@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._errors import StepsizeError
+from .._errors import StepsizeError, shown
 from .base import Dialect, Factor
 from .combine import Several, factors
 from .rate import rate
@@ -19,7 +19,7 @@ def add(left: Factor, right: object) -> Any:
     if isinstance(right, rate):
         raise StepsizeError(f"a factor and a rate cannot be added: write {right.base!r} * ({left} + {right.factor})")
     if isinstance(right, (int, float)):
-        raise StepsizeError(f"a factor and a number cannot be added: write {left} + constant({right!r})")
+        raise StepsizeError(f"a factor and a number cannot be added: write {left} + constant({shown(right)})")
     return NotImplemented
 
 

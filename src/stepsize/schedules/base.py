@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .._errors import LengthError, StepsizeError
+import math
+
+from .._errors import FARTHEST, LengthError, StepsizeError, shown
 from .._space import as_float64, namespace
 from .._value import Value, field
 from ..lengths import Horizon
@@ -145,19 +147,43 @@ class Factor(Value):
     def __call__(self, t: Any) -> Any:
         """The factor of update `t` (updates already done, from 0): a number for a number, an array for an array."""
         try:
-            if (type(t) is int or type(t) is float) and t >= 0:
-                return self._scalar(t)
+            if (type(t) is int or type(t) is float) and 0 <= t <= FARTHEST:
+                value = self._scalar(t)
+                if 0 <= value < 1e309:  # infinity, as a constant
+                    return value
+                return self._as_entry(t, f"it is {value}")
         except AttributeError:
             return self._first_call(t)
         except TypeError as error:
             raise self._depends() if self.controllers else self._undefined(t, error) from None
         except (ValueError, ArithmeticError) as error:
-            raise error if isinstance(error, StepsizeError) else self._undefined(t, error) from None
-        if not isinstance(t, (int, float)):
+            if isinstance(error, StepsizeError):
+                raise
+            return self._as_entry(t, error)
+        return self._odd(t)
+
+    def _odd(self, t: Any) -> Any:
+        """The factor at an array, and at a number of another type or beyond what floats count in ones."""
+        if hasattr(t, "shape") and not isinstance(t, float):
             return self._on_array(t)
-        if not t >= 0:
-            raise StepsizeError(f"a schedule starts at step 0: t must be ≥ 0, not {t!r}")
-        return self(float(t))
+        try:
+            step = float(t)
+        except (TypeError, ValueError, OverflowError):
+            step = math.nan
+        if not step >= 0:
+            raise StepsizeError(f"a schedule starts at step 0: t must be ≥ 0, not {shown(t)}")
+        return self(step) if step <= FARTHEST else self._as_entry(step, "it is too far")
+
+    def _as_entry(self, t: float, error: object) -> float:
+        """What an array has at a step where a number has no answer: arrays go on from 1/0, as to min(1/0, 1)."""
+        import numpy as np
+
+        _made(self, np)
+        written = self._arrays["numpy"].__name__ == "<lambda>"  # else it calls Python, which comes back here
+        value = float(self._on_array(np.asarray([t], dtype=np.float64))[0]) if written else math.nan
+        if not 0 <= value < math.inf:
+            raise self._undefined(t, error)
+        return value
 
     def _first_call(self, t: float) -> float:
         """Compile the formula for numbers, then use it."""
@@ -172,7 +198,13 @@ class Factor(Value):
             return float(self(t))
         if not hasattr(self, "_scalar"):
             object.__setattr__(self, "_scalar", self._compile(None))
-        return float(self._scalar(t, factors))
+        try:
+            value = float(self._scalar(t, factors))
+        except (ValueError, ArithmeticError) as error:
+            raise error if isinstance(error, StepsizeError) else self._undefined(t, error) from None
+        if not 0 <= value < math.inf:
+            raise self._undefined(t, f"it is {value}")
+        return value
 
     def _on_array(self, t: Any) -> Any:
         xp = namespace(t)
@@ -180,7 +212,7 @@ class Factor(Value):
         t = as_float64(t, xp)
         if xp.__name__ == "numpy":
             with xp.errstate(all="ignore"):
-                value = self._arrays[xp.__name__](t)
+                value = self._arrays["numpy"](t)
         else:
             value = self._arrays[xp.__name__](t)
         return xp.full_like(t, value) if isinstance(value, (int, float)) else value
@@ -190,8 +222,10 @@ class Factor(Value):
             raise self._depends()
         write = Dialect(scalar=xp is None, stretches=xp is not None and xp.__name__ == "numpy")
         text = self._formula("t", write)
-        if xp is not None and write.functions:
-            return self._entry_by_entry(xp)
+        if xp is not None:
+            if write.functions:
+                return self._entry_by_entry(xp)
+            text = _in_floats(text)
         if len(text) > _LONGEST:
             raise StepsizeError(f"the expression is too long to compute ({len(text)} characters): write it as a table")
         arguments = "t, c" if self.controllers else "t"
@@ -228,8 +262,8 @@ class Factor(Value):
 
         return on_array
 
-    def _undefined(self, t: float, error: Exception) -> StepsizeError:
-        return StepsizeError(f"{self} has no value at step {t}: {error}")
+    def _undefined(self, t: float, error: object) -> StepsizeError:
+        return StepsizeError(f"{self} has no value at step {shown(t)}: {error}")
 
     def _depends(self) -> StepsizeError:
         return StepsizeError(f"{self} has a controller: its value depends on the run, not on t alone; use descend")
@@ -321,6 +355,13 @@ def _made(f: Factor, xp: Any) -> None:
 
 # torch.compile cannot trace how a formula is made: it is to call this, as it does what its own marker marks
 _made._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+def _in_floats(text: str) -> str:
+    """A formula for arrays, with large whole numbers as floats: beside an array of 32 bits they would overflow."""
+    import re
+
+    return re.sub(r"(?<![\w.])\d{10,}(?![\w.])", r"\g<0>.0", text)
 
 
 def unresolved(part: Factor, field: str = "length") -> LengthError:

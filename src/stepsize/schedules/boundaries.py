@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from itertools import islice
 
+from .._errors import FARTHEST
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -63,6 +65,15 @@ class Clock:
         for region, first, _ in self.regions(bounds, low, high):
             if first > low:
                 yield first, label(region)
+
+
+def whole_steps(steps: float) -> int:
+    """A number of steps as a whole one, 2^53 at most: no run is longer, and floats count no further in ones.
+
+    >>> whole_steps(2.5), whole_steps(1e300) == 2**53
+    (2, True)
+    """
+    return int(steps) if steps < FARTHEST else FARTHEST
 
 
 def plain() -> Clock:

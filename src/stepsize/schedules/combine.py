@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._errors import LengthError, StepsizeError, number
+from .._errors import LengthError, StepsizeError, number, shown
 from .base import Dialect, Factor, Place, unresolved
 from .boundaries import settled, short
 from .rate import rate
@@ -37,7 +37,8 @@ def follow(left: Factor, right: object) -> Any:
             f"{right.base!r} * ({left} >> {right.factor})"
         )
     if isinstance(right, (int, float)):
-        raise StepsizeError(f"a factor is followed by a factor, not by {right!r}: write {left} >> constant({right!r})")
+        told = shown(right)
+        raise StepsizeError(f"a factor is followed by a factor, not by {told}: write {left} >> constant({told})")
     return NotImplemented
 
 
@@ -334,6 +335,6 @@ def factors(owner: str, parts: tuple[object, ...]) -> tuple[Factor, ...]:
         raise StepsizeError(f"{owner} needs at least one factor: write {owner}(cosine())")
     for part in parts:
         if not isinstance(part, Factor):
-            hint = f"constant({part!r})" if isinstance(part, (int, float)) else "a schedule such as cosine()"
-            raise StepsizeError(f"{owner} takes factors, not {part!r}: write {hint}")
+            hint = f"constant({shown(part)})" if isinstance(part, (int, float)) else "a schedule such as cosine()"
+            raise StepsizeError(f"{owner} takes factors, not {shown(part)}: write {hint}")
     return tuple(part for part in parts if isinstance(part, Factor))

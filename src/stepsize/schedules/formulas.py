@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from .._errors import StepsizeError
+import math
+import operator
+
+from .._errors import StepsizeError, shown
 from .base import Dialect
+from .functions import scalar_functions
 from .shapes import Curve, optional_length
 
 TYPE_CHECKING = False
@@ -14,6 +18,14 @@ if TYPE_CHECKING:
 
 _ONLY_TREE = 0x400  # ast.PyCF_ONLY_AST
 _OPERATORS = {"Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "FloorDiv": "//", "Mod": "%"}
+_COMPUTED = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+} | scalar_functions()
 _NAMES = {"pi": "3.141592653589793", "e": "2.718281828459045"}
 _FUNCTIONS = {
     "cos": ("cos", 1),
@@ -49,9 +61,9 @@ class formula(Curve):
 
     def __init__(self, text: str, length: Length | None = None) -> None:
         if not isinstance(text, str):
-            raise StepsizeError(f"formula takes a text such as '1 - u', not {text!r}")
+            raise StepsizeError(f"formula takes a text such as '1 - u', not {shown(text)}")
         self._store(text=text.strip(), length=optional_length("formula", length))
-        _translate(self.text, "t", "u", "T")
+        _translate(self.text, "t", "u", str(self.length) if isinstance(self.length, int) else "T")
 
     def _formula(self, t: str, write: Dialect) -> str:
         if self._endless:
@@ -91,7 +103,9 @@ def _written(node: Any, names: dict[str, str], depth: int) -> str:
         return names[node.id]
     if kind == "UnaryOp" and type(node.op).__name__ in ("USub", "UAdd"):
         sign = "-" if type(node.op).__name__ == "USub" else ""
-        return f"({sign}{_written(node.operand, names, depth + 1)})"
+        inner = _written(node.operand, names, depth + 1)
+        value = _number(inner)
+        return f"({sign}{inner})" if value is None else _literal(repr(-value if sign else value))
     if kind == "BinOp":
         return _operation(node, names, depth)
     if kind == "Call":
@@ -101,12 +115,12 @@ def _written(node: Any, names: dict[str, str], depth: int) -> str:
 
 def _operation(node: Any, names: dict[str, str], depth: int) -> str:
     left, right = (_written(one, names, depth + 1) for one in (node.left, node.right))
-    operator = type(node.op).__name__
-    if operator == "Pow":
-        return f"power({left}, {right})"
-    if operator not in _OPERATORS:
-        raise _refused(node, f"the operator {operator} is not known here")
-    return f"({left} {_OPERATORS[operator]} {right})"
+    kind = type(node.op).__name__
+    if kind == "Pow":
+        return _computed(node, "power", [left, right]) or f"power({left}, {right})"
+    if kind not in _OPERATORS:
+        raise _refused(node, f"the operator {kind} is not known here")
+    return _computed(node, _OPERATORS[kind], [left, right]) or f"({left} {_OPERATORS[kind]} {right})"
 
 
 def _call(node: Any, names: dict[str, str], depth: int) -> str:
@@ -116,7 +130,35 @@ def _call(node: Any, names: dict[str, str], depth: int) -> str:
     function, count = _FUNCTIONS[name]
     if len(node.args) != count:
         raise _refused(node, f"{name} takes {count} argument{'s' if count > 1 else ''}, not {len(node.args)}")
-    return f"{function}({', '.join(_written(one, names, depth + 1) for one in node.args)})"
+    arguments = [_written(one, names, depth + 1) for one in node.args]
+    return _computed(node, function, arguments) or f"{function}({', '.join(arguments)})"
+
+
+def _computed(node: Any, function: str, arguments: list[str]) -> str:
+    """What an operation on numbers alone gives, so that 1 % 0 is refused here and nowhere later; else nothing."""
+    numbers = [_number(one) for one in arguments]
+    if None in numbers:
+        return ""
+    try:
+        value = float(_COMPUTED[function](*numbers))
+    except (ValueError, ArithmeticError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise _refused(node, "this has no value, whatever t is")
+    return _literal(repr(value))
+
+
+def _literal(text: str) -> str:
+    """A number in parentheses where it has a sign; any other text as it is."""
+    value = _number(text)
+    return text if value is None else f"({value!r})" if math.copysign(1, value) < 0 else repr(value)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.removeprefix("(").removesuffix(")"))
+    except ValueError:
+        return None
 
 
 def _refused(node: Any, message: str) -> StepsizeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 
-from .._errors import StepsizeError
+from .._errors import FARTHEST, StepsizeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def scalar_functions() -> dict[str, Any]:
         "check": _check,
         "cos": math.cos,
         "exp": _exp,
-        "floor": math.floor,
+        "floor": _floor,
         "least": min,
         "log": math.log,
         "magnitude": abs,
@@ -54,6 +54,8 @@ def scramble(t: Any, salt: int) -> Any:
 
 def near(step: float) -> float:
     """A step within rounding of a whole one as that one, so that what begins at a whole step begins there."""
+    if not step < FARTHEST:
+        return step
     whole = math.floor(step + 0.5)
     return float(whole) if abs(step - whole) <= NEAR * whole else step
 
@@ -97,11 +99,19 @@ def _check(value: float) -> float:
     return value
 
 
+def _floor(value: float) -> float:
+    return float(math.floor(value)) if abs(value) < FARTHEST else value
+
+
 def _power(base: float, exponent: float) -> float:
     try:
         return min(math.pow(base, exponent), LARGEST)
-    except (OverflowError, ZeroDivisionError):
-        return LARGEST
+    except OverflowError:
+        return LARGEST if base > 0 or exponent % 2 == 0 else -math.inf
+    except ValueError:
+        if base == 0:  # and the exponent negative
+            return LARGEST
+        raise
 
 
 def _exp(exponent: float) -> float:
@@ -148,11 +158,15 @@ def array_functions(xp: Any) -> dict[str, Any]:
         return xp.astype(xp.searchsorted(table(bounds, t), t, side="right"), widest)
 
     def pick(values: Any, i: Any) -> Any:
-        i = xp.clip(i, 0.0, len(values) - 1.0)  # a branch that is not taken may ask for any place
+        # a branch that is not taken may ask for any place, and what is no number for none
         if name == "torch":
-            return xp.reshape(table(values, i)[xp.reshape(i.to(xp.int64), (-1,))], i.shape)
+            place = xp.clip(xp.reshape(i.to(xp.int64), (-1,)), 0, len(values) - 1)
+            return xp.reshape(table(values, i)[place], i.shape)
+        i = xp.clip(i, 0.0, len(values) - 1.0)
         if name == "jax.numpy":
             return table(values, i)[i.astype(int)]
+        if name == "numpy":
+            return xp.take(values, i.astype(xp.int64), mode="clip")
         return xp.reshape(xp.take(table(values, i), xp.reshape(xp.astype(i, xp.int64), (-1,))), i.shape)
 
     def in_turn(t: Any, starts: Any, *parts: Callable[[Any], Any]) -> Any:

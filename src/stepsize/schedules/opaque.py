@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError
+from .._errors import StepsizeError, shown
 from .._value import Value
 from .base import Dialect
 from .shapes import Curve, optional_length
@@ -42,10 +42,10 @@ class opaque(Curve):
 
     def __init__(self, function: Callable[[Any], Any], name: str | None = None, length: Length | None = None) -> None:
         if not callable(function) or isinstance(function, Value):
-            raise StepsizeError(f"opaque takes a Python function of the step, not {function!r}: write lambda t: …")
+            raise StepsizeError(f"opaque takes a Python function of the step, not {shown(function)}: write lambda t: …")
         name = _called(function) if name is None else name
         if not isinstance(name, str) or not name or not name.isprintable():
-            raise StepsizeError(f"opaque: name must be a text of one line, not {name!r}")
+            raise StepsizeError(f"opaque: name must be a text of one line, not {shown(name)}")
         self._store(function=function, name=name, length=optional_length("opaque", length))
 
     def _formula(self, t: str, write: Dialect) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keyword import iskeyword
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError, number, shown
 from .._value import Value
 from .base import Factor
 from .rate import rate
@@ -63,7 +63,9 @@ class plan(Value):
 
 def _part(name: str, one: object) -> Any:
     if not name.isidentifier() or iskeyword(name) or name in ("word", "self"):
-        raise StepsizeError(f"plan: {name!r} cannot be a name here: write letters, digits and _, such as weight_decay")
+        raise StepsizeError(
+            f"plan: {shown(name)} cannot be a name here: write letters, digits and _, such as weight_decay"
+        )
     if isinstance(one, (Factor, rate, plan)):
         if not isinstance(one, plan) and one.controllers:
             raise StepsizeError(f"plan: {name} has a controller, whose value depends on the run: {one.controllers[0]}")

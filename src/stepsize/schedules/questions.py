@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import chain
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError, number, shown
 from .._value import Value
 from .base import Factor
 from .boundaries import by_step, marks
@@ -226,14 +226,14 @@ def _factor(owner: str, f: object) -> Factor:
     if isinstance(f, Factor):
         return f
     hint = "write strategy.rate" if hasattr(f, "with_rate") else "write cosine() or 0.1 * cosine()"
-    raise StepsizeError(f"{owner} takes a factor or a rate, not {f!r}: {hint}")
+    raise StepsizeError(f"{owner} takes a factor or a rate, not {shown(f)}: {hint}")
 
 
 def _asked(owner: str, f: Any, steps: int, **units: Any) -> Any:
     """The schedule in steps, or an error where no number of steps answers."""
     factor = _factor(owner, f)
     if number(owner, "steps", steps, low=1) != int(steps):
-        raise StepsizeError(f"{owner}: steps must be a whole number of updates, not {steps!r}")
+        raise StepsizeError(f"{owner}: steps must be a whole number of updates, not {shown(steps)}")
     if factor.controllers:
         raise factor._depends()
     return f.over(steps, **units)

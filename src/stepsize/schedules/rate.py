@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError, number, shown
 from .._value import Value
 from .base import Factor
 from .shapes import constant
@@ -33,7 +33,7 @@ class rate(Value):
 
     def __init__(self, base: float, factor: Factor = constant()) -> None:  # noqa: B008  (frozen value)
         if not isinstance(factor, Factor):
-            raise StepsizeError(f"rate: factor must be a schedule or a controller, not {factor!r}")
+            raise StepsizeError(f"rate: factor must be a schedule or a controller, not {shown(factor)}")
         self._store(base=number("rate", "base", base, low=0), factor=factor)
 
     @property
@@ -73,12 +73,12 @@ class rate(Value):
 
     def __add__(self, other: object) -> NoReturn:
         added = other.factor if isinstance(other, rate) else other
-        added = f"constant({added!r})" if isinstance(added, (int, float)) else added
+        added = f"constant({shown(added)})" if isinstance(added, (int, float)) else added
         raise StepsizeError(f"a rate is complete: add inside it, {self.base!r} * ({self.factor} + {added})")
 
     def __rshift__(self, other: object) -> NoReturn:
         following = other.factor if isinstance(other, rate) else other
-        following = f"constant({following!r})" if isinstance(following, (int, float)) else following
+        following = f"constant({shown(following)})" if isinstance(following, (int, float)) else following
         raise StepsizeError(
             "a rate cannot be followed by a factor, it would jump to the bare factor: "
             f"write {self.base!r} * ({self.factor} >> {following})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, number, whole
+from .._errors import StepsizeError, number, shown, whole
 from ..lengths import check_length, split_length
 from .base import Factor
 from .combine import then
@@ -174,7 +174,7 @@ def cyclic(
     """
     low = number("cyclic", "low", low, low=0, below=1)
     if mode not in ("triangular", "triangular2", "exp_range"):
-        raise StepsizeError(f"cyclic: mode must be triangular, triangular2 or exp_range, not {mode!r}")
+        raise StepsizeError(f"cyclic: mode must be triangular, triangular2 or exp_range, not {shown(mode)}")
     triangle = linear(0.0, 1.0, up) >> linear(1.0, 0.0, up if down is None else down)
     waves = repeat(triangle, height=0.5 if mode == "triangular2" else 1.0)
     part: Factor = constant(1 - low) * waves
@@ -219,7 +219,7 @@ def range_test(ratio: float, length: Length | None = None, *, shape: str = "expo
     """
     ratio = number("range_test", "ratio", ratio, above=1)
     if shape not in ("exponential", "linear"):
-        raise StepsizeError(f"range_test: shape must be exponential or linear, not {shape!r}")
+        raise StepsizeError(f"range_test: shape must be exponential or linear, not {shown(shape)}")
     return exponential(ratio, length) if shape == "exponential" else linear(1.0, ratio, length)
 
 

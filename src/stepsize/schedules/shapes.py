@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, number, one_of
+from .._errors import StepsizeError, number, one_of, shown
 from .._value import field
 from ..lengths import check_length
 from .base import Dialect, Factor, unresolved
@@ -118,7 +118,7 @@ class linear(Curve):
 
     def __init__(self, start: float = 1.0, end: float = 0.0, length: Length | None = None) -> None:
         if isinstance(start, str):
-            raise StepsizeError(f"linear: start is a factor; for a length write linear(length={start!r})")
+            raise StepsizeError(f"linear: start is a factor; for a length write linear(length={shown(start)})")
         self._store(
             start=number("linear", "start", start, low=0),
             end=number("linear", "end", end, low=0),
@@ -255,7 +255,8 @@ class stages(Factor):
         if at is not None:
             if not isinstance(at, (tuple, list)) or len(at) != len(factors) - 1:
                 raise StepsizeError(
-                    f"stages: at must list {len(factors) - 1} boundaries between {len(factors)} factors, not {at!r}"
+                    f"stages: at must list {len(factors) - 1} boundaries between {len(factors)} factors, "
+                    f"not {shown(at)}"
                 )
             at = tuple(check_length("stages", "at", one) for one in at)
             _check_rising(at)
@@ -302,7 +303,7 @@ def _check_rising(bounds: tuple[Length, ...]) -> None:
     """Boundaries in steps must rise; those in other units are checked again once they are steps."""
     known = [one for one in bounds if isinstance(one, int)]
     if known != sorted(set(known)):
-        raise StepsizeError(f"stages: the boundaries in at must rise, not {tuple(bounds)!r}")
+        raise StepsizeError(f"stages: the boundaries in at must rise, not {shown(tuple(bounds))}")
 
 
 def in_steps(part: Factor, field: str, length: Length) -> int:

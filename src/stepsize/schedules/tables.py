@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from .._errors import StepsizeError, number, whole
+from .._errors import StepsizeError, number, shown, whole
 from ..lengths import check_length
 from .base import Dialect, Factor
 from .shapes import in_steps, optional_length
@@ -51,9 +51,9 @@ class piecewise(Listed):
 
     def __init__(self, *knots: tuple[Length, float], shape: str = "linear") -> None:
         if shape not in ("linear", "cosine"):
-            raise StepsizeError(f"piecewise: shape must be linear or cosine, not {shape!r}")
+            raise StepsizeError(f"piecewise: shape must be linear or cosine, not {shown(shape)}")
         pairs = [one for one in knots if isinstance(one, (tuple, list)) and len(one) == 2]
-        if len(pairs) != len(knots) or len(knots) < 2 or pairs[0][0] != 0:
+        if len(pairs) != len(knots) or len(knots) < 2 or not _is_start(pairs[0][0]):
             raise StepsizeError("piecewise: write at least two knots from 0 on, piecewise((0, 1), (100, 0.1))")
         times = [0, *(check_length("piecewise", "knots", when) for when, _ in pairs[1:])]
         checked = [(when, _factor(f)) for when, (_, f) in zip(times, pairs, strict=True)]
@@ -94,6 +94,11 @@ class piecewise(Listed):
         return last if isinstance(last, int) else None
 
 
+def _is_start(when: object) -> bool:
+    """Whether a time is step 0."""
+    return not isinstance(when, str) and number("piecewise", "knots", when) == 0
+
+
 def _factor(value: object) -> float:
     return number("piecewise", "knots", value, low=0)
 
@@ -131,8 +136,7 @@ class table(Listed):
 
     def _formula(self, t: str, write: Dialect) -> str:
         every = in_steps(self, "every", self.every)
-        place = f"least({t} // {every}, {float(len(self.values) - 1)!r})"
-        return f"pick({write.table(self.values)}, {place})"
+        return f"pick({write.table(self.values)}, least({t}, {(len(self.values) - 1) * every}) // {every})"
 
     def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
         every, count = in_steps(self, "every", self.every), len(self.values)
@@ -173,7 +177,7 @@ class noise(Factor):
         self, amplitude: float, seed: int = 0, *, every: Length = 1, kind: str = "uniform", length: Length | None = None
     ) -> None:
         if kind not in ("uniform", "bell"):
-            raise StepsizeError(f"noise: kind must be uniform or bell, not {kind!r}")
+            raise StepsizeError(f"noise: kind must be uniform or bell, not {shown(kind)}")
         self._store(
             amplitude=number("noise", "amplitude", amplitude, above=0, below=1),
             seed=whole("noise", "seed", seed, low=0, below=2**24),

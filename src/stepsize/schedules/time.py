@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 
-from .._errors import StepsizeError, number, whole
+from .._errors import FARTHEST, StepsizeError, number, whole
 from .base import Dialect, Factor, Place
-from .boundaries import settled, short
+from .boundaries import settled, short, whole_steps
 from .combine import Bent, factors
 from .shapes import optional_length
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ..lengths import Horizon, Length
     from .boundaries import Clock, Local, Mark
 
-_FARTHEST = 2.0**53
 _MOST_CYCLES = 10_000
+_GROWN = 2.0**1000  # the sum of all cycles in the length of the first, at most
 
 
 def pure(owner: str, factor: Factor) -> Factor:
@@ -38,8 +38,8 @@ class repeat(Bent):
 
     Formula: cycle i begins at bᵢ = L·(1 + growth + … + growth^(i−1)) and gives height^i·f((t − bᵢ)·L/(cycle length)).
     With a cosine inside it is SGDR: `repeat(cosine(100), growth=2, height=0.5)`. Use restarts for snapshots and
-    ensembles; a single decay usually ends lower. `growth` ≥ 1; `height` > 0; `times` cycles (None: until `length`, or
-    for ever). With both `times` and `length` the cycles are fitted to fill it; a schedule inside without a length of
+    ensembles; a single decay usually ends lower. `growth` is from 1 to 2^53; `height` > 0; `times` cycles (None: until
+    `length`, or for ever). With both `times` and `length` the cycles are fitted to fill it; a schedule inside without a length of
     its own is fitted to what is left. Cycle boundaries are
     exact, not taken from a logarithm. After the last of `times` cycles, or after `length`, its last value holds.
     Source: Loshchilov and Hutter, SGDR, 2017.
@@ -68,10 +68,14 @@ class repeat(Bent):
         self._store(
             factor=pure("repeat", factor),
             times=None if times is None else whole("repeat", "times", times, low=1, high=_MOST_CYCLES),
-            growth=number("repeat", "growth", growth, low=1),
+            growth=number("repeat", "growth", growth, low=1, high=FARTHEST),
             height=number("repeat", "height", height, above=0),
             length=optional_length("repeat", length),
         )
+        if self.times is not None and (self.times - 1) * math.log2(self.growth) > math.log2(_GROWN):
+            raise StepsizeError(
+                f"repeat: {self.times} cycles that grow by {self.growth!r} are longer than any run: write fewer times"
+            )
 
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
         length = place.resolved(horizon, "repeat", "length", self.length)
@@ -101,7 +105,7 @@ class repeat(Bent):
         inner = self.factor._steps()
         if self.times is None or inner is None:
             return None
-        return int(_total(self.growth, self.times) * inner + 0.5)
+        return whole_steps(_total(self.growth, self.times) * inner + 0.5)
 
     def _formula(self, t: str, write: Dialect) -> str:
         if self.times is None and self.length is not None:
@@ -163,7 +167,7 @@ class repeat(Bent):
             return None
         first = self._first()
         last = self._begins(first)[-1] + rest * first * float(self.growth) ** (self.times - 1) / inner
-        return math.ceil(last - 1e-9)
+        return whole_steps(math.ceil(last - 1e-9))
 
     def _first(self) -> float:
         """The length of the first cycle: fitted where both `times` and `length` are given."""
@@ -185,7 +189,7 @@ _LAST_BEGINS: dict[tuple[float, float, int], tuple[float, ...]] = {}  # the ones
 def _begins(first: float, growth: float, times: int) -> tuple[float, ...]:
     """The steps where cycles begin."""
     begins, size = [0.0], first
-    while len(begins) < times and begins[-1] < _FARTHEST:
+    while len(begins) < times and begins[-1] < FARTHEST:
         begins.append(begins[-1] + size)
         size *= growth
     return tuple(begins)
@@ -198,9 +202,9 @@ def _total(growth: float, times: int) -> float:
 class stretch(Bent):
     """A schedule slowed down: `stretch(f, 2)` takes twice the steps.
 
-    Formula: f(t/by). Use it to keep the shape when a run gets longer. `by` > 0; below 1 it hurries. It lasts `by`
-    times as long as the schedule inside, or `length`, which it gets when it takes what is left; then it holds the last
-    value of the schedule inside.
+    Formula: f(t/by). Use it to keep the shape when a run gets longer. `by` is > 0, from 2^−53 to 2^53; below 1 it
+    hurries. It lasts `by` times as long as the schedule inside, or `length`, which it gets when it takes what is left;
+    then it holds the last value of the schedule inside.
 
     >>> from stepsize import linear
     >>> stretch(linear(1, 0, 10), 2)(10)
@@ -215,7 +219,7 @@ class stretch(Bent):
     def __init__(self, factor: Factor, by: float, length: Length | None = None) -> None:
         self._store(
             factor=pure("stretch", factor),
-            by=number("stretch", "by", by, above=0),
+            by=number("stretch", "by", by, low=1 / FARTHEST, high=FARTHEST),
             length=optional_length("stretch", length),
         )
 
@@ -224,7 +228,7 @@ class stretch(Bent):
         if self.factor._sized:
             return self.replace(factor=self.factor._resolve(horizon, place), length=length)
         span = place.end - place.start if length is None else length
-        inner = Place(place.start, place.start + max(1, math.ceil(span / self.by)), place.pin)
+        inner = Place(place.start, place.start + whole_steps(max(1, math.ceil(span / self.by))), place.pin)
         own = self.factor._resolve(horizon, inner)
         return self.replace(factor=own, length=span if own._steps() is not None else length)
 
@@ -236,7 +240,7 @@ class stretch(Bent):
         inner = self.factor._steps()
         if isinstance(self.length, int):
             return self.length
-        return None if inner is None else max(1, int(inner * self.by + 0.5))
+        return None if inner is None else max(1, whole_steps(inner * self.by + 0.5))
 
     def _formula(self, t: str, write: Dialect) -> str:
         return write.bound(f"({t} / {float(self.by)!r})", lambda own: self.factor._formula(own, write))
@@ -248,7 +252,7 @@ class stretch(Bent):
         rest, by = settled(self.factor), float(self.by)
         if rest is None:
             return None
-        step = math.ceil(rest * by)
+        step = whole_steps(math.ceil(rest * by))
         return step if step / by >= rest else step + 1
 
 
@@ -278,7 +282,7 @@ class shift(Bent):
 
     def _steps(self) -> int | None:
         inner = self.factor._steps()
-        return None if inner is None else max(1, inner - self.steps)
+        return None if inner is None else whole_steps(max(1, inner - self.steps))
 
     def _formula(self, t: str, write: Dialect) -> str:
         moved = f"({t} + {self.steps})" if self.steps >= 0 else f"most({t} - {-self.steps}, 0)"
@@ -295,7 +299,7 @@ class shift(Bent):
 
     def _rest(self) -> int | None:
         rest = settled(self.factor)
-        return None if rest is None else max(0, rest - self.steps)
+        return None if rest is None else whole_steps(max(0, rest - self.steps))
 
 
 class reverse(Bent):

@@ -52,11 +52,11 @@ def from_torch(scheduler: Any) -> Any:
     Formula: f(t) is what the scheduler writes for update t, counted from its own beginning wherever it stands now; go
     on from there with `Scheduler(…, done=…)`. Use it to move a training script over without a change of the run; for
     new work write the expression itself. It returns one factor where every group's own rate is multiplied alike, a
-    rate where it is set (OneCycleLR, CyclicLR), and otherwise what `Scheduler` takes: a mapping by hyper-parameter
-    (`{"lr": …, "momentum": …}`, `"betas.0"` with Adam), by group index, or both. ReduceLROnPlateau becomes a
-    `plateau` that watches the metric. What has no closed form (Python functions; chains whose members add to the rate
-    or set it; composites at the head of a SequentialLR) becomes an `opaque` factor, which runs and cannot be written
-    down.
+    rate where that of the only group is set (OneCycleLR, CyclicLR), and otherwise what `Scheduler` takes: a mapping by
+    hyper-parameter (`{"lr": …, "momentum": …}`, `"betas.0"` with Adam), by group index, or both. ReduceLROnPlateau
+    becomes a `plateau` that watches the metric. What has no closed form (Python functions; chains whose members add to
+    the rate or set it; composites at the head of a SequentialLR) becomes an `opaque` factor, which runs and cannot be
+    written down.
 
     `scheduler` is one of torch 2.13's own classes, SWALR included; any other is an error. After the end it does what
     torch does, and holds the last value where torch raises an error; OneCycleLR holds already where torch, in the step
@@ -73,7 +73,9 @@ def from_torch(scheduler: Any) -> Any:
     reader = _Reader(scheduler)
     told = [reader.values(i) for i in range(len(scheduler.optimizer.param_groups))]
     by_group = [one["lr"] if len(one) == 1 else one for one in told]
-    return by_group[0] if all(one == told[0] for one in told) else dict(enumerate(by_group))
+    alike = all(one == told[0] for one in told)
+    sets = len(told) > 1 and isinstance(told[0]["lr"], rate)  # what the groups had before is gone, and may differ
+    return by_group[0] if alike and not sets else dict(enumerate(by_group))
 
 
 def _check(scheduler: Any) -> None:

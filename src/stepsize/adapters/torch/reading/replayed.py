@@ -118,7 +118,9 @@ def _rebuilt(scheduler: Any, optimizer: torch.optim.Optimizer) -> Any:
         return schedulers.SequentialLR(optimizer, parts, list(scheduler._milestones))
     if isinstance(scheduler, schedulers.ChainedScheduler):
         return schedulers.ChainedScheduler([_rebuilt(one, optimizer) for one in scheduler._schedulers], optimizer)
-    return type(scheduler)(optimizer, **arguments(scheduler))
+    made = type(scheduler)(optimizer, **arguments(scheduler))
+    made.base_lrs = list(scheduler.base_lrs)  # of two OneCycleLRs the later overwrote the rates in the groups
+    return made
 
 
 def _onecycle(scheduler: Any) -> dict[str, Any]:
