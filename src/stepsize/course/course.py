@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,7 +119,8 @@ class Course:
         """The same as `see`, of values that controllers look at, each a number."""
         self.host.check_finite(values, self.done)
         known = {**self.seen, **values}
-        fresh, there = values.keys(), known.keys()
+        fresh: Set[str] = values.keys()
+        there: Set[str] = known.keys()
         if entire:  # what is not there cannot be there yet
             fresh, there = fresh | _IN_TIME, there | (_IN_TIME if loss_at else NOT_AT_FIRST)
         now = seen(**known, loss_at=loss_at)
