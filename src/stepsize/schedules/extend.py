@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from fractions import Fraction
 
 from .._errors import StepsizeError, number, one_of
@@ -11,7 +12,7 @@ from .boundaries import marks, settled
 from .combine import Several, clamp, product, then
 from .cooldown import cooldown
 from .decays import anneal
-from .paths import along, exact, pace_of, written
+from .paths import along, along_from, exact, pace_of, written
 from .plan import plan
 from .rate import rate
 from .shapes import constant
@@ -20,7 +21,7 @@ from .warp import warp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from .paths import Path
@@ -201,15 +202,25 @@ def _bent(f: Factor, change: Path) -> Factor:
 
     So a schedule that is extended again and again is written once, with a knot or two for each change.
     """
+    if isinstance(f, warp) and change[0][0] == change[0][1]:
+        return _bent_late(f, change)
     inside, before = _unbent(f)
-    knots = [(written(t), written(step)) for t, step in along(change, before)]
-    return warp(inside, *knots)
+    return warp(inside, *_written(along(change, before)))
+
+
+def _bent_late(f: warp, change: Path) -> Factor:
+    """The same where `change` begins at an update: only the last knots before it, and those behind, are looked at."""
+    count = max(bisect_right(f.knots, change[0][0], key=lambda one: one[0]) - 2, 0)
+    if not count:
+        return warp(f.factor, *_written(along(change, _exact(f.knots))))
+    ((t, step),) = _exact(f.knots[count - 1 : count])
+    return f._bent_behind(count, _written(along_from(change, _exact(f.knots[count:]), (t, step))))
 
 
 def _unbent(f: Factor) -> tuple[Factor, Path]:
     """The schedule inside and the path of its time: of a warp, a stretch, a hold; else the factor itself."""
     if isinstance(f, warp):
-        return f.factor, [(exact(t), exact(step)) for t, step in f.knots]
+        return f.factor, _exact(f.knots)
     if isinstance(f, stretch) and f.length is None:
         pace = pace_of(f.by)
         return f.factor, [(Fraction(pace.numerator), Fraction(pace.denominator))]
@@ -217,3 +228,11 @@ def _unbent(f: Factor) -> tuple[Factor, Path]:
         at = int(f._span()[0])
         return f.factor, [(at, at), (at + 1, at)] if at else [(1, 0)]
     return f, []
+
+
+def _exact(knots: Sequence[tuple[float, float]]) -> Path:
+    return [(exact(t), exact(step)) for t, step in knots]
+
+
+def _written(path: Path) -> list[tuple[float, float]]:
+    return [(written(Fraction(t)), written(Fraction(step))) for t, step in path]
