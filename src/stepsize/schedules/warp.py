@@ -62,6 +62,11 @@ class warp(Bent):
         inner = Place(place.start, place.start + span, place.pin)
         return self._around(self.factor._resolve(horizon, inner))
 
+    def _around(self, factor: Factor) -> Self:
+        same = super()._around(factor)
+        same._store(_drawn=self._lines())
+        return same
+
     def _bent_behind(self, count: int, knots: Sequence[tuple[float, float]]) -> warp:
         """The same up to its first `count` knots, then these: what was checked and drawn before is taken over."""
         behind = warp(self.factor, *self.knots[max(count - 1, 0) : count], *knots)
@@ -93,11 +98,12 @@ class warp(Bent):
         if math.isinf(paces[i]):
             return None if step > steps[i] else math.ceil(begins[i])
         t = math.ceil((step - steps[i]) * paces[i] + begins[i] - 1e-9)
-        return t if self._local(t) >= step else t + 1
+        slack = 0.0 if step == int(step) else 1e-12 * step  # only a whole step is met exactly
+        return t if self._local(t) >= step - slack else t + 1
 
     def _steps(self) -> int | None:
         inner = self.factor._steps()
-        last = None if inner is None else self._when(inner)
+        last = None if inner is None else self._when(inner - self.factor._spare)
         if inner is not None and last is None:
             last = math.ceil(self._lines()[0][-1])  # where time stands still before the end, it has ended there
         return None if last is None else max(1, last)
@@ -123,7 +129,7 @@ class warp(Bent):
         begins, _, paces = self._lines()
         still = math.ceil(begins[-1]) if math.isinf(paces[-1]) else None
         rest = settled(self.factor)
-        reached = None if rest is None else self._when(rest)
+        reached = None if rest is None else self._when(rest - self.factor._spare)
         return still if reached is None else reached if still is None else min(still, reached)
 
 
