@@ -242,7 +242,7 @@ def _bent(f: Factor, change: Path) -> Factor:
 
 def _bent_late(f: warp, change: Path) -> Factor:
     """The same where `change` begins at an update: only the last knots before it, and those behind, are looked at."""
-    count = max(bisect_right(f.knots, change[0][0], key=lambda one: one[0]) - 2, 0)
+    count = max(bisect_right(f.knots, change[0][0], key=lambda one: one[0]) - 1, 0)
     if not count:
         return warp(f.factor, *_written(along(change, _exact(f.knots))))
     ((t, step),) = _exact(f.knots[count - 1 : count])

@@ -41,7 +41,7 @@ def along_from(change: Path, before: Path, begin: Knot) -> list[tuple[Fraction, 
 def _bends(change: Path, before: Path) -> list[tuple[Fraction, Fraction]]:
     outer, inner = _Lines(change), _Lines(before)
     updates = {Fraction(t) for t, _ in change}
-    updates |= {t for t in (outer.when(step) for step, _ in before) if t is not None and t > 0}
+    updates |= {t for t in (outer.when(Fraction(step)) for step, _ in before) if t is not None and t > 0}
     return _straightened([(t, inner.at(outer.at(t))) for t in sorted(updates)])
 
 
@@ -57,14 +57,14 @@ class _Lines:
     def at(self, t: Fraction) -> Fraction:
         """The step at update `t`; after the last knot on along the last line."""
         (a, b), (c, d) = self._line(self.updates, t)
-        return Fraction(b) + (t - a) * Fraction(d - b) / Fraction(c - a)
+        return b + (t - a) * (d - b) / (c - a)
 
-    def when(self, step: Fraction | int) -> Fraction | None:
+    def when(self, step: Fraction) -> Fraction | None:
         """The update at which a step is reached; None where it never is."""
         (a, b), (c, d) = self._line(self.steps, step)
-        return None if d == b else Fraction(a) + (step - b) * Fraction(c - a) / Fraction(d - b)
+        return None if d == b else a + (step - b) * (c - a) / (d - b)
 
-    def _line(self, ends: Sequence[Fraction | int], place: Fraction | int) -> tuple[Knot, Knot]:
+    def _line(self, ends: Sequence[Fraction | int], place: Fraction) -> tuple[Knot, Knot]:
         """The two points of the line on which a place lies, by where the lines end."""
         i = min(bisect_right(ends, place, lo=1), len(ends) - 1)
         return self.points[i - 1], self.points[i]
