@@ -51,5 +51,6 @@ def test_every_change_of_many_keeps_the_knots_of_those_before(rows):
         assert [f(t) for t in range(at)] == pytest.approx([before(t) for t in range(at)], rel=1e-12)
         fresh = parse(str(f))
         assert fresh == f
-        assert fresh._lines() == f._lines()
+        if isinstance(f, s.warp):
+            assert fresh._lines() == f._lines()  # drawn on from those before, or all at once
         assert [fresh(t) for t in (at, was - 1, was)] == [f(t) for t in (at, was - 1, was)]

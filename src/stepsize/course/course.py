@@ -82,7 +82,7 @@ class Course:
 
     def step(self, **given: float | None) -> Course:
         """One update was made, of which this was seen."""
-        return self.see(self.wanted(**given)).made()
+        return self.made(self.wanted(**given))
 
     def wanted(self, **given: Any) -> dict[str, Any]:
         """Of what came with an update what controllers look at; what they miss is an error.
@@ -117,6 +117,12 @@ class Course:
         self, values: Mapping[str, float], loss_at: Callable[[float], float] | None = None, *, entire: bool = False
     ) -> Course:
         """The same as `see`, of values that controllers look at, each a number."""
+        return self._with(**self._answers(values, loss_at, entire))
+
+    def _answers(
+        self, values: Mapping[str, float], loss_at: Callable[[float], float] | None = None, entire: bool = False
+    ) -> dict[str, Any]:
+        """What changes when controllers are shown this."""
         self.host.check_finite(values, self.done)
         known = {**self.seen, **values}
         fresh: Set[str] = values.keys()
@@ -131,14 +137,15 @@ class Course:
             changes |= {"why": _told(self.parts, said), "spoke_at": self.done}
         if "metric" in values:
             changes["metric_came"] = True
-        return self._with(**changes)
+        return changes
 
-    def made(self) -> Course:
-        """The update is made: what was seen belongs to the past."""
-        done = self.done + 1 if self.done >= 0 else 0
-        if "metric" in self.needs and not self.metric_came:
-            return self._with(done=done, seen={}, waited=self.waited + 1)
-        return self._with(done=done, seen={})
+    def made(self, values: Mapping[str, float] | None = None) -> Course:
+        """The update is made: what was seen belongs to the past; `values` are `shown` first, with no course between."""
+        changes = self._answers(values) if values else {}
+        if "metric" in self.needs and not (self.metric_came or "metric_came" in changes):
+            changes["waited"] = self.waited + 1
+        changes |= {"done": self.done + 1 if self.done >= 0 else 0, "seen": {}}
+        return self._with(**changes)
 
     def at(self, done: int) -> Course:
         """The same course at another update, as a host wants that moves its counter itself."""

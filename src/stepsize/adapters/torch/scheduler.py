@@ -153,9 +153,8 @@ class Scheduler(LRScheduler):
             self._course = self.course.skip()
             return
         course = self.course
-        if course.needs:
-            course = self._seen_by(course, self._wanted(given))
-        self._go(course.made())
+        values = averaged(self._wanted(given), self.process_group) if course.needs else None
+        self._go(course.made(values))
         if self._course.overdue:
             warnings.warn(
                 f"Scheduler: a controller waits for a metric and {self._course.waited - 1} updates brought none: write "
