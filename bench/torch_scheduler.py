@@ -69,6 +69,33 @@ class ByHand:
             group["weight_decay"] = 0.01 * value
 
 
+def controlled(scheduler: theirs.LRScheduler, steps: int):
+    losses = [2 * 0.9997**i + 0.1 * (i * 7919 % 1000) / 1000 for i in range(steps)]
+
+    def run() -> None:
+        step = scheduler.step
+        for loss in losses:
+            step(loss=loss)
+
+    return run
+
+
+def extended(changes: int) -> Scheduler:
+    """A scheduler whose run was made longer so many times."""
+    scheduler = Scheduler(optimizer(1), TEXT, total_steps=1000)
+    for _ in range(changes):
+        scheduler.step()
+        scheduler.extend(scheduler.course.total_steps + 10)
+    return scheduler
+
+
+def extending() -> None:
+    found = ratio(stepping(extended(1000), 20_480), stepping(extended(1), 20_480))
+    line("Scheduler.step after 1000 extensions / after one", found, "limit 1.5")
+    found = ratio(lambda: extended(1000), lambda: extended(100))
+    line("1000 extensions of a run / 100 of them", found, "10 where a late one costs what the first does")
+
+
 def building() -> None:
     times = []
     under = optimizer(1)
@@ -99,4 +126,9 @@ if __name__ == "__main__":
         theirs_too = theirs.ReduceLROnPlateau(optimizer(groups))
         found = ratio(seeing(scheduler, steps), seeing(theirs_too, steps))
         line(f"Scheduler.step(loss) with plateau / ReduceLROnPlateau, {groups} groups", found, "")
+        for word in ("infrared()", "spike()"):
+            ours = controlled(Scheduler(optimizer(groups), word), steps)
+            found = ratio(ours, seeing(theirs_too, steps))
+            line(f"Scheduler.step(loss) with {word} / ReduceLROnPlateau, {groups} groups", found, "")
+    extending()
     building()

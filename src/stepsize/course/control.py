@@ -31,10 +31,9 @@ class Part:
 
     def at(self, t: int) -> float:
         """The factor of update `t`, with what the controllers said last; before a part has begun, its first."""
-        t = max(t, 0)
-        if not self.factors:
-            return self.ahead.at(t)
-        return self.target.factor.with_control(t, self.factors)
+        if t < 0:
+            t = 0
+        return self.target.factor.with_control(t, self.factors) if self.factors else self.ahead.at(t)
 
     def without_control(self, t: int) -> float:
         """The factor of update `t` where every controller answers 1."""
@@ -46,17 +45,20 @@ class Part:
 
     def decide(self, now: seen, fresh: Set[str], there: Set[str]) -> tuple[Part, list[str]]:
         """Ask every controller that misses nothing and for which something is `fresh`; and what they said."""
+        if not self.awaited:
+            return self, []
         said: list[str] = []
         factors, states = list(self.factors), list(self.states)
         for i, awaited in enumerate(self.awaited):
-            if awaited.isdisjoint(fresh) or not awaited.issubset(there):
+            if awaited.isdisjoint(fresh) or not awaited <= there:
                 continue
             one = self.controllers[i]
             factors[i], states[i], why = one.step(states[i], now)
             if why:
                 said.append(f"{one.word()}: {why}")
         new = object.__new__(Part)
-        object.__setattr__(new, "__dict__", {**self.__dict__, "states": tuple(states), "factors": tuple(factors)})
+        changes = {"states": tuple(states), "factors": tuple(factors)}
+        object.__setattr__(new, "__dict__", self.__dict__ | changes)
         return new, said
 
     def saved(self) -> dict[str, Any]:

@@ -140,6 +140,11 @@ class Factor(Value):
         return None
 
     @property
+    def _spare(self) -> float:
+        """The part of its last step that it does not need, where it ends within one."""
+        return 0.0
+
+    @property
     def controllers(self) -> tuple[Any, ...]:
         """The controllers inside, in the order of the text."""
         return ()

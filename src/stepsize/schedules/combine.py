@@ -282,6 +282,12 @@ class Bent(Factor):
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
         return self.replace(factor=self.factor._resolve(horizon, place))
 
+    def _around(self, factor: Factor) -> Self:
+        """The same around another factor; what it has besides was checked when it was made."""
+        new = object.__new__(type(self))
+        new._store(**{**self.fields(), "factor": factor})
+        return new
+
     def _inner_steps(self) -> int:
         steps = self.factor._steps()
         if steps is None:

@@ -186,7 +186,12 @@ class anneal(Curve):
 
 def anneal_formula(u: str, shape: str, final: float) -> str:
     """The cool-down at progress `u`, scaled to end at `final`."""
-    return f"({final!r} + {1.0 - final!r} * ({_ANNEALS[shape].format(u=u)}))"
+    return f"({final!r} + {1.0 - final!r} * ({anneal_curve(u, shape)}))"
+
+
+def anneal_curve(u: str, shape: str) -> str:
+    """The cool-down from 1 to 0 at progress `u`."""
+    return _ANNEALS[shape].format(u=u)
 
 
 def check_shape(owner: str, shape: object) -> str:

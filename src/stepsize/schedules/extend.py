@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from fractions import Fraction
 
 from .._errors import StepsizeError, number, one_of
 from .base import Factor
 from .boundaries import marks, settled
-from .combine import Several, clamp, product, then
+from .combine import Bent, Several, clamp, product, then
 from .cooldown import cooldown
 from .decays import anneal
-from .paths import along, exact, pace_of, written
+from .paths import along, along_from, exact, pace_of, step_at, written
 from .plan import plan
 from .rate import rate
 from .shapes import constant
@@ -20,7 +21,7 @@ from .warp import warp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from .paths import Path
@@ -131,12 +132,44 @@ def _split(f: product) -> tuple[Factor | None, list[Factor]]:
 def _cooled(f: Any, length: int, at: int, shape: str, final: float) -> Factor:
     """Once: around what is a function of t; where nothing is, as a factor beside it."""
     if not f.controllers:
-        return cooldown(f, length, at=at, shape=shape, final=final)
+        return _ended(f, length, at, shape, final)
     pure, watching = _split(f) if isinstance(f, product) else (None, [f])
     if pure is not None:
-        return product(cooldown(pure, length, at=at, shape=shape, final=final), *watching)
+        return product(_ended(pure, length, at, shape, final), *watching)
     fall = anneal(length, shape=shape, final=final)
     return product(then(constant(1.0, at), fall) if at else fall, *watching)
+
+
+def _ended(f: Factor, length: int, at: int, shape: str, final: float) -> Factor:
+    """A function of t cooled down; a cool-down after others is one more of the same, also where time was bent since.
+
+    So a run that is ended again and again is written once, with a few numbers for each time.
+    """
+    inside, path = _unbent(f) if isinstance(f, (warp, stretch)) else (f, [])
+    if not isinstance(inside, cooldown):
+        return cooldown(f, length, at=at, shape=shape, final=final)
+    if not path:
+        return inside._then(length, at, shape, final)
+    begin = step_at(path, at)
+    if begin <= inside._span()[0]:  # no cool-down has begun: none is left
+        if isinstance(f, Bent) and not isinstance(inside.factor, warp):
+            return _ended(f._around(inside.factor), length, at, shape, final)
+        return _ended(_bent(inside.factor, path), length, at, shape, final)
+    return _from_now_on(f, inside._then(length, written(begin), shape, final), at, begin, length)
+
+
+def _from_now_on(f: Factor, inside: Factor, at: int, begin: Fraction, length: int) -> Factor:
+    """The bent time of `f` up to `at`, and from there on step by step; around another schedule."""
+    behind = [(at, begin), (at + length, begin + length)]
+    if not isinstance(f, warp):
+        return warp(inside, *_written(behind))
+    count = bisect_left(f.knots, float(at), key=lambda one: one[0])
+    last = _exact(f.knots[count - 1 : count])[0] if count else (0, 0)
+    if begin - last[1] == at - last[0]:  # it ran step by step before
+        behind = behind[1:]
+    if not count and len(behind) == 1:
+        return inside
+    return f._bent_behind(count, _written(behind))._around(inside)
 
 
 def _stretched(f: Factor, total: int, was: int) -> Factor:
@@ -188,12 +221,12 @@ def _kept(f: Factor, total: int, was: int) -> Factor:
         return f
     if isinstance(f, warp) or _held(f):
         return _bent(f, [(was - 1, was - 1), (was, was - 1)] if was > 1 else [(1, 0)])
-    return cooldown(f, 1, at=was - 1, final=1.0)
+    return _ended(f, 1, was - 1, "linear", 1.0)
 
 
 def _held(f: Factor) -> bool:
     """Whether it is a schedule that holds from an update on, as `_kept` writes it."""
-    return isinstance(f, cooldown) and f.length == 1 and f.final == 1 and f.shape == "linear"
+    return isinstance(f, cooldown) and (f.length, f.final, f.shape) == (1, 1, "linear") and isinstance(f.at, int)
 
 
 def _bent(f: Factor, change: Path) -> Factor:
@@ -201,15 +234,25 @@ def _bent(f: Factor, change: Path) -> Factor:
 
     So a schedule that is extended again and again is written once, with a knot or two for each change.
     """
+    if isinstance(f, warp) and change[0][0] == change[0][1]:
+        return _bent_late(f, change)
     inside, before = _unbent(f)
-    knots = [(written(t), written(step)) for t, step in along(change, before)]
-    return warp(inside, *knots)
+    return warp(inside, *_written(along(change, before)))
+
+
+def _bent_late(f: warp, change: Path) -> Factor:
+    """The same where `change` begins at an update: only the last knots before it, and those behind, are looked at."""
+    count = max(bisect_right(f.knots, change[0][0], key=lambda one: one[0]) - 1, 0)
+    if not count:
+        return warp(f.factor, *_written(along(change, _exact(f.knots))))
+    ((t, step),) = _exact(f.knots[count - 1 : count])
+    return f._bent_behind(count, _written(along_from(change, _exact(f.knots[count:]), (t, step))))
 
 
 def _unbent(f: Factor) -> tuple[Factor, Path]:
     """The schedule inside and the path of its time: of a warp, a stretch, a hold; else the factor itself."""
     if isinstance(f, warp):
-        return f.factor, [(exact(t), exact(step)) for t, step in f.knots]
+        return f.factor, _exact(f.knots)
     if isinstance(f, stretch) and f.length is None:
         pace = pace_of(f.by)
         return f.factor, [(Fraction(pace.numerator), Fraction(pace.denominator))]
@@ -217,3 +260,11 @@ def _unbent(f: Factor) -> tuple[Factor, Path]:
         at = int(f._span()[0])
         return f.factor, [(at, at), (at + 1, at)] if at else [(1, 0)]
     return f, []
+
+
+def _exact(knots: Sequence[tuple[float, float]]) -> Path:
+    return [(exact(t), exact(step)) for t, step in knots]
+
+
+def _written(path: Path) -> list[tuple[float, float]]:
+    return [(written(Fraction(t)), written(Fraction(step))) for t, step in path]

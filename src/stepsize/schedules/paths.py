@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from fractions import Fraction
 
 TYPE_CHECKING = False
@@ -18,33 +19,60 @@ _SIMPLE = 10_000_000  # a float is taken for a fraction with at most this denomi
 
 def along(change: Path, before: Path) -> list[tuple[Fraction, Fraction]]:
     """The path that goes along `change` first and from there along `before`; knots on a straight line are left out."""
-    updates = {Fraction(t) for t, _ in change}
-    updates |= {t for t in (_when(change, Fraction(step)) for step, _ in before) if t is not None and t > 0}
-    points = [(t, _at(before, _at(change, t))) for t in sorted(updates)]
-    bent = _straightened(points)
+    bent = _bends(change, before)
     if len(bent) > 1 or not bent[0][1]:
         return bent
     pace = bent[0][0] / bent[0][1]  # one line alone, in the smallest whole numbers
     return [(Fraction(pace.numerator), Fraction(pace.denominator))]
 
 
-def _at(path: Path, t: Fraction) -> Fraction:
-    """The step at update `t`; after the last knot on along the last line."""
-    (a, b), (c, d) = _line(path, [one for one, _ in path], t)
-    return Fraction(b) + (t - a) * Fraction(d - b) / Fraction(c - a)
+def along_from(change: Path, before: Path, begin: Knot) -> list[tuple[Fraction, Fraction]]:
+    """The same behind a knot of `before`, where `change` leaves every update up to there as it is.
+
+    `before` are the knots behind `begin`. What lies before it is not looked at, so that a change late in a long path
+    costs as little as one in a short path.
+    """
+    t0, step0 = begin
+    change = [(t - t0, inner - t0) for t, inner in change]
+    bent = _bends(change, [(t - t0, step - step0) for t, step in before])
+    return [(t + t0, step + step0) for t, step in bent]
 
 
-def _when(path: Path, step: Fraction) -> Fraction | None:
-    """The update at which a step is reached; None where it never is."""
-    (a, b), (c, d) = _line(path, [one for _, one in path], step)
-    return None if d == b else Fraction(a) + (step - b) * Fraction(c - a) / Fraction(d - b)
+def _bends(change: Path, before: Path) -> list[tuple[Fraction, Fraction]]:
+    outer, inner = _Lines(change), _Lines(before)
+    updates = {Fraction(t) for t, _ in change}
+    updates |= {t for t in (outer.when(Fraction(step)) for step, _ in before) if t is not None and t > 0}
+    return _straightened([(t, inner.at(outer.at(t))) for t in sorted(updates)])
 
 
-def _line(path: Path, ends: Sequence[Fraction | int], place: Fraction) -> tuple[Knot, Knot]:
-    """The two points of the line on which a place lies, by where the lines end."""
-    points: list[Knot] = [(0, 0), *(path or [(1, 1)])]
-    i = min(sum(end <= place for end in ends), len(points) - 2)
-    return points[i], points[i + 1]
+class _Lines:
+    """The lines of a path, to be asked where they are at an update and when they reach a step."""
+
+    __slots__ = ("points", "steps", "updates")
+
+    def __init__(self, path: Path) -> None:
+        self.points: list[Knot] = [(0, 0), *(path or [(1, 1)])]
+        self.updates, self.steps = [one for one, _ in self.points], [one for _, one in self.points]
+
+    def at(self, t: Fraction) -> Fraction:
+        """The step at update `t`; after the last knot on along the last line."""
+        (a, b), (c, d) = self._line(self.updates, t)
+        return b + (t - a) * (d - b) / (c - a)
+
+    def when(self, step: Fraction) -> Fraction | None:
+        """The update at which a step is reached; None where it never is."""
+        (a, b), (c, d) = self._line(self.steps, step)
+        return None if d == b else a + (step - b) * (c - a) / (d - b)
+
+    def _line(self, ends: Sequence[Fraction | int], place: Fraction) -> tuple[Knot, Knot]:
+        """The two points of the line on which a place lies, by where the lines end."""
+        i = min(bisect_right(ends, place, lo=1), len(ends) - 1)
+        return self.points[i - 1], self.points[i]
+
+
+def step_at(path: Path, t: int) -> Fraction:
+    """The step that a path has reached at update `t`."""
+    return _Lines(path).at(Fraction(t))
 
 
 def _straightened(points: list[tuple[Fraction, Fraction]]) -> list[tuple[Fraction, Fraction]]:

@@ -43,6 +43,12 @@ class plan(Value):
         """The same plan with every length in steps, for a run of `total_steps` updates (units as in `Horizon`)."""
         return plan(**{name: one.over(total_steps, **units) if callable(one) else one for name, one in self.parts})
 
+    def extend(self, total_steps: int, rule: str = "keep_share", **how: Any) -> plan:
+        """The same plan for a run of another length: every part by the rule; see `stepsize.schedules.extend.extend`."""
+        from .extend import extend
+
+        return extend(self, total_steps, rule=rule, **how)  # type: ignore[no-any-return]
+
     def fields(self) -> dict[str, Any]:
         return dict(self.parts)
 

@@ -15,7 +15,7 @@ from .time import pure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Self
 
     from ..lengths import Horizon
@@ -40,8 +40,9 @@ class warp(Bent):
     (0.5, 0.4, 0.0)
     """
 
-    __slots__ = ("knots",)
+    __slots__ = ("_drawn", "knots")
     knots: tuple[tuple[float, float], ...]
+    _drawn: tuple[list[float], list[float], list[float]]  # the lines, once they were asked for
 
     def __init__(self, factor: Factor, *knots: tuple[float, float]) -> None:
         pairs = [one for one in knots if isinstance(one, (tuple, list)) and len(one) == 2]
@@ -56,21 +57,38 @@ class warp(Bent):
 
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
         if self.factor._sized:
-            return self.replace(factor=self.factor._resolve(horizon, place))
+            return self._around(self.factor._resolve(horizon, place))
         span = max(1, math.ceil(self._local(place.end - place.start)))
         inner = Place(place.start, place.start + span, place.pin)
-        return self.replace(factor=self.factor._resolve(horizon, inner))
+        return self._around(self.factor._resolve(horizon, inner))
+
+    def _around(self, factor: Factor) -> Self:
+        same = super()._around(factor)
+        same._store(_drawn=self._lines())
+        return same
+
+    def _bent_behind(self, count: int, knots: Sequence[tuple[float, float]]) -> warp:
+        """The same up to its first `count` knots, then these: what was checked and drawn before is taken over."""
+        behind = warp(self.factor, *self.knots[max(count - 1, 0) : count], *knots)
+        if not count:
+            return behind
+        bent = self._around(self.factor)
+        bent._store(knots=(*self.knots[:count], *knots))
+        # the first line of `behind` leads to the last knot that is kept, from elsewhere
+        kept = (old[:count] + new[1:] for old, new in zip(self._lines(), behind._lines(), strict=True))
+        bent._store(_drawn=tuple(kept))
+        return bent
 
     def _lines(self) -> tuple[list[float], list[float], list[float]]:
         """The update where each line begins, the step there, and how many updates a step takes along it."""
-        points = [(0.0, 0.0), *self.knots]
-        paces = [(b[0] - a[0]) / (b[1] - a[1]) if b[1] > a[1] else math.inf for a, b in pairwise(points)]
-        return [float(t) for t, _ in points[:-1]], [float(step) for _, step in points[:-1]], paces
+        if not hasattr(self, "_drawn"):
+            self._store(_drawn=_lines(self.knots))
+        return self._drawn
 
     def _local(self, t: float) -> float:
         """The step of the schedule inside at update `t`."""
         begins, steps, paces = self._lines()
-        i = bisect_right(begins[1:], t)
+        i = bisect_right(begins, t, lo=1) - 1
         return near((t - begins[i]) / paces[i] + steps[i])
 
     def _when(self, step: float) -> int | None:
@@ -80,11 +98,12 @@ class warp(Bent):
         if math.isinf(paces[i]):
             return None if step > steps[i] else math.ceil(begins[i])
         t = math.ceil((step - steps[i]) * paces[i] + begins[i] - 1e-9)
-        return t if self._local(t) >= step else t + 1
+        slack = 0.0 if step == int(step) else 1e-12 * step  # only a whole step is met exactly
+        return t if self._local(t) >= step - slack else t + 1
 
     def _steps(self) -> int | None:
         inner = self.factor._steps()
-        last = None if inner is None else self._when(inner)
+        last = None if inner is None else self._when(inner - self.factor._spare)
         if inner is not None and last is None:
             last = math.ceil(self._lines()[0][-1])  # where time stands still before the end, it has ended there
         return None if last is None else max(1, last)
@@ -110,8 +129,14 @@ class warp(Bent):
         begins, _, paces = self._lines()
         still = math.ceil(begins[-1]) if math.isinf(paces[-1]) else None
         rest = settled(self.factor)
-        reached = None if rest is None else self._when(rest)
+        reached = None if rest is None else self._when(rest - self.factor._spare)
         return still if reached is None else reached if still is None else min(still, reached)
+
+
+def _lines(knots: Sequence[tuple[float, float]]) -> tuple[list[float], list[float], list[float]]:
+    points = [(0.0, 0.0), *knots]
+    paces = [(b[0] - a[0]) / (b[1] - a[1]) if b[1] > a[1] else math.inf for a, b in pairwise(points)]
+    return [float(t) for t, _ in points[:-1]], [float(step) for _, step in points[:-1]], paces
 
 
 def told_pace(pace: float) -> str:

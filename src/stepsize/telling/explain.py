@@ -338,14 +338,15 @@ def _reversed(f: reverse, scene: Scene) -> None:
 
 @tell.register
 def _cooled(f: cooldown, scene: Scene) -> None:
-    local, (at, end) = scene.clock.local, f._span()
-    for i, low, high in scene.clock.regions([at, end], scene.low, scene.high):
-        x = scene.base * f(local(low))
+    local, (bounds, falls), shapes = scene.clock.local, f._bounds(), f._falls()[2]
+    for i, low, high in scene.clock.regions(bounds, scene.low, scene.high):
+        x, fall = scene.base * f(local(low)), falls[i - 1]
         if i == 0:
             scene.at(scene.clock, low, high).tell(f.factor)
-        elif i == 1:
+        elif fall is not None:
+            end = bounds[i] if i < len(bounds) else math.inf
             y = scene.base * f(end if local(high - 1) + 1 >= end else local(high - 1))
-            scene.say(f"cools down {COOLING[f.shape]} from {say(x)} to {say(y)}", low, high)
+            scene.say(f"cools down {COOLING[shapes[fall]]} from {say(x)} to {say(y)}", low, high)
         else:
             scene.say(f"stays at {say(x)}", low, high)
 

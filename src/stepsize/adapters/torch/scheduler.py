@@ -152,8 +152,9 @@ class Scheduler(LRScheduler):
         if skipped is not None and self._skips(skipped):
             self._course = self.course.skip()
             return
-        course = self._seen_by(self.course, self._wanted(given))
-        self._go(course.made())
+        course = self.course
+        values = averaged(self._wanted(given), self.process_group) if course.needs else None
+        self._go(course.made(values))
         if self._course.overdue:
             warnings.warn(
                 f"Scheduler: a controller waits for a metric and {self._course.waited - 1} updates brought none: write "
@@ -162,7 +163,7 @@ class Scheduler(LRScheduler):
             )
 
     def _wanted(self, given: dict[str, Any]) -> dict[str, Any]:
-        return self.course.wanted(**given) if self._course.needs else given
+        return self.course.wanted(**given)
 
     def see(self, *, loss: Any = None, metric: Any = None, grad_norm: Any = None) -> None:
         """Hand something to the controllers without counting a step, and write what they decide at once.
@@ -185,8 +186,9 @@ class Scheduler(LRScheduler):
         live = self.optimizer.param_groups
         if live is not self._bound or len(live) != self._count:
             self._follow(self.course)
-        rows.write(self.course, self._rows, self._knobs)
-        self._together.look(self._course.parts)
+        course = self.course
+        self._together.write(0, live, course.values())
+        self._together.look(course.parts)
 
     @property
     def expression(self) -> str:

@@ -22,12 +22,13 @@ class _Column(NamedTuple):
 
 
 class Together:
-    """The writing of a whole step where every value is in a table already: the same numbers as `rows.write`.
+    """The writing of a whole step, by hyper-parameter and not by row: the same numbers as `rows.write`.
 
-    `start` is the first update of the block of values that all parts hold, or nowhere: where a controller decides,
-    where a part has no table, and before `look` has found them. `cells` are what there is to write where there is
-    just one group: name, base, values of the block. `rates` are those values, for `base`, where it is the rate alone,
-    which is most of all training. Both are written by `Scheduler.step` itself, `write` does the rest.
+    Where every value is in a table already there is nothing else to a step. `start` is the first update of the block
+    of values that all parts hold, or nowhere: where a controller decides, where a part has no table, and before `look`
+    has found them. `cells` are what there is to write where there is just one group: name, base, values of the block.
+    `rates` are those values, for `base`, where it is the rate alone, which is most of all training. Both are written
+    by `Scheduler.step` itself, `write` does the rest.
     """
 
     __slots__ = ("_columns", "_plain", "base", "cells", "rates", "start")
@@ -56,10 +57,10 @@ class Together:
             alone = [name for name, _, _ in self.cells] == ["lr"]
             self.base, self.rates = self.cells[0][1:] if alone else (1.0, [])
 
-    def write(self, i: int, live: list[dict[str, Any]]) -> None:
-        """Write the values at place `i` of the block into these groups, which are several."""
-        for values, _, name, place, by_base in self._columns:
-            factor = values[i]
+    def write(self, i: int, live: list[dict[str, Any]], factors: Sequence[float] | None = None) -> None:
+        """Write the values at place `i` of the block into these groups; where they are given, the parts' `factors`."""
+        for values, part, name, place, by_base in self._columns:
+            factor = factors[part] if factors is not None else values[i]
             for base, groups in by_base:
                 value = base * factor
                 here = live if len(groups) == len(live) else [live[one] for one in groups]
