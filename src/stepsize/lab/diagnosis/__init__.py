@@ -42,6 +42,7 @@ _SAID = {
     "rates": "rate",
     "grad_norms": "gradient norms",
     "clipped": "share that was clipped",
+    "skipped": "word on updates that were left out",
     "layers": "gradient norms by layer (descend(…, details=True) writes them)",
 }
 _LEAPS = ("diverged", "rate too large", "exploding gradients")  # say what a leap of the loss would say

@@ -39,7 +39,7 @@ def _largest(losses: Floats) -> tuple[int, int, float, float] | None:
     for row in np.flatnonzero(_up(losses)).tolist():
         low, ahead = float(np.median(losses[row - BEFORE : row])), usual[row : row + BEFORE]
         high = float(ahead.max())
-        if start - low <= fallen or high - low <= max(start - low, around):
+        if start - low <= fallen or high - low <= start - low + around:
             continue
         top = row + int(np.argmax(ahead))
         back = np.flatnonzero(usual[top:] <= low + around / 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -70,14 +71,32 @@ def from_rows(lines: Lines, source: str) -> tuple[Record, list[int], int] | None
 
 def _readable(lines: Lines, names: list[str], layers: list[str] | None) -> tuple[list[_Row], list[int]]:
     """The rows that are whole and of the right types, and the lines of those that are not."""
-    found: list[_Row] = []
+    found: list[tuple[_Row, int]] = []
     damaged = list(lines.damaged)
     for row, place in zip(lines.rows[1:], lines.places[1:], strict=True):
         try:
-            found.append(_row(row, names, layers, after=found[-1][0] if found else None))
+            found.append((_row(row, names, layers), place))
         except BROKEN:
             damaged.append(place)
-    return found, damaged
+    kept = _rising([row[0] for row, _ in found])
+    damaged += [place for i, (_, place) in enumerate(found) if i not in kept]
+    return [row for i, (row, _) in enumerate(found) if i in kept], damaged
+
+
+def _rising(steps: list[int]) -> set[int]:
+    """The places of the most steps that rise: one that is out of place costs no other."""
+    lowest: list[int] = []  # the lowest step that ends a rising row of each length
+    ends: list[int] = []  # its place
+    before: list[int] = []
+    for i, step in enumerate(steps):
+        length = bisect_left(lowest, step)
+        before.append(ends[length - 1] if length else -1)
+        lowest[length : length + 1], ends[length : length + 1] = [step], [i]
+    kept, place = set(), ends[-1] if ends else -1
+    while place >= 0:
+        kept.add(place)
+        place = before[place]
+    return kept
 
 
 def packed(record: Record) -> dict[str, Any]:
@@ -131,10 +150,8 @@ def _about(told: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _row(row: dict[str, Any], names: Sequence[str], layers: Sequence[str] | None, after: int | None) -> _Row:
+def _row(row: dict[str, Any], names: Sequence[str], layers: Sequence[str] | None) -> _Row:
     step = _whole(row["step"])
-    if after is not None and step <= after:
-        raise ValueError("steps must rise")
     norms = [] if layers is None else [number_in(one) for one in row["layers"]]
     if layers is not None and len(norms) != len(layers):
         raise ValueError("a norm for each layer")
