@@ -36,7 +36,7 @@ NAMES = {
 LAYER = "grad_norm/"  # begins the column of one layer's gradient norm
 MOST_SHOWN = 12
 LONGEST_RUN = 2**53  # updates; what counts more is no count
-BAD = "\ufffd"  # stands for bytes that are not UTF-8
+BAD = "\ufffd"  # stands for bytes that are no text
 MOSTLY = 0.1  # of the characters: with more that are none it is no text
 _EMPTY = ("", "null", "none", "na", "n/a", "-")
 
@@ -85,12 +85,12 @@ def _content(file: Path) -> bytes:
 
 def _text(content: bytes, lines: Lines, file: Path) -> str:
     """The file as text, with a mark for bytes that are none; a file that is no text at all is an error."""
-    text = content.decode("utf-8-sig", errors="replace")
+    text = content.decode("utf-8-sig", errors="replace").replace("\0", BAD)
     if not text.strip():
         raise StepsizeError(f"{file} is empty: a record has a row for each update that was logged")
-    if not lines.rows and ("\0" in text or text.count(BAD) > MOSTLY * len(text)):
+    if not lines.rows and text.count(BAD) > MOSTLY * len(text):
         raise StepsizeError(f"{file} is not a text file: name a file of run.save(…), a CSV or a JSON lines log")
-    return text.replace("\0", BAD)
+    return text
 
 
 def _readable(text: str) -> tuple[str, tuple[int, ...]]:
