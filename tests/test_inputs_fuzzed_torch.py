@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from harmed import changed, harmed, tries
-from stepsize.adapters.torch import Recorder, Scheduler, optimizer
+from stepsize.adapters.torch import Recorder, Scheduler, clip_gradients, optimizer
 from stepsize.lab.records.record import read
 from test_inputs_fuzzed import outcome
 
@@ -77,6 +77,22 @@ def test_states_of_a_strategy(text):
         _, refused = outcome(new.load_state_dict, changed(rng, state))
         if refused:
             assert same(new.state_dict(), before)
+
+
+def test_states_of_clips():
+    def begun():
+        param = weight()
+        made = torch.optim.SGD([param], lr=0.1)
+        return param, made, clip_gradients(made, "zclip() | percentile() | adagc()")
+
+    param, made, one = begun()
+    stepped(made, param, 6)
+    state = one.state_dict()
+    for rng in tries("state of clips", 250):
+        _, _, new = begun()
+        before = copy.deepcopy(new.state_dict())
+        _, refused = outcome(new.load_state_dict, changed(rng, state))
+        assert not refused or same(new.state_dict(), before)
 
 
 def test_records_that_go_on(tmp_path):
