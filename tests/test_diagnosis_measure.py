@@ -202,6 +202,9 @@ HEALTHY_ZEROS = {
     "printed with two digits": np.round(2 * np.exp(-TIME / 60) + 0.005, 2) * (RANDOM.random(640) < 0.8),
     "right or wrong": (RANDOM.random(640) < np.linspace(0.9, 0.1, 640)) * 1.0,
     "one digit all along": np.round(0.0002 * RANDOM.random(640), 4),
+    "a margin, reached by some batches": np.where(
+        (TIME > 300) & (RANDOM.random(640) < 0.5), 0, np.maximum(2 * np.exp(-TIME / 50), 0.02 + 0.03 * NOISE)
+    ),
     "gone in the end": np.where(TIME < 300, FALLING, 0),
 }
 
