@@ -13,8 +13,37 @@ _SHORT = 2**31  # arrays of 32 bits beside larger whole numbers overflow, so the
 _SHOWN = 100  # characters of a value in a message
 
 
+LONGEST = 1000  # characters of a message; no sentence of ours is as long, so what is longer quotes a user's text
+QUOTED = 160  # characters that are left of each quoted piece then
+
+
 class StepsizeError(ValueError):
-    """Something the user wrote cannot be done; the message is one line and says what to write instead."""
+    """Something the user wrote cannot be done; the message is one line and says what to write instead.
+
+    Whatever text of the user's it quotes, the message has at most 1,000 characters.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(shortened(str(message)))
+
+
+def shortened(message: str) -> str:
+    """The message itself up to 1,000 characters; a longer one without the middle of what it quotes.
+
+    >>> len(shortened(f"a sentence about {'x' * 200_000!r}: write another"))
+    191
+    """
+    if len(message) <= LONGEST:
+        return message
+    import re  # here, for the quick start of the command line
+
+    quoted = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|“[^”]*”""", re.DOTALL)
+    return _cut(quoted.sub(lambda found: _cut(found[0], QUOTED), message), LONGEST)
+
+
+def _cut(text: str, most: int) -> str:
+    half = (most - 1) // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
 
 
 class ParseError(StepsizeError):
@@ -22,7 +51,7 @@ class ParseError(StepsizeError):
 
     def __init__(self, message: str, column: int) -> None:
         super().__init__(f"column {column}: {message}")
-        self.message = message
+        self.message = shortened(message)
         self.column = column
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -36,6 +36,8 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.is_fifo():  # opening it would wait for a reader, perhaps for ever
+            raise OSError(errno.EINVAL, "it is a pipe, not a file", str(path))
         torn = path.is_file() and _ends_in_half(path)
         self._file = path.open("ab", buffering=0)
         self._torn = torn

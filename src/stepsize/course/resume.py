@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from .._errors import StepsizeError, one_of, whole
+from .._errors import StepsizeError, number, one_of, whole
 from ..observed import seen
 from ..text import parse
 from .control import Part
@@ -69,7 +69,8 @@ def _checked(course: Course, state: object) -> Mapping[str, Any]:
 def _resumed(course: Course, state: Mapping[str, Any], choice: str, knobs: Knobs) -> Course:
     rows, mine = [list(one) for one in state["expression"]], [one.row for one in course.written]
     changes = tuple(Change(**one) for one in state["changes"])
-    bases = {(int(index), str(field)): float(base) for index, field, base in state["bases"]}
+    name = course.host.name
+    bases = {(int(i), str(field)): float(number(name, "a base", base)) for i, field, base in state["bases"]}
     same, spoke_at = rows == mine, state.get("spoke_at")
     other_base = _other_base(bases, course) if same else None
     if choice == "error" and (not same or other_base):
@@ -119,6 +120,8 @@ def _planned(units: Mapping[str, Any], changes: tuple[Change, ...]) -> dict[str,
 
 def _read(course: Course, rows: list[list[Any]], knobs: Knobs) -> tuple[Target, ...]:
     """The state's targets; a group that is not there is an error."""
+    if not all(isinstance(field, str) for _, field, _ in rows):
+        raise TypeError("a field is no text")
     groups = [None if group is None else known_group(course.host, knobs, group) for group, _, _ in rows]
     return tuple(Target(group, field, parse(text)) for group, (_, field, text) in zip(groups, rows, strict=True))
 

@@ -10,12 +10,17 @@ from ..records.record import Record
 from .base import Diagnosis as Diagnosis
 from .base import Finding as Finding
 from .base import Symptom
-from .clipping import CLIPPED, remark
+from .clipping import CLIPPED
+from .clipping import remark as clip_remark
 from .diverged import DIVERGED
 from .gradients import EXPLODING, VANISHING
+from .leap import remark as leap_remark
+from .left_out import LEFT_OUT
+from .left_out import remark as left_out_remark
 from .loss import NOT_LEARNING, OSCILLATING, PLATEAUED
 from .rate import TOO_LARGE, TOO_SMALL
 from .schedule import EARLY, LATE
+from .views import Views
 
 SYMPTOMS = (
     DIVERGED,
@@ -30,16 +35,25 @@ SYMPTOMS = (
     EARLY,
     LATE,
 )
-"""What is looked for, in the order of importance."""
+"""What is looked for, in the order of importance; before them, updates left out, in a record that can tell."""
 
 _SAID = {
     "losses": "loss",
     "rates": "rate",
     "grad_norms": "gradient norms",
     "clipped": "share that was clipped",
+    "skipped": "word on updates that were left out",
     "layers": "gradient norms by layer (descend(…, details=True) writes them)",
 }
+_LEAPS = ("diverged", "rate too large", "exploding gradients")  # say what a leap of the loss would say
 _HIDES = {  # what a finding explains is not said again, nor is what its rows cannot show
+    "updates left out": (
+        "rate too small",
+        "not learning",
+        "plateaued",
+        "schedule ended early",
+        "schedule ended late",
+    ),
     "diverged": (
         "exploding gradients",
         "rate too large",
@@ -68,45 +82,44 @@ def diagnose(record: Record) -> Diagnosis:
     >>> print(diagnose(descend(bowl, "sgd() | 1e-5", steps=100, details=True).record).findings[0].illness)
     rate too small
     """
-    record, left_out = _without_passing(record)
+    with np.errstate(all="ignore"):
+        return _diagnosed(record)
+
+
+def _diagnosed(record: Record) -> Diagnosis:
+    """The findings of a record, rule by rule."""
+    views = Views.of(record)
     findings: list[Finding] = []
     healthy: list[str] = []
     skipped: list[tuple[str, str]] = []
-    with np.errstate(all="ignore"):
-        seen = record.until(_finite_rows(record))
-        for symptom in SYMPTOMS:
-            reason = _why_not(symptom, record if symptom is DIVERGED else seen)
-            if reason is None:
-                reason = _explained(symptom, findings)
-            if reason is not None:
-                skipped.append((symptom.illness, reason))
-                continue
-            found = symptom.find(record if symptom is DIVERGED else seen)
-            if found is None:
-                healthy.append(symptom.illness)
-            else:
-                findings.append(found)
-        remarks = tuple(one for one in (left_out, remark(record)) if one)
-    return Diagnosis(tuple(findings), tuple(healthy), tuple(skipped), _about(record), remarks)
+    for symptom in SYMPTOMS if record.skipped is None else (LEFT_OUT, *SYMPTOMS):
+        rows = _seen(symptom, views)
+        reason = _no_measure(symptom, views) or _why_not(symptom, rows) or _explained(symptom, findings)
+        found = None if reason else symptom.find(rows)
+        if reason is not None:
+            skipped.append((symptom.illness, reason))
+        elif found is None:
+            healthy.append(symptom.illness)
+        else:
+            findings.append(found)
+    leap = None if views.unmeasured or any(one.illness in _LEAPS for one in findings) else leap_remark(views.finite)
+    said = (left_out_remark(record), *views.remarks, leap, clip_remark(views.to_the_end))
+    return Diagnosis(tuple(findings), tuple(healthy), tuple(skipped), _about(record), tuple(filter(None, said)))
 
 
-PASSING = 0.05  # ours: of the rows; a run that broke has no finite loss after it
+def _seen(symptom: Symptom, views: Views) -> Record:
+    """The rows that a rule looks at."""
+    if symptom is LEFT_OUT:
+        return views.whole
+    if symptom is DIVERGED:
+        return views.to_the_end
+    return views.finite if symptom.loss else views.plain
 
 
-def _without_passing(record: Record) -> tuple[Record, str | None]:
-    """Losses that were not finite for a moment are left out: single batches, or updates that were skipped."""
-    good = np.isfinite(record.losses)
-    if good.all() or not len(record) or record.diverged or np.mean(~good) > PASSING or not good[-5:].all():
-        return record, None
-    return record.at(good), (
-        f"The loss was not finite in {int((~good).sum())} of {len(record)} rows, first at update "
-        f"{int(record.steps[~good][0])}, and the run went on: they are left out here. Look at such a batch."
-    )
-
-
-def _finite_rows(record: Record) -> int:
-    broken = np.flatnonzero(~np.isfinite(record.losses))
-    return int(broken[0]) if len(broken) else len(record)
+def _no_measure(symptom: Symptom, views: Views) -> str | None:
+    """That a rule judges by a loss that is no measure; one that is not finite is told all the same."""
+    broken = symptom is DIVERGED and len(views.finite) < len(views.to_the_end)
+    return "the loss is no measure of this run" if views.unmeasured and symptom.loss and not broken else None
 
 
 def _why_not(symptom: Symptom, record: Record) -> str | None:

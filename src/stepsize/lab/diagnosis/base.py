@@ -46,13 +46,15 @@ class Finding:
 class Symptom:
     """One illness: its name, the columns that it needs, and the function that finds it.
 
-    `needs` are fields of `Record`, `rows` how many of them with a finite loss.
+    `needs` are fields of `Record`, `rows` how many of them with a finite loss. `loss` says whether the rule judges by
+    the height of the loss; one that does not is asked also where the loss is no measure.
     """
 
     illness: str
     needs: tuple[str, ...]
     find: Callable[[Record], Finding | None]
     rows: int = 20
+    loss: bool = True
 
 
 @dataclass(frozen=True)

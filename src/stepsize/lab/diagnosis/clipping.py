@@ -71,4 +71,4 @@ def _scale_free(record: Record) -> bool:
     return strategy.rule.scale_free and not any(not isinstance(one, weight_decay) for one in (*between, *after))
 
 
-CLIPPED = Symptom("always clipped", ("clipped",), find)
+CLIPPED = Symptom("always clipped", ("clipped",), find, loss=False)

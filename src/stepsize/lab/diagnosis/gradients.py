@@ -139,5 +139,5 @@ def _median(values: Floats) -> float:
     return float(np.median(known)) if len(known) else float("nan")
 
 
-EXPLODING = Symptom("exploding gradients", ("losses", "grad_norms"), find_exploding)
-VANISHING = Symptom("vanishing gradients", ("losses", "grad_norms"), find_vanishing)
+EXPLODING = Symptom("exploding gradients", ("losses", "grad_norms"), find_exploding, loss=False)
+VANISHING = Symptom("vanishing gradients", ("losses", "grad_norms"), find_vanishing, loss=False)

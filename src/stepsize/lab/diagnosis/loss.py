@@ -48,19 +48,12 @@ def find_oscillating(record: Record) -> Finding | None:
 
 def find_plateau(record: Record) -> Finding | None:
     """The finding “plateaued”, or None."""
-    tail = int(len(record) * (1 - TAIL))
-    rates = record.rates
+    trend, begin = _plateau(record)
+    if begin is None or begin == 0:  # from the first row on it is none: nothing was learned
+        return None
+    rates, tail = record.rates, _tail(record)
     assert rates is not None
-    kept = float(np.nanmedian(rates[tail:])) if np.isfinite(rates[tail:]).any() else 0.0
-    if min(kept, float(rates[-1])) < HOT * float(np.nanmax(rates)) or kept <= 0:
-        return None
-    losses, _, gained = level(record)
-    last = blocks(losses[tail:], 40)
-    trend, slow = kendall(last), theil_sen(np.linspace(0, 1, len(last)), last)
-    if trend <= FALLS or slow < -SLOW * gained or _converged(record, tail, gained):
-        return None
-    begin = _begin(losses, tail)
-    share = 1 - begin / len(record)
+    kept, share = float(np.nanmedian(rates[tail:])), 1 - begin / len(record)
     step = int(record.steps[begin])
     base = float(np.median(record.losses[tail:]))
     numbers = (("loss of the plateau", base), ("trend of the last part, in standard deviations", trend))
@@ -72,13 +65,36 @@ def find_plateau(record: Record) -> Finding | None:
     return Finding("plateaued", says, numbers, advice, step, share)
 
 
+def _plateau(record: Record) -> tuple[float, int | None]:
+    """The trend of the last part in standard deviations, and the first row of a plateau at a high rate, or None."""
+    tail, rates = _tail(record), record.rates
+    if rates is None or not np.isfinite(rates[tail:]).any():
+        return 0.0, None
+    kept = float(np.nanmedian(rates[tail:]))
+    if min(kept, float(rates[-1])) < HOT * float(np.nanmax(rates)) or kept <= 0:
+        return 0.0, None
+    losses, _, gained = level(record)
+    last = blocks(losses[tail:], 40)
+    trend, slow = kendall(last), theil_sen(np.linspace(0, 1, len(last)), last)
+    if trend <= FALLS or slow < -SLOW * gained or _converged(record, tail, gained):
+        return trend, None
+    return trend, _begin(losses, tail)
+
+
+def _tail(record: Record) -> int:
+    return int(len(record) * (1 - TAIL))
+
+
 def find_not_learning(record: Record) -> Finding | None:
     """The finding “not learning”, or None."""
     losses = level(record)[0]
     ends, around, trend = blocks(losses, 20), noise(losses), kendall(blocks(losses, 40))
     of_block = 1.25 * around / (len(losses) / len(ends)) ** 0.5  # the standard error of a median
     early, late = float(losses[:3].mean() - ends.min()), float(ends[0] - ends.min())
-    if size(record) == 0 or fall(record) > LITTLE or trend <= SURE or late > UNSEEN * of_block or early > 2 * around:
+    if size(record) == 0:
+        return None
+    fell = fall(record) > LITTLE or trend <= SURE or late > UNSEEN * of_block or early > 2 * around
+    if fell and _plateau(record)[1] != 0:
         return None
     stayed = three_digits(float(np.median(record.losses)))
     says = f"The run learned nothing that shows: the loss stayed near {stayed}, and " + (
@@ -98,8 +114,12 @@ def find_not_learning(record: Record) -> Finding | None:
 
 def _begin(losses: Floats, tail: int) -> int:
     """The first row whose loss, outliers left out, is down to the plateau, its noise apart."""
-    down = running_median(losses, 15) <= float(np.median(losses[tail:])) + noise(losses[tail:])
-    return min(int(np.argmax(down)), tail)
+    level_of = float(np.median(losses[tail:])) + noise(losses[tail:])
+    for window in (15, 1):  # a loss that fell within a few rows is seen row by row
+        begin = min(int(np.argmax(running_median(losses, window) <= level_of)), tail)
+        if begin:
+            return begin
+    return 0
 
 
 def _converged(record: Record, tail: int, gained: float) -> bool:

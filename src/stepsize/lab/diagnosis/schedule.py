@@ -106,5 +106,5 @@ def _stopped(record: Record) -> bool:
     return planned is not None and int(record.steps[-1]) < 0.9 * planned - 1
 
 
-EARLY = Symptom("schedule ended early", ("rates",), find_early)
-LATE = Symptom("schedule ended late", ("rates",), find_late)
+EARLY = Symptom("schedule ended early", ("rates",), find_early, loss=False)
+LATE = Symptom("schedule ended late", ("rates",), find_late, loss=False)

@@ -14,7 +14,7 @@ import numpy as np
 from ..._errors import StepsizeError
 from ...course import log
 from ...problems import Floats
-from .lines import packed, unpacked
+from .lines import BROKEN, packed, unpacked
 from .record import Record
 from .settings import Entrant as Entrant
 from .settings import Settings as Settings
@@ -137,9 +137,12 @@ def read_journal(folder: Path) -> Journal:
     """Read the journal of a folder, or the file itself: the runs that its settings ask for, the last line of each."""
     path = folder / FILE if folder.is_dir() else folder
     try:
-        lines = log.lines_in(path.read_bytes())
+        content = path.read_bytes() if path.is_file() else None  # a pipe or a device may have no end
     except OSError:
-        raise StepsizeError(f"{path} cannot be read: name the --out folder of an earlier stepsize compare") from None
+        content = None
+    if content is None:
+        raise StepsizeError(f"{path} cannot be read: name the --out folder of an earlier stepsize compare")
+    lines = log.lines_in(content)
     if not lines.rows or lines.places[0] != 1 or lines.rows[0].get("kind") != "settings":
         raise StepsizeError(f"{path} is not a journal of stepsize compare: choose another folder")
     journal = _begun(lines.rows[0], path)
@@ -149,7 +152,7 @@ def read_journal(folder: Path) -> Journal:
         try:
             one = _finished(row, journal.settings, f"{path}:{place}")
             found[journal.settings.number(one.strategy, one.base, one.seed)] = one
-        except (KeyError, TypeError, ValueError):
+        except BROKEN:
             foreign.append(place)
     journal.records = list(found.values())
     if foreign:
@@ -158,8 +161,10 @@ def read_journal(folder: Path) -> Journal:
 
 
 def is_journal(path: Path) -> bool:
-    """Whether a file begins as a journal does."""
+    """Whether a file begins as a journal does; a pipe is not opened, for it may never say anything."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return file.read(len(HEAD)) == HEAD
     except OSError:
@@ -178,12 +183,12 @@ def _begun(head: dict[str, Any], path: Path) -> Journal:
             raise ValueError("another version")
         settings = Settings.of({key: one for key, one in head.items() if key not in ("kind", "version", "versions")})
         return Journal(settings, {str(name): str(one) for name, one in head["versions"].items()})
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except BROKEN:
         raise StepsizeError(f"{path} was written by another version of stepsize: choose another folder") from None
 
 
 def _finished(row: dict[str, Any], settings: Settings, source: str) -> Finished:
-    """The run of a line; a ValueError, TypeError or KeyError says that the settings ask for no such run."""
+    """The run of a line; an error of `BROKEN` says that the settings ask for no such run."""
     if (type(row["strategy"]), type(row["acted"]), type(row["said"])) != (int, int, str) or row["kind"] != "run":
         raise ValueError("this is no run")
     record, clipped = unpacked(row["record"], source), log.number_in(row["clipped"])
@@ -198,9 +203,15 @@ def _asked(found: Finished, settings: Settings) -> bool:
     record, entrant = found.record, settings.strategies[found.strategy]
     mine = record.text == entrant.text and record.base in entrant.bases and record.seed in settings.seeds
     whole = record.measured is not None and (record.validated is not None) == settings.validated
-    points = (*range(0, record.made, settings.measure_every), record.made)
     ended = record.diverged is not None and record.made <= settings.steps
-    return mine and whole and ended and record.rates is not None and found.measured_at == points
+    return mine and whole and ended and record.rates is not None and _measured_where_asked(found, settings)
+
+
+def _measured_where_asked(found: Finished, settings: Settings) -> bool:
+    """Whether it was measured every so many updates and after the last; no list is made of an absurd count."""
+    *before, last = found.measured_at or (-1,)
+    every = range(0, found.record.made, settings.measure_every)
+    return last == found.record.made and len(before) == len(every) and tuple(before) == tuple(every)
 
 
 def _finite(column: Floats | None, count: int) -> tuple[float | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -16,7 +17,8 @@ from .record import SERIES, Record
 KIND = "stepsize run"
 PACKED = ("losses", "rates", "grad_norms", "clipped")  # the columns of a packed record
 MOST_ROWS = 10**7  # a damaged count makes no list beyond it
-_BROKEN = (KeyError, TypeError, IndexError, ValueError, AttributeError, OverflowError)
+# what a line of the wrong types raises
+BROKEN = (KeyError, TypeError, IndexError, ValueError, AttributeError, OverflowError)
 
 _Row: TypeAlias = tuple[int, list[float], str | None, list[float]]  # step, numbers, why, norms by layer
 
@@ -63,20 +65,38 @@ def from_rows(lines: Lines, source: str) -> tuple[Record, list[int], int] | None
             **columns,
         )
         return record, damaged, _whole(head["rows"])
-    except _BROKEN:
+    except BROKEN:
         return None
 
 
 def _readable(lines: Lines, names: list[str], layers: list[str] | None) -> tuple[list[_Row], list[int]]:
     """The rows that are whole and of the right types, and the lines of those that are not."""
-    found: list[_Row] = []
+    found: list[tuple[_Row, int]] = []
     damaged = list(lines.damaged)
     for row, place in zip(lines.rows[1:], lines.places[1:], strict=True):
         try:
-            found.append(_row(row, names, layers, after=found[-1][0] if found else None))
-        except _BROKEN:
+            found.append((_row(row, names, layers), place))
+        except BROKEN:
             damaged.append(place)
-    return found, damaged
+    kept = _rising([row[0] for row, _ in found])
+    damaged += [place for i, (_, place) in enumerate(found) if i not in kept]
+    return [row for i, (row, _) in enumerate(found) if i in kept], damaged
+
+
+def _rising(steps: list[int]) -> set[int]:
+    """The places of the most steps that rise: one that is out of place costs no other."""
+    lowest: list[int] = []  # the lowest step that ends a rising row of each length
+    ends: list[int] = []  # its place
+    before: list[int] = []
+    for i, step in enumerate(steps):
+        length = bisect_left(lowest, step)
+        before.append(ends[length - 1] if length else -1)
+        lowest[length : length + 1], ends[length : length + 1] = [step], [i]
+    kept, place = set(), ends[-1] if ends else -1
+    while place >= 0:
+        kept.add(place)
+        place = before[place]
+    return kept
 
 
 def packed(record: Record) -> dict[str, Any]:
@@ -93,14 +113,21 @@ def packed(record: Record) -> dict[str, Any]:
 def unpacked(line: dict[str, Any], source: str = "") -> Record:
     """The record of `packed`; a ValueError says that it is none."""
     try:
-        told = line["steps"]
-        steps = [_whole(one) for one in told] if isinstance(told, list) else list(range(min(_whole(told), MOST_ROWS)))
-        if any(a >= b for a, b in pairwise(steps)):
-            raise ValueError("steps must rise")
+        steps = _steps(line["steps"])
         columns: dict[str, Any] = {name: _long(line[name], len(steps)) for name in PACKED if name in line}
-        return Record(steps=np.array(steps, dtype=int), source=source, **_about(line), **columns)
-    except _BROKEN as error:
+        return Record(steps=steps, source=source, **_about(line), **columns)
+    except BROKEN as error:
         raise ValueError("this is no record of a run") from error
+
+
+def _steps(told: Any) -> NDArray[np.int_]:
+    """The updates of a packed record: a list of them, or how many there are from 0 on."""
+    if not isinstance(told, list):
+        return np.arange(min(_whole(told), MOST_ROWS))
+    steps = [_whole(one) for one in told]
+    if any(a >= b for a, b in pairwise(steps)):
+        raise ValueError("steps must rise")
+    return np.array(steps, dtype=int)
 
 
 def _about(told: dict[str, Any]) -> dict[str, Any]:
@@ -115,6 +142,7 @@ def _about(told: dict[str, Any]) -> dict[str, Any]:
         "measured_at": None if measured_at is None else tuple(map(_whole, measured_at)),
         "measured": None if told["measured"] is None else _floats(told["measured"]),
         "validated": None if told["validated"] is None else _floats(told["validated"]),
+        "policy": tuple(str(one) for one in told.get("policy", ())),
     }
     for name in ("measured", "validated"):
         if found[name] is not None and len(found[name]) != len(measured_at):
@@ -122,10 +150,8 @@ def _about(told: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _row(row: dict[str, Any], names: Sequence[str], layers: Sequence[str] | None, after: int | None) -> _Row:
+def _row(row: dict[str, Any], names: Sequence[str], layers: Sequence[str] | None) -> _Row:
     step = _whole(row["step"])
-    if after is not None and step <= after:
-        raise ValueError("steps must rise")
     norms = [] if layers is None else [number_in(one) for one in row["layers"]]
     if layers is not None and len(norms) != len(layers):
         raise ValueError("a norm for each layer")
@@ -147,6 +173,7 @@ def _of_the_run(record: Record) -> dict[str, Any]:
         "measured_at": record.measured_at,
         "measured": _listed(record.measured),
         "validated": _listed(record.validated),
+        **({"policy": record.policy} if record.policy else {}),
     }
 
 
@@ -162,7 +189,7 @@ def _short(column: NDArray[Any]) -> list[float] | float:
 
 
 def _long(told: Any, count: int) -> Floats:
-    column = _floats(told if isinstance(told, list) else [told] * count)
+    column = _floats(told) if isinstance(told, list) else np.full(count, number_in(told))
     if told is None or len(column) != count:
         raise ValueError("columns must be as long as steps")
     return column

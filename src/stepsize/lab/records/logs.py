@@ -18,6 +18,7 @@ from ...course.log import Lines, left_out, lines_in
 from ...problems import Floats
 from ...text import as_descent
 from .lines import KIND, from_rows
+from .policy import policy_of
 from .record import Record
 
 # the names that loops give to a column, the surest first; case, spaces and a leading "train/" do not matter
@@ -27,12 +28,16 @@ NAMES = {
     "rate": ("lr", "learning_rate", "rate"),
     "grad_norm": ("grad_norm", "gnorm", "gradient_norm", "total_norm", "grad_norm_step", "grad_2.0_norm_total"),
     "clipped": ("clipped",),
+    "skipped": ("skipped",),
     "slope": ("slope",),
     "end_slope": ("end_slope",),
     "validated": ("val_loss", "eval_loss", "validation_loss", "valid_loss", "test_loss"),
 }
 LAYER = "grad_norm/"  # begins the column of one layer's gradient norm
 MOST_SHOWN = 12
+LONGEST_RUN = 2**53  # updates; what counts more is no count
+BAD = "\ufffd"  # stands for bytes that are no text
+MOSTLY = 0.1  # of the characters: with more that are none it is no text
 _EMPTY = ("", "null", "none", "na", "n/a", "-")
 
 
@@ -45,6 +50,8 @@ def read_log(file: Path) -> Record:
     else:
         text = _text(content, lines, file)
         rows, damaged = _objects(text, lines)
+        if not rows:
+            text, damaged = _readable(text)
         record, said = from_log(text, rows, file), [left_out(file, damaged)]
     for told in filter(None, said):
         warnings.warn(told, stacklevel=3)
@@ -77,16 +84,22 @@ def _content(file: Path) -> bytes:
 
 
 def _text(content: bytes, lines: Lines, file: Path) -> str:
-    """The file as text; bytes that are none are passed over in JSON lines only, where they cost their line."""
-    try:
-        text = content.decode("utf-8-sig", errors="replace" if lines.rows else "strict")
-    except UnicodeDecodeError:
-        text = "\0"
+    """The file as text, with a mark for bytes that are none; a file that is no text at all is an error."""
+    text = content.decode("utf-8-sig", errors="replace").replace("\0", BAD)
     if not text.strip():
         raise StepsizeError(f"{file} is empty: a record has a row for each update that was logged")
-    if "\0" in text:
+    if not lines.rows and text.count(BAD) > MOSTLY * len(text):
         raise StepsizeError(f"{file} is not a text file: name a file of run.save(…), a CSV or a JSON lines log")
     return text
+
+
+def _readable(text: str) -> tuple[str, tuple[int, ...]]:
+    """The text without the lines that have bytes of no text in them, and their numbers; the first has the names."""
+    if BAD not in text:
+        return text, ()
+    lines = text.split("\n")
+    damaged = {place for place, line in enumerate(lines[1:], start=2) if BAD in line}
+    return "\n".join(one for place, one in enumerate(lines, start=1) if place not in damaged), tuple(damaged)
 
 
 def _objects(text: str, lines: Lines) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
@@ -126,6 +139,7 @@ def from_log(text: str, rows: list[dict[str, Any]], file: Path) -> Record:
         rates=series["rate"],
         grad_norms=series["grad_norm"],
         clipped=series["clipped"],
+        skipped=_flags(_series(merged, kept, "skipped")),
         slopes=series["slope"],
         end_slopes=ends,
         layers=_layers(merged, kept, layers),
@@ -134,6 +148,7 @@ def from_log(text: str, rows: list[dict[str, Any]], file: Path) -> Record:
         validated=validated,
         text=_strategy(rows),
         source=str(file),
+        policy=policy_of(columns),
     )
 
 
@@ -182,7 +197,7 @@ def _by_step(rows: list[dict[str, Any]], named: dict[str, str | None], file: Pat
         step = float(place - 1) if restarts else there.pop("step", None)
         if named["step"] is None:
             step, counted = counted, counted + ("loss" in there)
-        if step is None or not math.isfinite(step) or abs(step) > 2**53:
+        if step is None or not math.isfinite(step) or abs(step) > LONGEST_RUN:
             continue
         if "validated" in there and not math.isfinite(there.get("loss", 0.0)):
             there.pop("loss")  # pandas writes NaN for what a row does not have
@@ -195,7 +210,7 @@ def _restarts(cells: list[Any]) -> bool:
     """Whether the column counts within epochs, or in parts of one, and so does not name an update."""
     try:
         steps = [float(one) for one in cells if one not in (None, "")]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     again = sum(b < a and b == steps[0] for a, b in pairwise(steps))
     return again > 0 or any(one % 1 for one in steps if math.isfinite(one))
@@ -227,6 +242,13 @@ def _series(merged: dict[int, dict[str, float]], kept: list[int], what: str) -> 
     return np.array([merged[known[max(0, int(i))]]["rate"] for i in places], dtype=float)
 
 
+def _flags(column: Floats | None) -> Floats | None:
+    """A column of 0 and 1, 0 where it says nothing; None where it holds anything else, as a count."""
+    if column is None or not np.isin(column[np.isfinite(column)], (0.0, 1.0)).all():
+        return None
+    return np.where(column == 1, 1.0, 0.0)
+
+
 def _layers(merged: dict[int, dict[str, float]], kept: list[int], columns: list[str]) -> dict[str, Floats] | None:
     """The gradient norms by layer, where they were logged."""
     found = {one.strip()[len(LAYER) :]: _series(merged, kept, one) for one in columns}
@@ -238,9 +260,9 @@ def _planned(text: str, rows: list[dict[str, Any]]) -> int | None:
     whole = _json(text)
     told = (row["planned_steps"] for row in reversed(rows) if row.get("planned_steps"))
     planned = next(told, whole.get("max_steps") if isinstance(whole, dict) else None)
-    if isinstance(planned, str) and planned.strip().isdecimal():
+    if isinstance(planned, str) and planned.strip().isdecimal() and len(planned) < 20:
         planned = int(planned)
-    return planned if type(planned) is int and planned > 0 else None
+    return planned if type(planned) is int and 0 < planned <= LONGEST_RUN else None
 
 
 def _strategy(rows: list[dict[str, Any]]) -> str | None:

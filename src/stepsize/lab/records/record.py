@@ -20,6 +20,7 @@ SERIES = {
     "slope": "slopes",
     "end_slope": "end_slopes",
     "extra_losses": "extra_losses",
+    "skipped": "skipped",
 }
 """How a row calls a number, and the column of `Record` that it belongs to."""
 
@@ -31,8 +32,10 @@ class Record:
     Row i belongs to update `steps[i]`, which rise but may leave gaps; every row has a loss, and a loss that is not
     finite is one of a run that broke. A column that was not logged is None, a single missing number is NaN. `slopes`,
     `end_slopes`, `layers` and `extra_losses` are those of `Run`. `text` is the strategy, `base` its base rate, `seed`
-    that of the run, `planned_steps` how many updates were asked for, `diverged` is None where nobody said. `source`
-    names the file. Two records are equal where every number and every word is; the file does not count.
+    that of the run, `planned_steps` how many updates were asked for, `diverged` is None where nobody said. `skipped`
+    is 1 where the update was left out, for its gradients were not finite, and 0 where it was made. `policy` names the
+    columns that say that the loss is one of reinforcement learning, whose value tells nothing. `source` names the file.
+    Two records are equal where every number and every word is; the file does not count.
     """
 
     steps: NDArray[np.int_]
@@ -54,6 +57,8 @@ class Record:
     source: str = ""
     seed: int | None = None
     extra_losses: Floats | None = None
+    skipped: Floats | None = None
+    policy: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in (*SERIES.values(), "why"):

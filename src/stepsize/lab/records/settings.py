@@ -95,7 +95,15 @@ class Settings:
         for name, one in Settings.__dataclass_fields__.items():
             if not isinstance(getattr(found, name), KINDS[str(one.type).partition("[")[0]]):
                 raise TypeError(f"{name} must be {one.type}")
+        found._check()
         return found
+
+    def _check(self) -> None:
+        """What the types of the fields do not say."""
+        if any(type(one) is not int for one in self.seeds) or any(not isinstance(one, str) for one in self.notes):
+            raise TypeError("seeds must be whole numbers and notes texts")
+        if min(self.steps, self.measure_every) < 1 or not 0 <= self.reference < len(self.strategies):
+            raise ValueError("steps and measure_every must be ≥ 1, and the reference one of the strategies")
 
 
 KINDS: dict[str, type | tuple[type, ...]] = {

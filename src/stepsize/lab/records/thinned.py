@@ -25,7 +25,7 @@ def thinned(record: Record, most: int = MOST) -> Record:
     """
     kept = record.at(_rows(record, most))
     columns: dict[str, Any] = {name: _rounded(getattr(kept, name)) for name in ROUNDED}
-    others: dict[str, Any] = dict.fromkeys(("why", "slopes", "end_slopes", "layers", "extra_losses"))
+    others: dict[str, Any] = dict.fromkeys(("why", "slopes", "end_slopes", "layers", "extra_losses", "skipped"))
     return replace(kept, **columns, **others)
 
 

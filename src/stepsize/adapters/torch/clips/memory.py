@@ -97,8 +97,10 @@ def unlike(found: Any, begun: Any, where: str, names: bool = False) -> str:
 
 
 def is_number(one: Any) -> bool:
-    """Whether it is a number, or a tensor of one."""
-    return one.numel() == 1 if isinstance(one, torch.Tensor) else isinstance(one, (int, float))
+    """Whether it is a number that a float can hold, or a tensor of one."""
+    if isinstance(one, torch.Tensor):
+        return one.numel() == 1
+    return isinstance(one, float) or (isinstance(one, int) and abs(one) < 2**63)
 
 
 def on_device(memory: Any, device: torch.device) -> Any:

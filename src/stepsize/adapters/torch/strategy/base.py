@@ -103,7 +103,7 @@ class Strategy(Optimizer):
             raise damaged(f"its stages are {type(memory).__name__}")
         if schedule is not None or memory:
             self._check_memory(memory)
-        before = self.scheduler.course, self.state, self.param_groups
+        before = self.scheduler.course, self.state, self.param_groups, self._memory()
         try:
             if schedule is not None:
                 self.scheduler.load_state_dict(schedule, on_change)
@@ -116,10 +116,11 @@ class Strategy(Optimizer):
                 raise
             raise damaged(f"{type(error).__name__}: {error}") from None
 
-    def _undo(self, course: Course, state: Any, groups: Any) -> None:
+    def _undo(self, course: Course, state: Any, groups: Any, memory: dict[str, Any]) -> None:
         """A load that broke off has loaded nothing."""
         self.state, self.param_groups = state, groups
         self.scheduler.course = course
+        self._recall(memory)
 
     def __getstate__(self) -> dict[str, Any]:
         ours = {"wishes": self._wishes, "schedule": self.scheduler.state_dict(), "memory": self._memory()}

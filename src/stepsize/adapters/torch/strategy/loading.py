@@ -25,6 +25,8 @@ def check_state(saved: dict[str, Any], own: Optimizer, kept: Collection[str]) ->
         raise damaged('it has no "state" and "param_groups"')
     if not all(isinstance(one, dict) and isinstance(one.get("params"), list) for one in groups):
         raise damaged("a group of it has no parameters")
+    if not all(isinstance(place, (int, str)) for one in groups for place in one["params"]):
+        raise damaged("a group of it names no parameters")
     found, ours = ([len(group["params"]) for group in some] for some in (groups, own.param_groups))
     if found != ours:
         raise StepsizeError(
