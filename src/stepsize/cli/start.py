@@ -72,5 +72,5 @@ def quick_show(arguments: list[str]) -> dict[str, Any] | None:
 
 
 def is_count(value: str) -> bool:
-    """Whether a text is a whole number of fewer than twenty digits: Python reads no endless ones, and no run has them."""
+    """Whether a text is a whole number of fewer than twenty digits: Python reads no endless ones."""
     return value.isascii() and value.isdigit() and len(value) < 20

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PLAIN = 2_000  # up to so many steps plain numbers are quicker than importing NumPy
 _CHUNK = 1 << 18
 _MOST = 1 << 32  # steps that are asked one by one: a minute and more
-_MOST_MARKS = 10_000_000
+_MOST_MARKS = 1_000_000
 
 
 def highest(f: Factor | rate, steps: int) -> tuple[int, float]:
