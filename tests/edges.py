@@ -17,7 +17,7 @@ import stepsize as s
 from stepsize import StepsizeError
 from stepsize._value import Value
 from stepsize.vocabulary import WORDS, look_up
-from subjects import SCHEDULES, SUBJECTS
+from subjects import EVERYTHING, FACTORS, SCHEDULES, SUBJECTS
 
 HUGE = 10**5000
 WHOLE = [0, 1, 2, 3, 7, 1000, *(2**k + i for k in (31, 53, 63, 64) for i in (-1, 0, 1)), 10**19, 2**62, 10**300]
@@ -69,12 +69,12 @@ def changed(draw, one):
 
 
 @st.composite
-def edged(draw, value):
-    """The value with one to three of its numbers at the edge; a StepsizeError where it is refused."""
+def edged(draw, value, most=3):
+    """The value with one number at the edge, or up to `most`; a StepsizeError where it is refused."""
     fields = value.fields()
     if not fields:
         return value
-    chosen = draw(st.lists(st.sampled_from(list(fields)), min_size=1, max_size=3, unique=True))
+    chosen = draw(st.lists(st.sampled_from(list(fields)), min_size=1, max_size=most, unique=True))
     return value.replace(**{name: draw(changed(fields[name])) for name in chosen})
 
 
@@ -131,10 +131,11 @@ WRAPPED = [
 @st.composite
 def combined(draw):
     """Two values, one of them at the edge, put together in one of the ways there are, and bent once more or not."""
-    pair = draw(words), draw(st.one_of(words, st.sampled_from(SCHEDULES), plain))
+    one = draw(st.sampled_from(FACTORS).flatmap(lambda value: edged(value, most=1)))
+    pair = one, draw(st.one_of(st.sampled_from(SCHEDULES), st.sampled_from(EVERYTHING), plain))
     try:
         value = draw(st.sampled_from(PAIRED))(*(pair[::-1] if draw(st.booleans()) else pair))
-        if draw(st.booleans()):
+        if draw(st.integers(0, 2)) == 0:
             value = draw(st.sampled_from(WRAPPED))(value, draw(anything), draw(anything))
     except TypeError as error:
         if "unsupported operand" in str(error):  # Python's own word for what has no * or no |

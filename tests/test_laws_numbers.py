@@ -101,7 +101,7 @@ def test_any_number_in_any_field_is_a_value_or_one_line(drawn):
             assert_keeps_the_law(value, total, units)
 
     law()
-    assert made > 50  # that all are refused would keep the law too
+    assert made > 30  # that all are refused would keep the law too
 
 
 NUMBER = re.compile(r"(?<![\w.'])-?\d[\d.]*(?:e[+-]?\d+)?(?![\w.'%])")
