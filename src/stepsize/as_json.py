@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_DEEPEST = 120  # of JSON, which takes two for a combination that is one level of a text
+
+
 def to_json(value: Value) -> str:
     """Write a value as JSON; `from_json(to_json(x)) == x`.
 
@@ -72,8 +75,8 @@ def _is_default(value: Value, name: str, one: Any) -> bool:
 
 
 def _value(plain: Any, depth: int) -> Any:
-    if depth > 100:
-        raise StepsizeError("the JSON is nested deeper than 100 levels")
+    if depth > _DEEPEST:
+        raise StepsizeError(f"the JSON is nested deeper than {_DEEPEST} levels")
     if isinstance(plain, list):
         return tuple(_value(one, depth + 1) for one in plain)
     if not isinstance(plain, dict):

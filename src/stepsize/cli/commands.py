@@ -14,6 +14,7 @@ from .. import __version__
 from .._errors import StepsizeError
 from .start import MOST_STEPS
 
+_LONGEST = 2_000  # characters of a message: what was typed stands in it, whatever its length
 EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
 
 click.rich_click.TEXT_MARKUP = "markdown"
@@ -62,6 +63,7 @@ def _where_help_is(error: plain.ClickException) -> str:
 
 
 def _say(message: str, code: int) -> int:
+    message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
     print(f"error: {message}" if code != 130 else message, file=sys.stderr)
     return code
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from .._errors import StepsizeError
+from .._errors import StepsizeError, shown
 from ..text import parse
+from .start import is_count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,8 +126,8 @@ def _places(at: str | None, steps: int) -> list[int]:
         return sorted({round(i * (steps - 1) / max(count - 1, 1)) for i in range(count)})
     places = []
     for one in at.split(","):
-        if not (one.strip().isascii() and one.strip().isdigit()):
-            raise StepsizeError(f"--at takes steps from 0 such as 0,1,999, not {one.strip()!r}")
+        if not is_count(one.strip()):
+            raise StepsizeError(f"--at takes steps from 0 such as 0,1,999, not {shown(one.strip())}")
         places.append(int(one))
     return places
 

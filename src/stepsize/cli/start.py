@@ -59,7 +59,7 @@ def quick_show(arguments: list[str]) -> dict[str, Any] | None:
             options["as_json"] = True
         elif one in ("--steps", "--at"):
             value = next(rest, "")
-            if one == "--steps" and not (value.isascii() and value.isdigit() and 0 < int(value) <= MOST_STEPS):
+            if one == "--steps" and not (is_count(value) and 0 < int(value) <= MOST_STEPS):
                 return None
             if not value or value.startswith("-"):
                 return None
@@ -69,3 +69,8 @@ def quick_show(arguments: list[str]) -> dict[str, Any] | None:
         else:
             options["texts"] += (one,)
     return options if options["texts"] else None
+
+
+def is_count(value: str) -> bool:
+    """Whether a text is a whole number of fewer than twenty digits: Python reads no endless ones."""
+    return value.isascii() and value.isdigit() and len(value) < 20

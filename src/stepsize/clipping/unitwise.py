@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, shown
+from .._errors import StepsizeError, number, shown
 from .._space import namespace
 from .._value import field
 from ..descents import Array, Arrays, Clip
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 def _axis(owner: str, field: str, value: Any) -> int:
-    if isinstance(value, bool) or value not in (0, -1):
+    axis = number(owner, field, value)
+    if axis not in (0, -1):
         raise StepsizeError(f"{owner}: {field} must be 0 (out, in) or -1 (in, out), not {shown(value)}")
-    return int(value)
+    return int(axis)
 
 
 class unitwise(Clip):

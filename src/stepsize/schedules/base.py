@@ -172,7 +172,7 @@ class Factor(Value):
         if hasattr(t, "shape") and not isinstance(t, float):
             return self._on_array(t)
         try:
-            step = float(t)
+            step = math.nan if isinstance(t, (str, bytes)) else float(t)
         except (TypeError, ValueError, OverflowError):
             step = math.nan
         if not step >= 0:

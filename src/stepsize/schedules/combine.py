@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .boundaries import Clock, Mark
 
 
+DEEPEST = 50  # combinations one inside the other
+
+
 def multiply(left: object, right: object) -> Any:
     """`*` between numbers, factors and rates; a number makes a rate, a rate keeps its one base."""
     if isinstance(left, Factor) and isinstance(right, Factor):
@@ -335,12 +338,20 @@ class clamp(Bent):
         return settled(self.factor)
 
 
+def levels(part: Any) -> int:
+    """How many combinations a factor has one inside the other, itself counted."""
+    inside = (part.factor,) if isinstance(part, Bent) else part.parts if isinstance(part, Several) else ()
+    return 1 + max(map(levels, inside), default=0)
+
+
 def factors(owner: str, parts: tuple[object, ...]) -> tuple[Factor, ...]:
-    """The parts, checked: factors, at least one."""
+    """The parts, checked: factors, at least one, and no deeper a nest than a text may have."""
     if not parts:
         raise StepsizeError(f"{owner} needs at least one factor: write {owner}(cosine())")
     for part in parts:
         if not isinstance(part, Factor):
             hint = f"constant({shown(part)})" if isinstance(part, (int, float)) else "a schedule such as cosine()"
             raise StepsizeError(f"{owner} takes factors, not {shown(part)}: write {hint}")
+        if levels(part) >= DEEPEST:
+            raise StepsizeError(f"{owner}: the expression is nested too deeply: keep it under {DEEPEST} levels")
     return tuple(part for part in parts if isinstance(part, Factor))

@@ -66,6 +66,8 @@ class formula(Curve):
         _translate(self.text, "t", "u", str(self.length) if isinstance(self.length, int) else "T")
 
     def _formula(self, t: str, write: Dialect) -> str:
+        if write.scalar:
+            t = f"({t} * 1.0)"  # a whole number would be multiplied exactly, without an end, and an array is not
         if self._endless:
             return f"check({_translate(self.text, t, 'u', 'T')})"
         length = self._length()

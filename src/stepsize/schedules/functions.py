@@ -6,6 +6,7 @@ import math
 from bisect import bisect_right
 
 from .._errors import FARTHEST, StepsizeError
+from .._space import held_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def kept(values: tuple[float, ...], xp: Any) -> Any:
 def _check(value: float) -> float:
     if not 0 <= value < math.inf:
         raise StepsizeError(f"formula: the value must be finite and ≥ 0, not {value!r}: bound it with max(…, 0)")
-    return value
+    return float(value)
 
 
 def _floor(value: float) -> float:
@@ -109,8 +110,8 @@ def _power(base: float, exponent: float) -> float:
     except OverflowError:
         return LARGEST if base > 0 or exponent % 2 == 0 else -math.inf
     except ValueError:
-        if base == 0:  # and the exponent negative
-            return LARGEST
+        if base == 0:  # and the exponent negative; −0 has a sign to odd powers, as in arrays
+            return -math.inf if math.copysign(1, base) < 0 and exponent % 2 == 1 else LARGEST
         raise
 
 
@@ -128,10 +129,14 @@ def array_functions(xp: Any) -> dict[str, Any]:
     widest = float if name == "jax.numpy" else xp.float64
 
     def least(a: Any, b: Any) -> Any:
-        return _extreme(a, b, xp.minimum, lambda array, number: xp.clip(array, None, number))
+        return _extreme(a, b, xp.minimum, lambda array, number: xp.clip(array, None, held(array, number)))
 
     def most(a: Any, b: Any) -> Any:
-        return _extreme(a, b, xp.maximum, lambda array, number: xp.clip(array, number, None))
+        return _extreme(a, b, xp.maximum, lambda array, number: xp.clip(array, held(array, number), None))
+
+    def held(array: Any, number: float) -> float:
+        """A bound that the array's type can hold: JAX computes in single precision unless it is told otherwise."""
+        return held_by(array, number, xp) if name == "jax.numpy" else number
 
     def power(base: Any, exponent: Any) -> Any:
         return least(base**exponent, LARGEST)

@@ -7,6 +7,7 @@ from keyword import iskeyword
 from .._errors import StepsizeError, number, shown
 from .._value import Value
 from .base import Factor
+from .combine import DEEPEST, levels
 from .rate import rate
 
 TYPE_CHECKING = False
@@ -75,5 +76,15 @@ def _part(name: str, one: object) -> Any:
     if isinstance(one, (Factor, rate, plan)):
         if not isinstance(one, plan) and one.controllers:
             raise StepsizeError(f"plan: {name} has a controller, whose value depends on the run: {one.controllers[0]}")
+        if _levels(one) >= DEEPEST:
+            raise StepsizeError(f"plan: {name} is nested too deeply: keep it under {DEEPEST} levels")
         return one
     return number("plan", name, one)
+
+
+def _levels(one: object) -> int:
+    """How many plans and combinations a part has one inside the other."""
+    if isinstance(one, plan):
+        return 1 + max(_levels(part) for _, part in one.parts)
+    factor = one.factor if isinstance(one, rate) else one
+    return levels(factor) if isinstance(factor, Factor) else 0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from itertools import chain
+from itertools import chain, islice
 
-from .._errors import StepsizeError, number, shown
+from .._errors import StepsizeError, number, shown, whole
 from .._value import Value
 from .base import Factor
 from .boundaries import by_step, marks
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _PLAIN = 2_000  # up to so many steps plain numbers are quicker than importing NumPy
 _CHUNK = 1 << 18
+_MOST = 1 << 32  # steps that are asked one by one: a minute and more
+_MOST_MARKS = 1_000_000
 
 
 def highest(f: Factor | rate, steps: int) -> tuple[int, float]:
@@ -32,7 +34,7 @@ def highest(f: Factor | rate, steps: int) -> tuple[int, float]:
     >>> highest(0.1 * (warmup(100) >> cosine()), 1000)
     (99, 0.1)
     """
-    f = _asked("highest", f, steps)
+    f = _walked("highest", f, steps)
     where, best = 0, -math.inf
     for start, values in _chunks(f, steps):
         top = max(values)
@@ -75,8 +77,14 @@ def area(f: Factor | rate, steps: int) -> float:
     >>> area(linear(), 10), area(0.1 * constant(), 10)
     (5.5, 1.0)
     """
-    f = _asked("area", f, steps)
-    return math.fsum(chain.from_iterable(values for _, values in _chunks(f, steps)))
+    f = _walked("area", f, steps)
+    try:
+        total = math.fsum(chain.from_iterable(values for _, values in _chunks(f, steps)))
+    except (OverflowError, ValueError):
+        total = math.inf
+    if total == math.inf:
+        raise StepsizeError(f"area: the sum of {f} is too large for a number: choose a smaller base")
+    return total
 
 
 def boundaries(f: Factor | rate, steps: int) -> list[tuple[int, str]]:
@@ -89,7 +97,10 @@ def boundaries(f: Factor | rate, steps: int) -> list[tuple[int, str]]:
     >>> boundaries(0.1 * (warmup("5%") >> stages(1, 0.1)), 1000)
     [(50, 'stages(1, 0.1, length=950) begins'), (525, 'stage 2 of 2 begins, factor 0.1')]
     """
-    return by_step(marks(_factor("boundaries", _asked("boundaries", f, steps)), 0, steps))
+    found = by_step(islice(marks(_factor("boundaries", _asked("boundaries", f, steps)), 0, steps), _MOST_MARKS + 1))
+    if len(found) > _MOST_MARKS:
+        raise StepsizeError(f"boundaries: {f} has more than {_MOST_MARKS}: ask outline, which leaves some out")
+    return found
 
 
 def outline(f: Factor | rate, steps: int, most: int = 1000, columns: int = 68) -> list[tuple[int, str]]:
@@ -117,7 +128,7 @@ def first_below(f: Factor | rate, x: float, steps: int) -> int | None:
     >>> first_below(linear(), 0.25, 100), first_below(linear(), 0, 100)
     (76, None)
     """
-    f, x = _asked("first_below", f, steps), number("first_below", "x", x)
+    f, x = _walked("first_below", f, steps), number("first_below", "x", x)
     for start, values in _chunks(f, steps):
         if min(values) < x:
             return start + next(i for i, value in enumerate(values) if value < x)
@@ -197,7 +208,7 @@ def diff(a: Factor | rate, b: Factor | rate, steps: int, tolerance: float = 1e-1
 at update 0: 0.3333 against 1.
     """
     texts = str(a), str(b)
-    a, b = _asked("diff", a, steps, **units), _asked("diff", b, steps, **units)
+    a, b = _walked("diff", a, steps, **units), _walked("diff", b, steps, **units)
     allowed = number("diff", "tolerance", tolerance, low=0) * max(highest(a, steps)[1], highest(b, steps)[1])
     at, largest, ranges = 0, 0.0, list[tuple[int, int]]()
     for (start, ours), (_, theirs) in zip(_chunks(a, steps), _chunks(b, steps), strict=True):
@@ -232,11 +243,17 @@ def _factor(owner: str, f: object) -> Factor:
 def _asked(owner: str, f: Any, steps: int, **units: Any) -> Any:
     """The schedule in steps, or an error where no number of steps answers."""
     factor = _factor(owner, f)
-    if number(owner, "steps", steps, low=1) != int(steps):
-        raise StepsizeError(f"{owner}: steps must be a whole number of updates, not {shown(steps)}")
+    whole(owner, "steps", steps, low=1)
     if factor.controllers:
         raise factor._depends()
     return f.over(steps, **units)
+
+
+def _walked(owner: str, f: Any, steps: int, **units: Any) -> Any:
+    """The schedule in steps, where every one of them is to be asked."""
+    if whole(owner, "steps", steps, low=1) > _MOST:
+        raise StepsizeError(f"{owner} asks every step, {_MOST} at most, not {shown(steps)}")
+    return _asked(owner, f, steps, **units)
 
 
 def _chunks(f: Any, steps: int) -> Iterator[tuple[int, list[float]]]:

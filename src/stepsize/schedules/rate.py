@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .._errors import StepsizeError, number, shown
 from .._value import Value
 from .base import Factor
@@ -43,7 +45,10 @@ class rate(Value):
 
     def __call__(self, t: Any) -> Any:
         """The rate of update `t`: a number for a number, an array for an array."""
-        return self.base * self.factor(t)
+        value = self.base * self.factor(t)
+        if type(value) is float and value == math.inf:
+            raise StepsizeError(f"{self} is too large for a number at step {shown(t)}: choose a smaller base")
+        return value
 
     def over(self, total_steps: int, **units: Any) -> rate:
         """The same rate with every length in steps, for a run of `total_steps` updates (units as in `Horizon`)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._errors import StepsizeError, number, shown, whole
+from .._errors import StepsizeError, flag, number, one_of, whole
 from ..lengths import check_length, split_length
 from .base import Factor
 from .combine import then
@@ -33,7 +33,13 @@ def multistep(*at: Length, gamma: float = 0.1) -> stages:
     if not at:
         raise StepsizeError('multistep needs at least one boundary: write multistep("50%", "75%")')
     ratio = number("multistep", "gamma", gamma, above=0)
-    return stages(*(float(ratio) ** i for i in range(len(at) + 1)), at=at)
+    try:
+        factors = [float(ratio) ** i for i in range(len(at) + 1)]
+    except OverflowError:
+        raise StepsizeError(
+            f"multistep: gamma {ratio!r} to the power {len(at)} is too large for a number: write a smaller gamma"
+        ) from None
+    return stages(*factors, at=at)
 
 
 def natural_exponential(decay: float, every: Length = 1) -> exponential:
@@ -138,7 +144,7 @@ def onecycle(
     >>> onecycle("25%")
     piecewise((0, 0.04), ('25%', 1.0), ('100%', 4e-06), shape='cosine')
     """
-    if three_phase:
+    if flag("onecycle", "three_phase", three_phase):
         return piecewise((0, start), (rise, 1.0), (_twice(rise), start), ("100%", final), shape=shape)
     return piecewise((0, start), (rise, 1.0), ("100%", final), shape=shape)
 
@@ -155,7 +161,7 @@ def onecycle_momentum(
     >>> onecycle_momentum()
     piecewise((0, 0.95), ('30%', 0.85), ('100%', 0.95), shape='cosine')
     """
-    if three_phase:
+    if flag("onecycle_momentum", "three_phase", three_phase):
         return piecewise((0, high), (rise, low), (_twice(rise), high), ("100%", high), shape=shape)
     return piecewise((0, high), (rise, low), ("100%", high), shape=shape)
 
@@ -173,8 +179,7 @@ def cyclic(
     constant(0.1) + constant(0.9) * repeat(linear(0.0, 1.0, 100) >> linear(length=100))
     """
     low = number("cyclic", "low", low, low=0, below=1)
-    if mode not in ("triangular", "triangular2", "exp_range"):
-        raise StepsizeError(f"cyclic: mode must be triangular, triangular2 or exp_range, not {shown(mode)}")
+    one_of("cyclic", "mode", mode, ("triangular", "triangular2", "exp_range"))
     triangle = linear(0.0, 1.0, up) >> linear(1.0, 0.0, up if down is None else down)
     waves = repeat(triangle, height=0.5 if mode == "triangular2" else 1.0)
     part: Factor = constant(1 - low) * waves
@@ -218,8 +223,7 @@ def range_test(ratio: float, length: Length | None = None, *, shape: str = "expo
     exponential(1000000.0, 100)
     """
     ratio = number("range_test", "ratio", ratio, above=1)
-    if shape not in ("exponential", "linear"):
-        raise StepsizeError(f"range_test: shape must be exponential or linear, not {shown(shape)}")
+    one_of("range_test", "shape", shape, ("exponential", "linear"))
     return exponential(ratio, length) if shape == "exponential" else linear(1.0, ratio, length)
 
 
@@ -241,7 +245,11 @@ def chebyshev(count: int, *, smallest: float = 0.05, largest: float = 1.0, every
     while len(order) < n:
         order = [one for i in order for one in (i, 2 * len(order) - 1 - i)]
     middle, half = (big + small) / 2, (big - small) / 2
-    steps = [1 / (middle - half * math.cos(math.pi * (i + 0.5) / n)) for i in range(n)]
+    try:
+        steps = [1 / (middle - half * math.cos(math.pi * (i + 0.5) / n)) for i in range(n)]
+    except ZeroDivisionError:
+        told = f"from {small!r} to {big!r}"
+        raise StepsizeError(f"chebyshev: curvatures {told} are too far apart: write a larger smallest") from None
     return table(*(steps[i] for i in order if i < n), every=every)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from .._errors import StepsizeError, number, shown, whole
+from .._errors import StepsizeError, number, one_of, whole
 from ..lengths import check_length
 from .base import Dialect, Factor
 from .shapes import in_steps, optional_length
@@ -50,8 +50,7 @@ class piecewise(Listed):
     shape: str
 
     def __init__(self, *knots: tuple[Length, float], shape: str = "linear") -> None:
-        if shape not in ("linear", "cosine"):
-            raise StepsizeError(f"piecewise: shape must be linear or cosine, not {shown(shape)}")
+        one_of("piecewise", "shape", shape, ("linear", "cosine"))
         pairs = [one for one in knots if isinstance(one, (tuple, list)) and len(one) == 2]
         if len(pairs) != len(knots) or len(knots) < 2 or not _is_start(pairs[0][0]):
             raise StepsizeError("piecewise: write at least two knots from 0 on, piecewise((0, 1), (100, 0.1))")
@@ -176,13 +175,11 @@ class noise(Factor):
     def __init__(
         self, amplitude: float, seed: int = 0, *, every: Length = 1, kind: str = "uniform", length: Length | None = None
     ) -> None:
-        if kind not in ("uniform", "bell"):
-            raise StepsizeError(f"noise: kind must be uniform or bell, not {shown(kind)}")
         self._store(
             amplitude=number("noise", "amplitude", amplitude, above=0, below=1),
             seed=whole("noise", "seed", seed, low=0, below=2**24),
             every=check_length("noise", "every", every),
-            kind=kind,
+            kind=one_of("noise", "kind", kind, ("uniform", "bell")),
             length=optional_length("noise", length),
         )
 

@@ -39,9 +39,9 @@ class repeat(Bent):
     Formula: cycle i begins at bᵢ = L·(1 + growth + … + growth^(i−1)) and gives height^i·f((t − bᵢ)·L/(cycle length)).
     With a cosine inside it is SGDR: `repeat(cosine(100), growth=2, height=0.5)`. Use restarts for snapshots and
     ensembles; a single decay usually ends lower. `growth` is from 1 to 2^53; `height` > 0; `times` cycles (None: until
-    `length`, or for ever). With both `times` and `length` the cycles are fitted to fill it; a schedule inside without a length of
-    its own is fitted to what is left. Cycle boundaries are
-    exact, not taken from a logarithm. After the last of `times` cycles, or after `length`, its last value holds.
+    `length`, or for ever). With both `times` and `length` the cycles are fitted to fill it; a schedule inside without a
+    length of its own is fitted to what is left. Cycle boundaries are exact, not taken from a logarithm. After the last
+    of `times` cycles, or after `length`, its last value holds.
     Source: Loshchilov and Hutter, SGDR, 2017.
 
     >>> from stepsize import linear
