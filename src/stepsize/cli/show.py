@@ -6,6 +6,7 @@ import os
 import sys
 
 from .._errors import StepsizeError
+from ..lengths import MissingFact
 from ..text import parse
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ def show(
             if path is not None:
                 _save(path, curves, steps)
     except StepsizeError as error:
-        return fail(str(error))
+        return fail(told(error))
     if as_json:
         import json
 
@@ -56,6 +57,12 @@ def show(
         for note in dict.fromkeys(note for _, _, _, note in curves if note):
             _print_note(note)
     return 0
+
+
+def told(error: StepsizeError) -> str:
+    """An error as the command line says it: a fact that is missing is an option here."""
+    missing = isinstance(error, MissingFact) and error.fact != "tokens_per_sample"  # which has no option
+    return str(error.at(f"--{error.fact.replace('_', '-')} …")) if missing else str(error)
 
 
 def fail(message: str) -> int:

@@ -329,4 +329,4 @@ def unresolved(part: Factor, field: str = "length") -> LengthError:
         instead = f", or write {part.replace(length=1000)}"
     else:
         instead = ", or give its parts lengths in steps"
-    return LengthError(f"{part} has no length in steps yet: call .over(total_steps=…) or pass --steps{instead}")
+    return LengthError(f"{part} has no length in steps yet: call .over(total_steps=…){instead}")
