@@ -15,7 +15,7 @@ _UNITS = ("%", "ep", "samples", "tok")
 _HELP = 'write steps (500), a share ("5%"), epochs ("3ep"), samples ("1e6samples") or tokens ("2e9tok")'
 
 
-class MissingFact(LengthError):
+class MissingFactError(LengthError):
     """A length is in a unit of which the run knows nothing; `facts` names what would tell.
 
     Where a user came through another door than `.over`, that door says with `at` what to write there.
@@ -35,7 +35,7 @@ class MissingFact(LengthError):
         return LengthError(f"{self.told} needs {self.facts}: write {instead}")
 
     def __reduce__(self) -> tuple[object, ...]:
-        return MissingFact, (self.told, self.facts)
+        return MissingFactError, (self.told, self.facts)
 
 
 def check_length(owner: str, field: str, length: object) -> Length:
@@ -168,8 +168,8 @@ def _ramp(owner: str, batch_size: float | Ramp | None) -> list[tuple[int, float]
     return [(step, number(owner, "batch_size", size, above=0)) for step, (_, size) in zip(steps, pairs, strict=True)]
 
 
-def _unknown(owner: str, field: str, length: str, facts: str) -> MissingFact:
-    return MissingFact(f"{owner}: {field} {length!r}", facts)
+def _unknown(owner: str, field: str, length: str, facts: str) -> MissingFactError:
+    return MissingFactError(f"{owner}: {field} {length!r}", facts)
 
 
 def _optional(owner: str, field: str, value: float | None) -> float | None:

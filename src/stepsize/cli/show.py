@@ -6,7 +6,7 @@ import os
 import sys
 
 from .._errors import StepsizeError
-from ..lengths import MissingFact
+from ..lengths import MissingFactError
 from ..text import parse
 
 TYPE_CHECKING = False
@@ -61,8 +61,9 @@ def show(
 
 def told(error: StepsizeError) -> str:
     """An error as the command line says it: a fact that is missing is an option here."""
-    missing = isinstance(error, MissingFact) and error.fact != "tokens_per_sample"  # which has no option
-    return str(error.at(f"--{error.fact.replace('_', '-')} …")) if missing else str(error)
+    if not isinstance(error, MissingFactError) or error.fact == "tokens_per_sample":  # which has no option
+        return str(error)
+    return str(error.at(f"--{error.fact.replace('_', '-')} …"))
 
 
 def fail(message: str) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..._errors import StepsizeError, number
 from ...descents import descent
-from ...lengths import MissingFact
+from ...lengths import MissingFactError
 from ...measures import broadcast, global_norm
 from ...observed import seen
 from ...problems import Floats, Params, Problem, Rows
@@ -290,7 +290,7 @@ def in_steps(given: descent, steps: int, problem: Problem, batch_size: int | Non
     """The strategy with every length in steps, by what the problem knows."""
     try:
         return given.over(steps, **units(problem, batch_size))
-    except MissingFact as error:
+    except MissingFactError as error:
         raise error.at('steps (500) or a share ("5%"), as this problem does not know it') from None
 
 
