@@ -49,7 +49,7 @@ def _loaded(optimizer: Optimizer) -> None:
 
 def _wait(optimizer: Optimizer, made: int, moved: str) -> None:
     """Judge at the next update, when every state that is to be loaded is there."""
-    if not (made or moved) or not hasattr(optimizer, "_optimizer_step_post_hooks"):
+    if not (made or moved) or not hasattr(optimizer, "_optimizer_step_pre_hooks"):
         return
     waiting = [made]
 
@@ -57,7 +57,7 @@ def _wait(optimizer: Optimizer, made: int, moved: str) -> None:
         if waiting:
             _judge(owner, waiting.pop(), moved)
 
-    optimizer.register_step_post_hook(at_next_update)
+    optimizer.register_step_pre_hook(at_next_update)
 
 
 def _judge(optimizer: Optimizer, made: int, moved: str) -> None:
@@ -69,9 +69,7 @@ def _judge(optimizer: Optimizer, made: int, moved: str) -> None:
     parts, name = scheduler.course.parts, scheduler.course.host.name
     if made and all(part.without_control(0) == part.without_control(made) for part in parts):
         return
-    past = (
-        f"has made {made} updates under a schedule" if made else f"comes from a schedule that had its rate at {moved}"
-    )
+    past = f"has made {made} updates under a schedule" if made else f"comes from a schedule that held {moved}"
     warnings.warn(
         f"{name}: the optimizer {past}, and this one begins at update 0: load the scheduler's state too, or write "
         f"{name}(…, done={made or '…'}) to go on there, done=0 to begin on purpose",
