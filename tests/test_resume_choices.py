@@ -117,9 +117,7 @@ def test_replace_behind_the_end_of_the_new_plan_is_an_error_with_the_ways_out(ma
     assert '"share" (' not in refused(Scheduler(sgd(), OLD, 500), stopped(1000, 1000), "share")
 
 
-@pytest.mark.parametrize(
-    "expression", ["warmup(5) >> constant()", "staircase(0.5, 10)", "warmup(9) >> inverse_sqrt(9)"]
-)
+@pytest.mark.parametrize("expression", ["warmup(5) >> constant()", "staircase(0.5, 9)", "warmup(9) >> inverse_sqrt(9)"])
 def test_replace_by_what_does_not_end_with_the_run_stays_possible(expression):
     scheduler = Scheduler(sgd(), expression, 50)
     scheduler.load_state_dict(stopped(60), "replace")
@@ -177,9 +175,7 @@ def test_keep_is_silent_where_nothing_is_lost(old, was, now):
 @pytest.mark.parametrize("done", [100, 130])
 def test_stretching_what_is_over_says_so(done):
     scheduler = Scheduler(sgd(), OLD, 100, done=done)
-    with pytest.warns(
-        UserWarning, match="over at update 100, .* stays at 0 times its base: nothing is left to stretch"
-    ):
+    with pytest.warns(UserWarning, match="over at update 100, .* at 0 times its base: nothing is left to stretch"):
         scheduler.extend(200)
     assert scheduler.get_last_lr() == [0]
 
