@@ -306,6 +306,7 @@ events = st.lists(
 )
 
 
+@pytest.mark.filterwarnings("ignore:Scheduler. extend. the schedule was over")
 @settings(max_examples=30)
 @given(
     events=events,
@@ -396,6 +397,7 @@ def stopped_at(steps, text=OLD, **more):
     return scheduler
 
 
+@pytest.mark.filterwarnings("ignore:Scheduler. the schedule that is kept ends at update 100 of 150")
 @pytest.mark.parametrize("choice", ["constructor", "load"])
 @pytest.mark.parametrize(("build", "told"), CHANGED.values(), ids=CHANGED)
 def test_a_change_is_an_error_or_a_choice(build, told, choice):
@@ -426,7 +428,7 @@ def test_the_constructor_takes_the_choice():
     new = Scheduler(sgd(), "wsd(5)", total_steps=100, on_change="keep")
     new.load_state_dict(stopped_at(40).state_dict())
     assert new.expression == "warmup(5) >> cosine(95)"
-    with pytest.raises(StepsizeError, match="on_change must be one of error, keep, replace, not 'yes'"):
+    with pytest.raises(StepsizeError, match="on_change must be one of error, keep, replace, share, restart, not 'yes'"):
         new.load_state_dict(new.state_dict(), "yes")
 
 

@@ -15,6 +15,29 @@ _UNITS = ("%", "ep", "samples", "tok")
 _HELP = 'write steps (500), a share ("5%"), epochs ("3ep"), samples ("1e6samples") or tokens ("2e9tok")'
 
 
+class MissingFactError(LengthError):
+    """A length is in a unit of which the run knows nothing; `facts` names what would tell.
+
+    Where a user came through another door than `.over`, that door says with `at` what to write there.
+    """
+
+    def __init__(self, told: str, facts: str) -> None:
+        super().__init__(f"{told} needs {facts}: write .over(total_steps, {facts.partition(',')[0]}=…)")
+        self.told, self.facts = told, facts
+
+    @property
+    def fact(self) -> str:
+        """The name of the argument to write, the simplest where there are several ways."""
+        return self.facts.partition(",")[0]
+
+    def at(self, instead: str) -> LengthError:
+        """The same said at another door, where `instead` is what to write."""
+        return LengthError(f"{self.told} needs {self.facts}: write {instead}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return MissingFactError, (self.told, self.facts)
+
+
 def check_length(owner: str, field: str, length: object) -> Length:
     """Return a length as it is stored, or raise an error that says which forms there are.
 
@@ -26,8 +49,15 @@ def check_length(owner: str, field: str, length: object) -> Length:
         return length.strip()
     if hasattr(length, "is_integer") and not length.is_integer():
         raise LengthError(f"{owner}: {field} {shown(length)} is neither steps nor a share; {_HELP}")
+    if isinstance(length, (int, float)) and not isinstance(length, bool) and length == 0:
+        raise StepsizeError(f"{owner}: {field} must be a number > 0, not {length!r}{_left_out(owner, field)}")
     number(owner, field, length, above=0)
     return whole(owner, field, length)
+
+
+def _left_out(owner: str, field: str) -> str:
+    """What to write in place of a part that lasts no time, as a configuration with 0 updates of warm-up asks for."""
+    return f": leave {owner}(…) out" if field == "length" else ""
 
 
 def split_length(owner: str, field: str, length: str) -> tuple[float, str]:
@@ -43,10 +73,11 @@ def split_length(owner: str, field: str, length: str) -> tuple[float, str]:
                 amount = float(text.removesuffix(unit))
             except ValueError:
                 break
+            nothing = _left_out(owner, field) if amount == 0 else ""
             if unit == "%" and not 0 < amount <= 100:
-                raise LengthError(f"{owner}: {field} must be a share above 0% and up to 100%, not {shown(text)}")
+                raise LengthError(f"{owner}: {field} must be a share above 0% up to 100%, not {shown(text)}{nothing}")
             if not 0 < amount < float("inf"):
-                raise LengthError(f"{owner}: {field} must be longer than nothing, not {shown(text)}")
+                raise LengthError(f"{owner}: {field} must be longer than nothing, not {shown(text)}{nothing}")
             return amount, unit
     raise LengthError(f"{owner}: {field} {shown(text)} is not a length; {_HELP}")
 
@@ -56,7 +87,8 @@ class Horizon:
 
     `total_steps` are updates; `steps_per_epoch` updates; `batch_size` samples an update, or a ramp: a list of
     (step, batch size) from step 0 on; `tokens_per_sample` tokens a sample, or `tokens_per_step` tokens an update.
-    A unit that is asked for and not known is an error that names the missing fact.
+    A unit that is asked for and not known is an error that names the missing fact. `owner` begins the messages about
+    these facts: what the user called.
 
     >>> Horizon(1000).steps("cosine", "length", "2.5%")
     25
@@ -73,12 +105,14 @@ class Horizon:
         batch_size: float | Ramp | None = None,
         tokens_per_step: float | None = None,
         tokens_per_sample: float | None = None,
+        *,
+        owner: str = "over",
     ) -> None:
-        self.total_steps = whole("over", "total_steps", total_steps, low=1)
-        self.steps_per_epoch = _optional("steps_per_epoch", steps_per_epoch)
-        self.ramp = _ramp(batch_size)
-        self.tokens_per_step = _optional("tokens_per_step", tokens_per_step)
-        self.tokens_per_sample = _optional("tokens_per_sample", tokens_per_sample)
+        self.total_steps = whole(owner, "total_steps", total_steps, low=1)
+        self.steps_per_epoch = _optional(owner, "steps_per_epoch", steps_per_epoch)
+        self.ramp = _ramp(owner, batch_size)
+        self.tokens_per_step = _optional(owner, "tokens_per_step", tokens_per_step)
+        self.tokens_per_sample = _optional(owner, "tokens_per_sample", tokens_per_sample)
 
     def steps(self, owner: str, field: str, length: Length, at: int = 0, backward: bool = False) -> int:
         """Turn a length that begins (or, `backward`, ends) at a step into steps: rounded half up, at least one."""
@@ -121,26 +155,24 @@ class Horizon:
         return steps + amount / self.ramp[0][1]
 
 
-def _ramp(batch_size: float | Ramp | None) -> list[tuple[int, float]] | None:
+def _ramp(owner: str, batch_size: float | Ramp | None) -> list[tuple[int, float]] | None:
     """A batch size as a ramp: the size that holds from each step on."""
     if batch_size is None:
         return None
     if not isinstance(batch_size, (list, tuple)):
-        return [(0, number("over", "batch_size", batch_size, above=0))]
+        return [(0, number(owner, "batch_size", batch_size, above=0))]
     pairs = [one for one in batch_size if isinstance(one, (list, tuple)) and len(one) == 2]
-    steps = [whole("over", "batch_size", step, low=0) for step, _ in pairs]
+    steps = [whole(owner, "batch_size", step, low=0) for step, _ in pairs]
     if len(pairs) != len(batch_size) or not steps or steps[0] != 0 or steps != sorted(set(steps)):
         raise StepsizeError(
-            f"over: a ramp of batch_size begins at step 0 and rises: [(0, 32), (1000, 64)], not {batch_size}"
+            f"{owner}: a ramp of batch_size begins at step 0 and rises: [(0, 32), (1000, 64)], not {batch_size}"
         )
-    return [(step, number("over", "batch_size", size, above=0)) for step, (_, size) in zip(steps, pairs, strict=True)]
+    return [(step, number(owner, "batch_size", size, above=0)) for step, (_, size) in zip(steps, pairs, strict=True)]
 
 
-def _unknown(owner: str, field: str, length: str, fact: str) -> LengthError:
-    name = fact.split(",")[0]
-    option = f" or --{name.replace('_', '-')}" if name != "tokens_per_sample" else ""
-    return LengthError(f"{owner}: {field} {shown(length)} needs {fact}: write .over(total_steps, {name}=…){option}")
+def _unknown(owner: str, field: str, length: str, facts: str) -> MissingFactError:
+    return MissingFactError(f"{owner}: {field} {shown(length)}", facts)
 
 
-def _optional(field: str, value: float | None) -> float | None:
-    return None if value is None else number("over", field, value, above=0)
+def _optional(owner: str, field: str, value: float | None) -> float | None:
+    return None if value is None else number(owner, field, value, above=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._errors import StepsizeError
 from ..text import parse
-from .show import fail
+from .show import fail, told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def explain_command(text: str, steps: int, as_json: bool, **units: Any) -> int:
         value = parse(text)
         sentences = explain(value, steps, **units)
     except StepsizeError as error:
-        return fail(str(error))
+        return fail(told(error))
     if as_json:
         _print_json({"text": str(value), "steps": steps, "sentences": sentences})
     else:
@@ -35,16 +35,16 @@ def diff_command(a: str, b: str, steps: int, png: str | None, as_json: bool, **u
 
     try:
         one, other = _schedule(a), _schedule(b)
-        told = diff(one, other, steps, **units)
+        found = diff(one, other, steps, **units)
         if png is not None:
             _save(png, [one, other], steps, units)
     except StepsizeError as error:
-        return fail(str(error))
+        return fail(told(error))
     note = _only_rates(parse(a), parse(b))
     if as_json:
-        _print_json({"equal": not told.ranges} | told.fields() | ({"note": note} if note else {}))
+        _print_json({"equal": not found.ranges} | found.fields() | ({"note": note} if note else {}))
     else:
-        print("\n".join([str(told), note]).rstrip())
+        print("\n".join([str(found), note]).rstrip())
     return 0
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 
 from .._errors import StepsizeError, shown
+from ..lengths import MissingFactError
 from ..text import parse
 from .start import is_count
 
@@ -36,7 +37,7 @@ def show(
             if path is not None:
                 _save(path, curves, steps)
     except StepsizeError as error:
-        return fail(str(error))
+        return fail(told(error))
     if as_json:
         import json
 
@@ -57,6 +58,13 @@ def show(
         for note in dict.fromkeys(note for _, _, _, note in curves if note):
             _print_note(note)
     return 0
+
+
+def told(error: StepsizeError) -> str:
+    """An error as the command line says it: a fact that is missing is an option here."""
+    if not isinstance(error, MissingFactError) or error.fact == "tokens_per_sample":  # which has no option
+        return str(error)
+    return str(error.at(f"--{error.fact.replace('_', '-')} …"))
 
 
 def fail(message: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
@@ -193,7 +194,8 @@ class Course:
 def begin_course(expression: object, host: Host, knobs: Knobs, done: object = 0, **units: Any) -> Course:
     """The course of an expression, from update `done` on; lengths in steps, checked against what has the knobs."""
     known = read_units(host, units)
-    targets = tuple(one.resolved(host, known) for one in read_targets(expression, host, knobs))
+    run = {**known, "total_steps": units["total_steps"]} if _is_endless(units.get("total_steps")) else known
+    targets = tuple(one.resolved(host, run) for one in read_targets(expression, host, knobs))
     check_targets(targets, host, knobs)
     course = follow(host, targets, known)
     return course.at(whole(host.name, "done", done, low=0))
@@ -208,10 +210,11 @@ def follow(host: Host, targets: tuple[Target, ...], planned: Mapping[str, Any]) 
 
 
 def read_units(host: Host, units: Mapping[str, Any]) -> dict[str, Any]:
-    """The units of a run as plain numbers, by name."""
+    """The units of a run as plain numbers, by name; a run without an end has no length."""
     given = dict.fromkeys(UNITS) | dict(units)
-    total = None if given["total_steps"] is None else whole(host.name, "total_steps", given["total_steps"], low=1)
-    known = Horizon(total or 1, *(given[name] for name in UNITS[1:]))
+    planned = None if _is_endless(given["total_steps"]) else given["total_steps"]
+    total = None if planned is None else whole(host.name, "total_steps", planned, low=1)
+    known = Horizon(total or 1, *(given[name] for name in UNITS[1:]), owner=host.name)
     return {
         "total_steps": total,
         "steps_per_epoch": known.steps_per_epoch,
@@ -219,6 +222,10 @@ def read_units(host: Host, units: Mapping[str, Any]) -> dict[str, Any]:
         "tokens_per_step": known.tokens_per_step,
         "tokens_per_sample": known.tokens_per_sample,
     }
+
+
+def _is_endless(total_steps: object) -> bool:
+    return isinstance(total_steps, float) and total_steps == math.inf
 
 
 def _told(parts: Sequence[Part], said: Sequence[Sequence[str]]) -> str:

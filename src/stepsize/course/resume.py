@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,11 +13,12 @@ from ..observed import seen
 from ..text import parse
 from .control import Part
 from .course import Course, follow
+from .ended import ended, rates_of_the_end
 from .horizon import Change
 from .knobs import Knobs
 from .targets import Target, known_group
 
-CHOICES = ("error", "keep", "replace")
+CHOICES = ("error", "keep", "replace", "share", "restart")
 _KEYS = ("last_epoch", "expression", "units", "bases", "control", "changes", "seen", "metric_came")
 
 
@@ -41,11 +43,12 @@ def resumed(course: Course, state: object, on_change: str, knobs: Knobs) -> Cour
     """The course that goes on where `state` was saved; where that is refused nothing has changed.
 
     `on_change` says what happens where the state follows another expression, or other bases, than `course`: "error",
-    "keep" the state's, or "replace" them by this one's.
+    "keep" the state's, "replace" them by this one's, or "restart": this one from its beginning. "share" goes on with
+    this one at the same share of its length.
     """
     choice = one_of(course.host.name, "on_change", on_change, CHOICES)
     try:
-        return _resumed(course, _checked(course, state), choice, knobs)
+        found = _resumed(course, _checked(course, state), choice, knobs)
     except StepsizeError:
         raise
     except Exception as error:
@@ -53,6 +56,20 @@ def resumed(course: Course, state: object, on_change: str, knobs: Knobs) -> Cour
             f"{course.host.name}: the state is damaged ({type(error).__name__}: {_line(error)}): load another, or "
             f"begin at an update with {course.host.name}(…, done=…)"
         ) from error
+    if choice == "keep":
+        _warn_of_the_rest(course, found)
+    return found
+
+
+def _warn_of_the_rest(course: Course, kept: Course) -> None:
+    """Say that a schedule which is kept ends before the run does."""
+    run, its = course.total_steps, kept.total_steps
+    if run is not None and its is not None and its < run and ended(kept.parts, its):
+        warnings.warn(
+            f"{kept.host.name}: the schedule that is kept ends at update {its} of {run}, {rates_of_the_end(kept)}: "
+            f'extend({run}) stretches what is left of it, on_change="share" takes the new one',
+            stacklevel=4,
+        )
 
 
 def _checked(course: Course, state: object) -> Mapping[str, Any]:
@@ -73,29 +90,85 @@ def _resumed(course: Course, state: Mapping[str, Any], choice: str, knobs: Knobs
     bases = {(int(i), str(field)): float(number(name, "a base", base)) for i, field, base in state["bases"]}
     same, spoke_at = rows == mine, state.get("spoke_at")
     other_base = _other_base(bases, course) if same else None
+    units = _planned(state["units"], changes)
     if choice == "error" and (not same or other_base):
         differ = other_base if same else f"{_told(rows)}, now it is {_told(mine)}"
-        raise StepsizeError(
-            f'{course.host.name}: the state was saved under {differ}: load_state_dict(state, on_change="keep") '
-            'continues the state\'s, "replace" goes on with the new one'
+        raise _refused(
+            course, str(differ), state["units"]["total_steps"] if _only_longer(course, rows, units) else None
         )
-    if not same and choice == "replace":
+    if choice == "restart" and (not same or other_base):
+        again = begun_again(course, course.written, course.planned, course.changes)
+        return replace(again, bases=course.bases)
+    done = whole(course.host.name, "last_epoch", state["last_epoch"])
+    if choice == "share":
+        done = _shared(course, done, state["units"].get("total_steps"), not same)
+    if not same and choice in ("replace", "share"):
         parts = begun_again(course, course.written, course.planned, course.changes)
         stays = _controllers(rows) == [part.controllers for part in parts.parts]
+        _check_not_over(parts, done, choice, whole(course.host.name, "last_epoch", state["last_epoch"]))
     else:
-        units = _planned(state["units"], changes) if not same or changes else course.planned
+        planned = units if not same or changes else course.planned
         targets = course.written if same else _read(course, rows, knobs)
-        parts, stays = begun_again(course, targets, {**dict.fromkeys(course.planned), **units}, changes), True
+        parts, stays = begun_again(course, targets, {**dict.fromkeys(course.planned), **planned}, changes), True
     return replace(
         parts,
         parts=_restored(parts.parts, state["control"]) if stays else parts.parts,
         bases=bases if choice == "keep" or (same and not other_base) else course.bases,
-        done=whole(course.host.name, "last_epoch", state["last_epoch"]),
+        done=done,
         seen={name: float(one) for name, one in seen(**state["seen"]).fields().items() if one is not None},
         metric_came=bool(state["metric_came"]),
         waited=whole(course.host.name, "waited", state.get("waited", 0), low=0),
         why=str(state.get("why", "")),
         spoke_at=None if spoke_at is None else whole(course.host.name, "spoke_at", spoke_at),
+    )
+
+
+def _refused(course: Course, differ: str, was: int | None) -> StepsizeError:
+    """The error of a state that differs, with every choice; `was` is the length before where that alone differs."""
+    name, run = course.host.name, course.total_steps
+    share = '"share") goes on at the same share of the new length, on_change=' if was else ""
+    longer = f"; to stretch the rest of the old one, load with total_steps={was}, then extend({run})" if was else ""
+    return StepsizeError(
+        f'{name}: the state was saved under {differ}: load_state_dict(state, on_change={share}"keep") continues the '
+        'state\'s, "replace" goes on with the new one, "restart" begins it; where a host loads the state, write '
+        f"{name}(…, on_change=…) instead{longer}"
+    )
+
+
+def _only_longer(course: Course, rows: list[list[Any]], units: Mapping[str, Any]) -> bool:
+    """Whether the state's expression is this one for a run of another length."""
+    was = units.get("total_steps")
+    if None in (was, course.total_steps) or was == course.planned["total_steps"]:
+        return False
+    try:
+        return [one.again(course.host, units).row for one in course.written] == rows
+    except StepsizeError:
+        return False
+
+
+def _shared(course: Course, done: int, was: int | None, other: bool) -> int:
+    """The update of this run that has the same share of its length behind it."""
+    total = course.total_steps
+    if was is not None and total is not None:
+        return done * total // was
+    if not other:
+        return done
+    raise StepsizeError(
+        f'{course.host.name}: on_change="share" needs the length of both runs, {was} before and {total} now: write '
+        f"total_steps=…, or {course.host.name}(…, done=…) without the state"
+    )
+
+
+def _check_not_over(course: Course, done: int, choice: str, made: int) -> None:
+    """Refuse to go on behind the end of a schedule that ends: nothing would be left but its last value."""
+    total, name = course.total_steps, course.host.name
+    if total is None or done < total or not ended(course.parts, total):
+        return
+    share = '"share" (the same share of the new length), ' if choice == "replace" else ""
+    raise StepsizeError(
+        f'{name}: on_change="{choice}" goes on at update {done} of {total}, where the new schedule is over, '
+        f'{rates_of_the_end(course)}: write {share}"restart" (from its beginning) or "keep", or {name}(…, done=…) '
+        f"without the state, which has made {made} updates"
     )
 
 

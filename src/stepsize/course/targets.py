@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as held
 from typing import Any
 
-from .._errors import LengthError, StepsizeError, number
+from .._errors import LengthError, StepsizeError
 from ..descents import Stage, descent
+from ..lengths import MissingFactError
 from ..schedules.base import Factor
 from ..schedules.plan import plan
 from ..schedules.rate import rate
 from ..text import parse
 from .host import Host
 from .knobs import Knobs, called, check_field
+from .strangers import no_expression, no_place
 
 OTHERS = "*"
+_ANY_RUN = (1 << 40, (1 << 41) + 1)  # two lengths: what is the same for both depends on neither
 
 
 @dataclass(frozen=True)
 class Target:
     """One expression: a factor multiplies what the group has, a rate replaces it.
 
-    `group` is an index, a name, or None for every group that no other target names for this `field`.
+    `group` is an index, a name, or None for every group that no other target names for this `field`. `given` is the
+    value as it was written, where its lengths were not in steps.
     """
 
     group: int | str | None
     field: str
     value: Factor | rate
+    given: Factor | rate | None = held(default=None, compare=False, repr=False)
 
     @property
     def factor(self) -> Factor:
@@ -44,18 +51,36 @@ class Target:
         return Target(self.group, self.field, value)
 
     def resolved(self, host: Host, units: Mapping[str, Any]) -> Target:
-        """The target with its lengths in steps; without `total_steps` they must be in steps already."""
+        """The target with its lengths in steps; one that depends on the length of the run needs `total_steps`."""
         total, others = units.get("total_steps"), {key: one for key, one in units.items() if key != "total_steps"}
-        if total is not None:
-            return self.with_value(self.value.over(total, **others))
+        try:
+            known = self._of_any_run(others) if total in (None, math.inf) else self.value.over(total, **others)
+        except MissingFactError as error:
+            raise error.at(f"{host.name}(…, {error.fact}=…)") from None
+        if known is not None:
+            return Target(self.group, self.field, known, self.value)
+        if total:
+            raise LengthError(
+                f"{host.name}: {self.value} depends on the length of the run, and total_steps is inf, which is what "
+                "Lightning gives without max_steps: set that, or write all lengths in steps"
+            )
+        raise LengthError(
+            f"{host.name}: {self.value} depends on the length of the run: write {host.name}(…, total_steps=…), the "
+            "number of optimizer steps"
+        )
+
+    def again(self, host: Host, units: Mapping[str, Any]) -> Target:
+        """The same expression for another run."""
+        return Target(self.group, self.field, self.given or self.value).resolved(host, units)
+
+    def _of_any_run(self, units: Mapping[str, Any]) -> Factor | rate | None:
+        """The value with its lengths in steps where they are the same for a run of any length."""
         try:
             self.factor.with_control(0, (1.0,) * len(self.factor.controllers))
         except LengthError:
-            raise LengthError(
-                f"{host.name}: {self.value} depends on the length of the run: write {host.name}(…, total_steps=…), the "
-                "number of optimizer steps"
-            ) from None
-        return self
+            one, other = (self.value.over(total, **units) for total in _ANY_RUN)
+            return one if one == other else None
+        return self.value
 
     @property
     def place(self) -> str:
@@ -121,11 +146,7 @@ def known_group(host: Host, knobs: Knobs, key: object) -> int | str | None:
         return key
     if isinstance(key, str) and any(knobs.name(i) == key for i in range(count)):
         return key
-    there = ", ".join(called(knobs, i) for i in range(min(count, 8)))
-    known = ", ".join(dict.fromkeys(name for i in range(count) for name in knobs.fields(i)))
-    raise StepsizeError(
-        f"{host.name}: {key!r} is neither a group (there are {there}) nor a hyper-parameter of {knobs.owner} ({known})"
-    )
+    raise no_place(host, knobs, key)
 
 
 def _opened(expression: object) -> object:
@@ -176,4 +197,4 @@ def _value(host: Host, one: object, field: str = "lr") -> Factor | rate:
             f"{host.name}: {one} is more than a rate: write {host.name}(optimizer, {said!r}), or build the whole "
             f"strategy with {host.whole}(params, …)"
         )
-    return rate(number(host.name, "expression", one, low=0))
+    return rate(no_expression(host, one))

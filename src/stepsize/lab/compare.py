@@ -15,7 +15,7 @@ from ..text import as_descent
 from .data.datasets import Dataset
 from .records.journal import Entrant, Finished, Journal, Settings
 from .records.thinned import thinned
-from .runs.descend import Run, descend_many, units
+from .runs.descend import Run, descend_many, in_steps
 from .workload import Workload
 
 DEFAULTS = (
@@ -62,7 +62,7 @@ def prepare(
         raise StepsizeError(f"compare: seeds must be a whole number, not {seeds!r}")
     steps = int(number("compare", "steps", steps, low=1))
     for _, one in whole:
-        one.over(steps, **units(workload.problem, batch_size))  # what does not fit is said before anything is trained
+        in_steps(one, steps, workload.problem, batch_size)  # what does not fit is said before anything is trained
     return Settings(
         data=workload.name,
         task=workload.task,

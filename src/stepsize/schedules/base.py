@@ -149,7 +149,7 @@ class Factor(Value):
         """The controllers inside, in the order of the text."""
         return ()
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Any = None) -> Any:
         """The factor of update `t` (updates already done, from 0): a number for a number, an array for an array."""
         try:
             if (type(t) is int or type(t) is float) and 0 <= t <= FARTHEST:
@@ -212,6 +212,11 @@ class Factor(Value):
         return value
 
     def _on_array(self, t: Any) -> Any:
+        if t is None:
+            raise StepsizeError(
+                f"{self} is a function of the step: call it with one, f(0); Keras calls a learning_rate without: hand "
+                "the callback LearningRateScheduler(f) to fit"
+            )
         xp = namespace(t)
         _made(self, xp)
         t = as_float64(t, xp)
@@ -375,4 +380,4 @@ def unresolved(part: Factor, field: str = "length") -> LengthError:
         instead = f", or write {part.replace(length=1000)}"
     else:
         instead = ", or give its parts lengths in steps"
-    return LengthError(f"{part} has no length in steps yet: call .over(total_steps=…) or pass --steps{instead}")
+    return LengthError(f"{part} has no length in steps yet: call .over(total_steps=…){instead}")

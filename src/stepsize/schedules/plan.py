@@ -36,7 +36,7 @@ class plan(Value):
             raise StepsizeError("plan needs at least one part: write plan(lr=0.1 * cosine(), momentum=0.9)")
         self._store(parts=tuple((name, _part(name, one)) for name, one in parts.items()))
 
-    def __call__(self, t: Any) -> dict[str, Any]:
+    def __call__(self, t: Any = None) -> dict[str, Any]:
         """Every value at update `t`, by name."""
         return {name: one(t) if callable(one) else one for name, one in self.parts}
 

@@ -43,7 +43,7 @@ class rate(Value):
         """The controllers inside the factor, in the order of the text."""
         return self.factor.controllers
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Any = None) -> Any:
         """The rate of update `t`: a number for a number, an array for an array."""
         value = self.base * self.factor(t)
         if type(value) is float and value == math.inf:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -14,12 +14,15 @@ from ..._errors import StepsizeError, one_of, whole
 from ...course import rows
 from ...course.ahead import BLOCK
 from ...course.course import Course, begin_course
+from ...course.ended import ended, rates_of_the_end
 from ...course.host import Host
 from ...course.resume import CHOICES, resumed, saved
+from ...course.strangers import no_argument, no_quantity
 from ...schedules.base import Factor
 from ...schedules.plan import plan
 from ...schedules.rate import rate
 from .amp import was_skipped
+from .begun import watch
 from .knobs import Groups, put
 from .ranks import averaged
 from .together import Together
@@ -38,9 +41,10 @@ class Scheduler(LRScheduler):
     `{"lr": "cosine()", "weight_decay": "linear(1, 0)", "betas.0": 0.9}`, `{"head": "0.1 * cosine()", "*": …}`
     (a group's index or its `name`, `"*"` for all others; groups that nothing names keep their values).
     `total_steps` is the number of optimizer steps of the run, `steps_per_epoch` and the other units are those of
-    `.over`; an expression whose lengths are all in steps needs none. `done` updates were made before (from 0).
-    `on_change` says what `load_state_dict` does with the state of another expression or of other base rates:
-    "error", "keep" the state's, or "replace" it by this one's. `on_nonfinite="hold"` hands NaN and infinite
+    `.over`; an expression whose lengths are all in steps needs none. `done` updates were made before (from 0);
+    torch's `last_epoch` is one less. `on_change` says what `load_state_dict` does with the state of another expression
+    or of other base rates: "error", "keep" the state's, "replace" it by this one's at the same update, "share": at the
+    same share of the new length, or "restart" this one. `on_nonfinite="hold"` hands NaN and infinite
     quantities to the controllers, which hold; "raise" is an error. What controllers see is averaged over the ranks
     of `process_group` (None: all) when torch.distributed runs; then every rank must call `step` alike.
 
@@ -71,12 +75,16 @@ class Scheduler(LRScheduler):
         batch_size: Any = None,
         tokens_per_step: float | None = None,
         tokens_per_sample: float | None = None,
-        done: int = 0,
+        done: int | None = None,
+        last_epoch: int | None = None,
         on_change: str = "error",
         on_nonfinite: str = "raise",
         process_group: Any = None,
+        **unknown: NoReturn,
     ) -> None:
         # torch's own __init__ would patch optimizer.step, which breaks a compiled one: everything is set here
+        for name in unknown:
+            raise no_argument(self._host.name, name, unknown[name])
         if not isinstance(optimizer, Optimizer):
             raise StepsizeError(f"Scheduler: optimizer must be a torch.optim.Optimizer, not {optimizer!r}")
         if not optimizer.param_groups:
@@ -95,8 +103,11 @@ class Scheduler(LRScheduler):
             "tokens_per_sample": tokens_per_sample,
         }
         host = replace(self._host, lenient=self.on_nonfinite == "hold")
-        course = begin_course(expression, host, self._knobs, done, **units)
+        begin = _begins_at(self._host.name, done, last_epoch)
+        course = begin_course(expression, host, self._knobs, begin or 0, **units)
         _check_alone(optimizer, course)
+        self._chosen = begin is not None  # whether somebody said where it begins, here or by a state
+        watch(self)
         self._follow(course)
         self.write()
 
@@ -165,13 +176,15 @@ class Scheduler(LRScheduler):
     def _wanted(self, given: dict[str, Any]) -> dict[str, Any]:
         return self.course.wanted(**given)
 
-    def see(self, *, loss: Any = None, metric: Any = None, grad_norm: Any = None) -> None:
+    def see(self, *, loss: Any = None, metric: Any = None, grad_norm: Any = None, **unknown: NoReturn) -> None:
         """Hand something to the controllers without counting a step, and write what they decide at once.
 
         Before `optimizer.step()`, `see(loss=loss)` lets the loss of an update decide the rate of that same update, as
         `descend` does; after an evaluation, `see(metric=…)` hands over the metric. What was seen need not be passed to
         the next `step()`, which does not take it twice.
         """
+        if unknown:
+            raise no_quantity(self._host.name, unknown)
         course = self.course
         given = course.looked_at({"loss": loss, "metric": metric, "grad_norm": grad_norm})
         self._course = self._seen_by(course, given)
@@ -250,9 +263,10 @@ class Scheduler(LRScheduler):
         # a part of torch's SequentialLR may be waiting or over: the part that is running keeps its rates
         waiting = self._in_sequence or self.last_epoch < 0
         course = resumed(self.course, state_dict, on_change or self.on_change, self._knobs)
-        count = whole(self._host.name, "step_count", state_dict.get("step_count", course.done + 1))
+        counted = int(state_dict["last_epoch"]) + 1
+        count = whole(self._host.name, "step_count", state_dict.get("step_count", counted))
         self._follow(course)
-        self._step_count = count
+        self._more_calls, self._chosen = count - counted, True
         if not waiting:
             self.write()
 
@@ -265,8 +279,16 @@ class Scheduler(LRScheduler):
         "keep_step" follows the old curve to its end and then holds; "keep_share" moves to where the longer curve would
         be by now, which may jump; "cooldown_now" ends with a cool-down of `shape` from now to `total_steps` down to
         `final` times the present factor: of the rates, while other hyper-parameters follow "keep_step".
-        `total_steps` counts from the beginning of the run. The state remembers it.
+        `total_steps` counts from the beginning of the run. The state remembers it. Where the schedule is over there is
+        no rest to stretch, which is a warning.
         """
+        was = self.course.total_steps
+        if rule == "stretch_rest" and was is not None and self.last_epoch >= was and ended(self.course.parts, was):
+            warnings.warn(
+                f"{self._host.name}: extend: the schedule was over at update {was}, {rates_of_the_end(self.course)}: "
+                'nothing is left to stretch; rule="keep_share" goes on where the longer curve would be by now',
+                stacklevel=2,
+            )
         self.course = self.course.extend(total_steps, rule, shape=shape, final=final)
 
     def cooldown(self, steps: int, shape: str = "linear", *, final: float = 0.0) -> None:
@@ -302,6 +324,15 @@ class Scheduler(LRScheduler):
 
     def __repr__(self) -> str:
         return f"<Scheduler {self.expression!r}, {self.last_epoch} updates done>"
+
+
+def _begins_at(name: str, done: object, last_epoch: object) -> int | None:
+    """The updates made before, as torch counts them or as we do; None where nobody says."""
+    if last_epoch is None or last_epoch == -1:
+        return None if done is None else whole(name, "done", done, low=0)
+    if done is not None:
+        raise StepsizeError(f"{name}: done={done!r} and last_epoch={last_epoch!r} say the same: leave last_epoch out")
+    return whole(name, "last_epoch", last_epoch, low=-1) + 1
 
 
 def _check_alone(optimizer: Optimizer, course: Course) -> None:

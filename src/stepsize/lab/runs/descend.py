@@ -9,6 +9,7 @@ import numpy as np
 
 from ..._errors import StepsizeError, number
 from ...descents import descent
+from ...lengths import MissingFactError
 from ...measures import broadcast, global_norm
 from ...observed import seen
 from ...problems import Floats, Params, Problem, Rows
@@ -117,7 +118,7 @@ class SideBySide:
         self.every = self.steps if measure_every is None else _count("measure_every", measure_every)
         given = as_descent(strategy)
         self.text = str(given)
-        self.descent = given.over(self.steps, **units(problem, self.batch_size))
+        self.descent = in_steps(given, self.steps, problem, self.batch_size)
         self.parts = self.descent.parts
         self.bases = [self.descent.rate.base] if rates is None else [rate(one).base for one in rates]
         self.seeds = [_seed(one) for one in seeds]
@@ -283,6 +284,14 @@ def units(problem: Problem, batch_size: int | None) -> dict[str, float | None]:
         return {}
     batch = batch_size or problem.size
     return {"steps_per_epoch": problem.size / batch, "batch_size": batch}
+
+
+def in_steps(given: descent, steps: int, problem: Problem, batch_size: int | None) -> descent:
+    """The strategy with every length in steps, by what the problem knows."""
+    try:
+        return given.over(steps, **units(problem, batch_size))
+    except MissingFactError as error:
+        raise error.at('steps (500) or a share ("5%"), as this problem does not know it') from None
 
 
 def _count(field: str, value: int) -> int:

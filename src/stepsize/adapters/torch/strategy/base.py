@@ -93,7 +93,7 @@ class Strategy(Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any], on_change: str | None = None) -> None:
         """Load torch's state and, where they are there, the schedule's and the stages'; refused, nothing is loaded.
 
-        `on_change` ("error", "keep" or "replace") says whose rates go on where the state's differ, for this load.
+        `on_change`, as in `Scheduler`, says whose rates go on where the state's differ, for this load.
         """
         if not isinstance(state_dict, dict):
             raise StepsizeError(f"optimizer: a state is what state_dict() gave, not {type(state_dict).__name__}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...._errors import StepsizeError, one_of
+from ....course.strangers import no_argument
 from ....descents import descent
 from ....text import as_descent
 from ..clips.hung import ANSWERS
@@ -62,9 +63,9 @@ def optimizer(
     whole = as_descent(strategy)
     one_of("optimizer", "on_nonfinite", on_nonfinite, ANSWERS)
     given = listed(params)
-    for name in units:
+    for name, value in units.items():
         if name not in _UNITS:
-            raise StepsizeError(f"optimizer: there is no option {name!r}: write total_steps or {', '.join(_UNITS)}")
+            raise no_argument("optimizer", name, value)
     units = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch, **units}
     wishes = Wishes(whole, units, on_nonfinite, on_change)
     reason = beyond(whole)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any
+from typing import Any, NoReturn
 
 from ...._errors import StepsizeError
 from ....course.host import COMES_BETWEEN, Host
@@ -52,11 +52,11 @@ class StrategySchedule(Scheduler):
         """Only these are shown, so a loaded expression may look at no others."""
         self._course = replace(self._course, host=replace(self._course.host, shown=tuple(names)))
 
-    def see(self, *, loss: Any = None, metric: Any = None, grad_norm: Any = None) -> None:
+    def see(self, *, loss: Any = None, metric: Any = None, grad_norm: Any = None, **unknown: NoReturn) -> None:
         """Hand the metric of an evaluation to the controllers, between two updates; the updates are seen as made."""
         if loss is not None or grad_norm is not None:
             raise StepsizeError("optimizer: the loss of an update comes with its step: write step(loss=loss)")
-        super().see(metric=metric)
+        super().see(metric=metric, **unknown)
 
     def show(self, given: dict[str, Any], loss_at: Callable[[float], Any] | None = None) -> None:
         """Let the controllers decide the coming update, of which this is all that will be known; write its rate."""
