@@ -1,8 +1,12 @@
 """What the tests of the torch scheduler share: an optimizer with groups, and what it uses at each update."""
 
+import pytest
 import torch
 
 from stepsize.controllers.base import Controller
+
+# for tests of a scheduler alone: nothing trains, which its users are told
+ALONE = pytest.mark.filterwarnings(r"ignore:Scheduler. step\(\) was called twice and this optimizer has made no update")
 
 
 def weight():

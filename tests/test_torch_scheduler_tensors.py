@@ -5,9 +5,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import stepsize as s
-from scheduled import now, sgd, stepped, tensor, weight
+from scheduled import ALONE, now, sgd, stepped, tensor, weight
 from stepsize.adapters.torch import Scheduler
 from subjects import assert_close
+
+pytestmark = ALONE
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
