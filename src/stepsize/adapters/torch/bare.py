@@ -59,5 +59,5 @@ def _no_epoch(number: Any, name: str, needed: bool) -> StepsizeError:
 
 
 def _short(number: Any) -> str:
-    text = " ".join(repr(number).split())
+    text = "a tensor" if hasattr(number, "shape") else " ".join(repr(number).split())  # which is not read back
     return text if len(text) <= 40 else text[:39] + "…"

@@ -150,6 +150,9 @@ class Scheduler(LRScheduler):
             or len(live) != self._count
         ):
             if bare is not None or epoch is not None:
+                if self.last_epoch < 0 and whole_number(bare) == 0:
+                    self._update_lr()  # how the torch of some years begins a part of SequentialLR
+                    return
                 bare = self._read(bare, epoch, named=metric is not None)
             given = {"loss": loss, "metric": bare if metric is None else metric, "grad_norm": grad_norm}
             self._step_with_care(given, skipped)
@@ -186,8 +189,6 @@ class Scheduler(LRScheduler):
 
     def _read(self, bare: Any, epoch: Any, named: bool = False) -> Any:
         """What a number without a name is."""
-        if epoch is None and self.last_epoch < 0:
-            return None  # how the torch of some years begins a part of SequentialLR
         needs, before, self._bare = self.course.needs, self._bare, whole_number(bare)
         metric = read_bare(bare, epoch, at=self._counted(), before=before, needed=bool(needs) and not named)
         if metric is not None and not needs and not self._told_unused:
