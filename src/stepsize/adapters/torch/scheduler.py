@@ -66,6 +66,10 @@ class Scheduler(LRScheduler):
     """
 
     _host = Host("Scheduler", whole="stepsize.adapters.torch.optimizer")
+    _stale: str | None
+    _told_other: bool
+    _told_unused: bool
+    _bare: int | None  # the whole number without a name that came last
 
     def __init__(
         self,
@@ -232,7 +236,7 @@ class Scheduler(LRScheduler):
         updates.follow(self)
         self._watch, self._stale = Watch(updates), None
         self._told_other = self._told_unused = False
-        self._bare: int | None = None
+        self._bare = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: one for key, one in vars(self).items() if key != "_watch"}
@@ -240,6 +244,7 @@ class Scheduler(LRScheduler):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._look_around()  # torch copies an optimizer without its hooks
+        self._together.start = NOWHERE
 
     def _wanted(self, given: dict[str, Any]) -> dict[str, Any]:
         return self.course.wanted(**given) if self._course.needs else given

@@ -92,6 +92,15 @@ class StrategySchedule(Scheduler):
                 "already: leave it out, and write what it does into the strategy (from_torch reads it)"
             )
 
+    def update_begins(self) -> None:
+        """Before an update, which writes over what somebody else wrote: told at once, and once."""
+        self._tell_other_writers()
+
+    def _look_around(self) -> None:
+        """Only for other writers: its steps are its updates."""
+        super()._look_around()
+        self._watch.over = True
+
     def _wanted(self, given: dict[str, Any]) -> dict[str, Any]:
         """After the update: whatever its controllers needed was shown before it."""
         return {}
