@@ -89,7 +89,8 @@ class StrategySchedule(Scheduler):
         if hasattr(self.optimizer.step, "_wrapped_by_lr_sched"):  # which torch leaves where it builds one
             raise StepsizeError(
                 f"optimizer: a torch scheduler was built on this optimizer, which has the schedule {self.expression} "
-                "already: leave it out, and write what it does into the strategy (from_torch reads it)"
+                "already: leave it out, and write what it does into the strategy (from_torch reads it); the Trainer of "
+                "transformers builds one for a lone optimizer: there use torch's, a Scheduler and clip_update"
             )
 
     def update_begins(self) -> None:
