@@ -1,8 +1,12 @@
 """What the tests of the torch scheduler share: an optimizer with groups, and what it uses at each update."""
 
+import pytest
 import torch
 
 from stepsize.controllers.base import Controller
+
+# for tests of a scheduler alone: nothing trains, or not yet, which its users are told
+ALONE = pytest.mark.filterwarnings(r"ignore:Scheduler. (step\(\) was called twice and|the first step\(\) came before)")
 
 
 def weight():

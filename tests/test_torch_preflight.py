@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduled import ALONE
 from stepsize import StepsizeError
 from stepsize.adapters.torch import PlateauScheduler, Scheduler, optimizer, preflight
 
@@ -66,6 +67,7 @@ HOSTS = [
 ]
 
 
+@ALONE
 @pytest.mark.parametrize(("host", "leftover", "interval", "meant"), HOSTS)
 @given(st.integers(1, 6), st.integers(1, 7), st.integers(1, 5), st.integers(1, 3))
 def test_the_rates_are_those_of_the_loop(host, leftover, interval, meant, epochs, batches, every, processes):

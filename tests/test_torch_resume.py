@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
 
 import stepsize as s
+from scheduled import ALONE
 from stepsize import StepsizeError, parse
 from stepsize.adapters.torch import Scheduler
 from stepsize.schedules.extend import extend
 from subjects import CONTROLLERS, SCHEDULES, TOTAL, UNITS, assert_close
+
+pytestmark = ALONE
 
 LOSSES = [float(one) for one in 3 + np.cumsum(np.random.default_rng(11).normal(-0.005, 0.1, size=400))]
 RULES = ("keep_step", "keep_share", "stretch_rest", "cooldown_now")

@@ -8,10 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduled import now, one_line, sgd
+from scheduled import ALONE, now, one_line, sgd
 from stepsize import StepsizeError
 from stepsize.adapters.torch import Scheduler
 from subjects import assert_close
+
+pytestmark = ALONE
 
 
 class Mixed:

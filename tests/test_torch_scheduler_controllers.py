@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from scheduled import both, now, one_line, sgd, stepped
+from scheduled import ALONE, both, now, one_line, sgd, stepped
 from stepsize import StepsizeError, descend, problems
 from stepsize.adapters.torch import Scheduler
 from subjects import assert_close
+
+pytestmark = ALONE
 
 X = np.random.default_rng(5).normal(size=(30, 4))
 Y = X @ np.random.default_rng(6).normal(size=4)
@@ -79,10 +81,10 @@ def test_a_bare_number_goes_to_what_is_needed():
     assert answers("plateau(0.5, 0, watch='metric')", lambda one, value: one.step(value)) == metric == [0.05]
 
 
-def test_a_bare_number_is_ignored_by_a_schedule():
-    assert stepped(Scheduler(sgd(), "cosine(9)"), 9) == [
-        [one] for one in stray(Scheduler(sgd(), "cosine(9)"), (32, torch.tensor(3.0), "text", None, math.nan))
-    ]
+def test_a_bare_number_changes_no_rate_of_a_schedule():
+    with pytest.warns(match="a number that nothing in cosine.9. looks at"):
+        found = stray(Scheduler(sgd(), "cosine(9)"), (torch.tensor(3.0), "text", None, math.nan))
+    assert stepped(Scheduler(sgd(), "cosine(9)"), 9) == [[one] for one in found]
 
 
 def stray(scheduler, given):

@@ -5,9 +5,11 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR, LinearLR, SequentialLR
 
 import stepsize as s
-from scheduled import now, sgd, stepped, tensor
+from scheduled import ALONE, now, sgd, stepped, tensor
 from stepsize.adapters.torch import PlateauScheduler, Scheduler
 from subjects import assert_close
+
+pytestmark = ALONE
 
 # inside torch's sequence
 

@@ -5,9 +5,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import stepsize as s
-from scheduled import now, sgd, stepped, tensor, weight
+from scheduled import ALONE, now, sgd, stepped, tensor, weight
 from stepsize.adapters.torch import Scheduler
 from subjects import assert_close
+
+pytestmark = ALONE
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -79,6 +81,8 @@ def test_a_schedule_reads_no_tensor_back(text, reads):
     scheduler = Scheduler(sgd(tensor(0.1), tensor(0.2)), {"lr": text, "momentum": "linear(0.5, 1)"}, total_steps=10)
     plain = Scheduler(sgd(tensor(0.1), tensor(0.2)), "cosine()", total_steps=10)
     loss = torch.tensor(2.0)
+    with pytest.warns(match="nothing in cosine.10. looks at"):
+        plain.step(loss)
     with Reads() as found:
         for _ in range(10):
             plain.step(loss, grad_norm=loss)

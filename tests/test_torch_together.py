@@ -5,8 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scheduled import ALONE
 from stepsize.adapters.torch import Scheduler
 from stepsize.course import rows
+
+pytestmark = ALONE
 
 SCHEDULES = ["warmup(3) >> cosine(20)", "linear(1, 0.5, 30)", "constant(0.7)", "0.02 * exponential(0.9, every=1)"]
 FIELDS = ["lr", "weight_decay", "betas.0", "eps"]

@@ -2,9 +2,10 @@
 
 scheduler   a course on the groups of an optimizer (plateau: for hosts that hand metrics to nothing else)
 knobs       those groups, read and written (together: several numbers in one step)
+watch       what is wrong with the loop around (updates: counted; ownership: other writers; bare: unnamed numbers)
 preflight   what a host will make of a scheduler
 amp, ranks  updates that mixed precision leaves out; what several processes saw, made one
-recorder    a run written down
+recorder    a run written down (pairing: which loss belongs to which update)
 
 strategy/   a whole strategy in one optimizer.step()
 clips/      clips on any optimizer

@@ -34,8 +34,8 @@ class PlateauScheduler(Scheduler, ReduceLROnPlateau):  # type: ignore[misc]  # i
         self._count_steps()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._count_steps()  # torch copies an optimizer without its hooks
+        super().__setstate__(state)
+        self._count_steps()
 
     def _count_steps(self) -> None:
         me = weakref.ref(self)
@@ -48,9 +48,25 @@ class PlateauScheduler(Scheduler, ReduceLROnPlateau):  # type: ignore[misc]  # i
         hookable("PlateauScheduler", self.optimizer).register_step_post_hook(count)
 
     def step(  # type: ignore[override]
-        self, metric: Any = None, epoch: Any = None, *, loss: Any = None, grad_norm: Any = None, skipped: Any = None
+        self,
+        bare: Any = None,
+        /,
+        epoch: Any = None,
+        metric: Any = None,
+        loss: Any = None,
+        grad_norm: Any = None,
+        skipped: Any = None,
     ) -> None:
         """Hand a metric to the controllers; the steps of the optimizer are counted without this call."""
-        if loss is None and "metric" not in self.course.needs:
-            metric, loss = None, metric
+        self._watch.evaluated(self.optimizer)
+        needs = self.course.needs
+        if needs and (bare is not None or epoch is not None):  # hosts hand a metric to a schedule that looks at none
+            bare = self._read(bare, epoch, named=metric is not None)
+        if metric is None and loss is None and "metric" not in needs:
+            loss = bare
+        elif metric is None:
+            metric = bare
         self.see(loss=loss, metric=metric, grad_norm=grad_norm)
+
+    def _counted(self) -> int | None:
+        return None  # its updates are counted, not its evaluations

@@ -21,7 +21,7 @@ from .clips.hung import Clipping
 from .clips.measured import measured
 from .clips.norms import length_of, members_of, settled
 from .knobs import Groups
-from .ranks import as_number
+from .pairing import Pairing
 from .strategy.base import Strategy
 from .strategy.fused import Hooked
 from .strategy.staged import StrategyEngine
@@ -34,9 +34,10 @@ class Recorder:
     first group), the length `grad_norm` of the gradient as it came to `optimizer.step()` (before clips of ours, after
     those that your loop calls), the share of elements `clipped` by clips of ours, where there are any, and with a
     `model` the length for every layer of it, as `grad_norm/LAYER`, a layer being a module with a weight of two or more
-    dimensions (LayerNorm has few numbers and tells nothing of depth). Use it beside the loop: `recorder.step(loss)`
-    after every `optimizer.step()`. When not: where you have a log with such columns already, `stepsize diagnose` reads
-    that.
+    dimensions (LayerNorm has few numbers and tells nothing of depth). An update that `on_nonfinite="skip"` left out has
+    `skipped` 1. Use it beside the loop: `recorder.step(loss)` after every `optimizer.step()`; a loss that comes before
+    its update, as in a closure, is kept for it. When not: where you have a log with such columns already, `stepsize
+    diagnose` reads that.
 
     `every` ≥ 1 writes only every so many updates, which is how often numbers are read back from an accelerator;
     `total_steps` is the number of updates planned, so that a schedule that ends early or late can be seen (a strategy
@@ -82,22 +83,30 @@ class Recorder:
         after = self.optimizer.register_step_post_hook(self._after)
         _first(self.optimizer._optimizer_step_pre_hooks, before.id)  # before any clip
         _first(self.optimizer._optimizer_step_post_hooks, after.id)  # before the next rate is written
-        self._hooks = [before, after]
+        self._hooks = [before, after, self.optimizer.register_step_post_hook(self._finished)]
         self._made = False
+        self._pairing, self._left_out = Pairing(), 0
 
     def step(self, loss: Any) -> None:
-        """Write the line of the update that was just made; `loss` is that of its batch, a number or a tensor of one."""
-        if not self._made:
+        """Take the loss of an update, a number or a tensor of one, and write the line of the update that it belongs to.
+
+        Call it right after `optimizer.step()`, where one may; before it, or in a closure, the line is written when the
+        update is made. Several losses for one update are its mean there.
+        """
+        self._write_down(self._pairing.came(loss, self.optimizer))
+
+    def _write_down(self, loss: float | None) -> None:
+        """Write the line of the last update, if its loss is known."""
+        if loss is None:
             return
-        self._made = False
         if self._found is not None:
-            number = as_number("loss", loss, "Recorder")
             shares = [float(share) for one in _clipping(self.optimizer) for share in one.shares or ()]
             if shares:
                 self._found["clipped"] = max(shares)
-            line = {"loss": number} | self._found
+            line = {"loss": loss} | self._found
             self._write({"step": self.done} | {key: _float(one) for key, one in line.items()} | self._about)
             self._about = {}
+        self._found = None
         self.done += 1
 
     def _write(self, line: dict[str, Any]) -> None:
@@ -109,10 +118,13 @@ class Recorder:
         except OSError as error:
             told = f"Recorder: {self.path} ends at update {self.done}, it cannot be written: {error.strerror}"
             warnings.warn(told, stacklevel=3)
-            self.close()
+            self._log.close()
+            self._log = None  # the hooks stay: one of them may be calling, and other ranks measure with this one
 
     def close(self) -> None:
         """Take the recorder off the optimizer."""
+        if self._log is not None:
+            self._write_down(self._pairing.closed())
         for hook in self._hooks:
             hook.remove()
         for one in _clipping(self.optimizer):
@@ -139,7 +151,10 @@ class Recorder:
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
         """Look at the gradients: now, or when the closure has made them."""
-        self._found = None
+        self._write_down(self._pairing.begin())
+        self._found, self._left_out = None, _skips(optimizer)
+        after: Any = optimizer._optimizer_step_post_hooks  # in the order in which they are called
+        after.move_to_end(self._hooks[-1].id)
         for one in _clipping(optimizer):
             one.shares = None if self.done % self.every else []
         if self.done % self.every:
@@ -194,6 +209,15 @@ class Recorder:
         self._made = overflow is None or not float(overflow)
         if self._found is not None:
             self._found = {"lr": Groups(optimizer).get(0, "lr")} | self._found
+            if _skips(optimizer) > self._left_out:
+                self._found["skipped"] = 1
+
+    def _finished(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """Last of all: what the clips limited is known, and gradients that they took are back."""
+        if self._made:
+            self._write_down(self._pairing.made(optimizer))
+        else:
+            self._pairing.left_out()
 
 
 def _layers_of(model: torch.nn.Module) -> dict[str, list[Tensor]]:
@@ -213,6 +237,12 @@ def _clipping(optimizer: Optimizer) -> list[Any]:
     found: list[Any] = [one for one in hung if isinstance(one, Clipping) and one.clips]
     stages = optimizer.strategy.stages if isinstance(optimizer, StrategyEngine) else ()
     return [*found, optimizer] if any(isinstance(one, (Clip, trust)) for one in stages) else found
+
+
+def _skips(optimizer: Optimizer) -> int:
+    """The updates that our clips and strategies have left out so far for gradients that are not finite."""
+    hung = [getattr(one, "__self__", None) for one in optimizer._optimizer_step_pre_hooks.values()]
+    return sum(one.skipped for one in hung if isinstance(one, Clipping))
 
 
 def _about(optimizer: Optimizer, total_steps: int | None) -> dict[str, Any]:

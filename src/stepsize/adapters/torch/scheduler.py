@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ..._errors import StepsizeError, one_of, whole
 from ...course import rows
-from ...course.ahead import BLOCK
+from ...course.ahead import BLOCK, NOWHERE
 from ...course.course import Course, begin_course
 from ...course.ended import ended, rates_of_the_end
 from ...course.host import Host
@@ -22,10 +22,14 @@ from ...schedules.base import Factor
 from ...schedules.plan import plan
 from ...schedules.rate import rate
 from .amp import was_skipped
+from .bare import read_bare, unused, whole_number
 from .begun import watch
 from .knobs import Groups, put
+from .ownership import Found, differing, foreign, stale
 from .ranks import averaged
 from .together import Together
+from .updates import updates_of
+from .watch import Watch
 
 Expression = str | float | Factor | rate | plan | Mapping[Any, Any]
 
@@ -49,7 +53,9 @@ class Scheduler(LRScheduler):
     of `process_group` (None: all) when torch.distributed runs; then every rank must call `step` alike.
 
     After the end the schedule does what the expression says, which is to hold its last value. Groups added later are
-    scheduled from the next `step()` on; `write()` does it at once. Rates that are tensors are filled in place.
+    scheduled from their first update on. Rates that are tensors are filled in place. What cannot be right is told once,
+    by a warning: steps without updates, many updates between two steps of a plan by updates, a value that somebody else
+    writes.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1)
@@ -64,6 +70,10 @@ class Scheduler(LRScheduler):
     """
 
     _host = Host("Scheduler", whole="stepsize.adapters.torch.optimizer")
+    _stale: str | None
+    _told_other: bool
+    _told_unused: bool
+    _bare: int | None  # the whole number without a name that came last
 
     def __init__(
         self,
@@ -108,7 +118,10 @@ class Scheduler(LRScheduler):
         _check_alone(optimizer, course)
         self._chosen = begin is not None  # whether somebody said where it begins, here or by a state
         watch(self)
+        earlier = foreign(optimizer, updates_of(optimizer).followers)
+        self._look_around()
         self._follow(course)
+        self._stale = stale(earlier, self._rows, self._course)
         self.write()
 
     @property
@@ -124,9 +137,10 @@ class Scheduler(LRScheduler):
 
     def step(  # type: ignore[override]
         self,
-        metric: Any = None,
+        bare: Any = None,
+        /,
         epoch: Any = None,
-        *,
+        metric: Any = None,  # without * before them: names alone cost a step a twentieth
         loss: Any = None,
         grad_norm: Any = None,
         skipped: Any = None,
@@ -135,14 +149,28 @@ class Scheduler(LRScheduler):
 
         `loss` (of the batch), `metric` and `grad_norm` are for controllers: numbers or tensors of one element; a
         schedule alone looks at none of them, so nothing waits for the device. A bare positional number, which is how
-        hosts hand something over, is whatever the controllers still need; `epoch` is ignored, as torch has long asked
-        for. `skipped` is True, or the GradScaler, where mixed precision left this update out: then nothing moves.
+        hosts hand something over, is whatever the controllers still need; one that nothing looks at is a warning. Only
+        the epoch that this step leads to is taken as torch's old `step(epoch)`, any other is an error that says what to
+        write. `skipped` is True, or the GradScaler, where mixed precision left this update out: then nothing moves.
         """
         t, live = self.last_epoch + 1, self.optimizer.param_groups
         together = self._together
         i = t - together.start
-        if not 0 <= i < BLOCK or skipped is not None or live is not self._bound or len(live) != self._count:
-            self._step_with_care({"loss": loss, "metric": metric, "grad_norm": grad_norm}, skipped)
+        if (
+            not 0 <= i < BLOCK
+            or skipped is not None
+            or bare is not None
+            or epoch is not None
+            or live is not self._bound
+            or len(live) != self._count
+        ):
+            if bare is not None or epoch is not None:
+                if self.last_epoch < 0 and whole_number(bare) == 0:
+                    self._update_lr()  # how the torch of some years begins a part of SequentialLR
+                    return
+                bare = self._read(bare, epoch, named=metric is not None)
+            given = {"loss": loss, "metric": bare if metric is None else metric, "grad_norm": grad_norm}
+            self._step_with_care(given, skipped)
             return
         self.last_epoch = t  # schedules alone: nothing to ask, their values are there
         rates = together.rates
@@ -165,6 +193,8 @@ class Scheduler(LRScheduler):
             return
         course = self.course
         values = averaged(self._wanted(given), self.process_group) if course.needs else None
+        self._tell_other_writers()
+        self._watch.step(self.optimizer, course.units)
         self._go(course.made(values))
         if self._course.overdue:
             warnings.warn(
@@ -172,6 +202,61 @@ class Scheduler(LRScheduler):
                 "scheduler.see(metric=…) after each evaluation, or let it watch the loss",
                 stacklevel=3,
             )
+
+    def _read(self, bare: Any, epoch: Any, named: bool = False) -> Any:
+        """What a number without a name is."""
+        needs, before, self._bare = self.course.needs, self._bare, whole_number(bare)
+        metric = read_bare(bare, epoch, at=self._counted(), before=before, needed=bool(needs) and not named)
+        if metric is not None and not needs and not self._told_unused:
+            self._told_unused = True
+            warnings.warn(unused(bare, self.expression), stacklevel=3)
+        return metric
+
+    def _counted(self) -> int | None:
+        """How many calls of `step` were counted, which an old host's number of the epoch would be."""
+        return self.last_epoch
+
+    def update_begins(self) -> None:
+        """Before an update: a group that was added gets its value; a value of somebody else's is noted."""
+        if self.optimizer.param_groups is self._bound and len(self._bound) > self._count:
+            self.write()
+        elif not self._told_other and self._differing():
+            self._together.start = NOWHERE  # the next step takes a closer look
+
+    def _differing(self) -> Found | None:
+        """Where a group does not hold what was written into it last."""
+        live = self.optimizer.param_groups
+        if live is not self._bound or len(live) != self._count or self._in_sequence:
+            return None
+        return differing(live, self._rows, self._course.values(self.last_epoch))
+
+    def _tell_other_writers(self) -> None:
+        """Once, where somebody else writes what is scheduled here; written over it is in any case."""
+        if self._stale is not None:
+            warnings.warn(f"Scheduler: {self._stale}", stacklevel=4)
+            self._stale = None
+        if self._told_other:
+            return
+        found = self._differing()
+        if found is not None:
+            self._told_other = True
+            warnings.warn(f"{self._host.name}: {found.told}", stacklevel=4)
+
+    def _look_around(self) -> None:
+        """Count the optimizer's updates, and look at its groups before each."""
+        updates = updates_of(self.optimizer)
+        updates.follow(self)
+        self._watch, self._stale = Watch(updates), None
+        self._told_other = self._told_unused = False
+        self._bare = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: one for key, one in vars(self).items() if key != "_watch"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._look_around()  # torch copies an optimizer without its hooks
+        self._together.start = NOWHERE
 
     def _wanted(self, given: dict[str, Any]) -> dict[str, Any]:
         return self.course.wanted(**given)
@@ -195,13 +280,19 @@ class Scheduler(LRScheduler):
         return course.shown(averaged(given, self.process_group)) if given and course.needs else course
 
     def write(self) -> None:
-        """Write the values of the coming update into the groups: after add_param_group, or to undo a change by hand."""
+        """Write the values of the coming update into the groups, which also undoes a change by hand.
+
+        The rate of a group that add_param_group has brought is a base like that of every other: times the factor of
+        now, from its first update on, so that a resume that builds all groups at once goes on alike. A group that is to
+        have a rate r now is added with r / factor, or gets an expression of its own.
+        """
         live = self.optimizer.param_groups
         if live is not self._bound or len(live) != self._count:
             self._follow(self.course)
         course = self.course
         self._together.write(0, live, course.values())
-        self._together.look(course.parts)
+        if self._watch.over:
+            self._together.look(course.parts)
 
     @property
     def expression(self) -> str:
@@ -265,6 +356,7 @@ class Scheduler(LRScheduler):
         course = resumed(self.course, state_dict, on_change or self.on_change, self._knobs)
         counted = int(state_dict["last_epoch"]) + 1
         count = whole(self._host.name, "step_count", state_dict.get("step_count", counted))
+        self._stale = None
         self._follow(course)
         self._more_calls, self._chosen = count - counted, True
         if not waiting:

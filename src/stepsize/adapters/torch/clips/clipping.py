@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from .memory import Remembering
 from .norms import Member, Space, by_space, local, members_of, settled, space_of, whole
 
 ANSWERS = ("raise", "skip", "zero", "ignore")
+_MANY = 10  # updates left out in a row, after which it is no longer a bad batch
 
 
 class Clipping:
@@ -31,6 +33,7 @@ class Clipping:
         self.call, self.on_nonfinite, self.skipped = call, on_nonfinite, 0
         self._taken: dict[Tensor, Tensor] = {}
         self._calls, self._paused = 0, False
+        self._in_a_row, self._told = 0, False  # of the steps left out
         self.shares: list[Any] | None = None  # of elements that each clip limited, while somebody looks
         self._remembering = Remembering(call, self.clips)
         self.agreed: Callable[[str | None], str | None] = _alone  # what is wrong for one rank where all must decide
@@ -107,6 +110,7 @@ class Clipping:
         for param, grad in self._taken.items():
             param.grad = grad if param.grad is None else param.grad
         if not self._taken:
+            self._in_a_row = 0
             with torch.no_grad():
                 self._on_update()
         self._taken = {}
@@ -167,6 +171,14 @@ class Clipping:
                 "write on_nonfinite='zero'"
             )
         self.skipped += 1
+        self._in_a_row += 1
+        if self._in_a_row == _MANY and not self._told:
+            self._told = True
+            warnings.warn(
+                f"{self.call}: {_MANY} updates in a row were left out: {wrong}: the run has stopped learning, go back "
+                "to a checkpoint or lower the rate",
+                stacklevel=4,
+            )
         self._take(found)
 
     def _take(self, found: Gradients) -> None:

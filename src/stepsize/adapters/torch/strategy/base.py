@@ -70,6 +70,11 @@ class Strategy(Optimizer):
         if hasattr(self, "scheduler"):
             self.scheduler.write()
 
+    @property
+    def skipped(self) -> int:
+        """The updates left out for gradients that are not finite, under on_nonfinite="skip"."""
+        return 0
+
     def _memory(self) -> dict[str, Any]:
         """What the stages remember that torch's own state does not hold."""
         return {}

@@ -126,6 +126,11 @@ class Hooked(Strategy):
             param_group = decoupled(param_group)
         super().add_param_group(param_group)
 
+    @property
+    def skipped(self) -> int:
+        """The updates left out for gradients that are not finite, under on_nonfinite="skip"."""
+        return sum(one.skipped for one in self._clips)
+
     def _kept(self) -> tuple[str, ...]:
         return KEPT[self._bounding.name]
 

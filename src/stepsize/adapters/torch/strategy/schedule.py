@@ -89,8 +89,18 @@ class StrategySchedule(Scheduler):
         if hasattr(self.optimizer.step, "_wrapped_by_lr_sched"):  # which torch leaves where it builds one
             raise StepsizeError(
                 f"optimizer: a torch scheduler was built on this optimizer, which has the schedule {self.expression} "
-                "already: leave it out, and write what it does into the strategy (from_torch reads it)"
+                "already: leave it out, and write what it does into the strategy (from_torch reads it); the Trainer of "
+                "transformers builds one for a lone optimizer: there use torch's, a Scheduler and clip_update"
             )
+
+    def update_begins(self) -> None:
+        """Before an update, which writes over what somebody else wrote: told at once, and once."""
+        self._tell_other_writers()
+
+    def _look_around(self) -> None:
+        """Only for other writers: its steps are its updates."""
+        super()._look_around()
+        self._watch.over = True
 
     def _wanted(self, given: dict[str, Any]) -> dict[str, Any]:
         """After the update: whatever its controllers needed was shown before it."""
