@@ -212,7 +212,8 @@ class Scene:
             begins = f", searching from {say(start)}" if controller.searches else ""
             self.lines.append(f"{controller} watches {needs}, and sets the rate itself{begins}: {answer}.")
         else:
-            self.lines.append(f"Times {controller}, which watches {needs}: {answer}.")
+            since = f" from update {controller.begins} on" if controller.begins else ""
+            self.lines.append(f"Times {controller}, which watches {needs}{since}: {answer}.")
 
 
 @singledispatch
