@@ -130,7 +130,7 @@ def test_a_plateau_scheduler_gets_the_metric_by_itself(tmp_path):
 
 def test_without_a_callback_a_missing_metric_is_said(tmp_path):
     make = partial(Scheduler, steps_per_epoch=3)
-    with pytest.warns(UserWarning, match="waits for a metric and 3 updates brought none"):
+    with pytest.warns(UserWarning, match="waits for a metric and 9 updates brought none"):
         Run(tmp_path, with_plateau(12), 12, epochs=4, batches=3, make=make)
 
 

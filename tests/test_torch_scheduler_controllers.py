@@ -148,20 +148,38 @@ def nine_steps(scheduler):
         scheduler.step()
 
 
-def test_a_metric_that_never_comes_is_told_after_an_epoch_once():
+def test_a_metric_that_never_comes_is_told_after_ten_epochs_once():
     quiet = Scheduler(sgd(), "plateau(watch='metric')", steps_per_epoch=3, done=100)
     for _ in range(3):
         quiet.step()
     quiet.see(metric=1.0)
     stepped(quiet, 20)
     scheduler = Scheduler(sgd(), "plateau(watch='metric')", steps_per_epoch=3)
-    for _ in range(3):
+    for _ in range(30):
         scheduler.step()
-    with pytest.warns(UserWarning, match=r"waits for a metric and 3 updates brought none") as told:
+    with pytest.warns(UserWarning, match=r"waits for a metric and 30 updates brought none") as told:
         nine_steps(scheduler)  # of this file, which the warning names
     assert len(told) == 1
     assert told[0].filename == __file__
-    assert scheduler.last_epoch == 12
+    assert scheduler.last_epoch == 39
+
+
+def test_a_metric_that_never_comes_in_a_short_run_is_told_before_its_last_epoch():
+    scheduler = Scheduler(sgd(), "plateau(watch='metric')", total_steps=12, steps_per_epoch=3)
+    for _ in range(9):
+        scheduler.step()
+    with pytest.warns(UserWarning, match=r"waits for a metric and 9 updates brought none"):
+        scheduler.step()
+
+
+@pytest.mark.parametrize(("epochs", "every"), [(20, 5), (20, 10), (6, 5), (2, 1)])
+def test_a_metric_that_comes_every_few_epochs_is_no_warning(epochs, every):
+    scheduler = Scheduler(sgd(), "plateau(watch='metric')", total_steps=3 * epochs, steps_per_epoch=3)
+    for epoch in range(epochs):
+        stepped(scheduler, 3)
+        if (epoch + 1) % every == 0:
+            scheduler.see(metric=1.0)
+    assert scheduler.last_epoch == 3 * epochs
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

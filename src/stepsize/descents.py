@@ -147,7 +147,7 @@ class descent(Value):
         if "rate" not in known and "rate" in self.needs:
             more["rate"] = self.without_control(done)
         check_there(controllers, known | more, first=done == 0)
-        factors, control, why = consult(controllers, state.control, now.replace(**more) if more else now)
+        factors, control, why = consult(controllers, state.control, now.replace(**more) if more else now, done)
         return self.rate.base * self.rate.factor.with_control(done, factors), control, why
 
     def _on_host(self, done: Any) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from ._errors import StepsizeError
 from .measures import Array, Arrays, difference, dot, global_norm
 from .observed import seen
@@ -101,15 +103,26 @@ def check_there(controllers: Iterable[Any], there: Collection[str], first: bool)
 
 
 def consult(
-    controllers: tuple[Any, ...], states: tuple[Any, ...], now: seen
+    controllers: tuple[Any, ...], states: tuple[Any, ...], now: seen, done: int
 ) -> tuple[tuple[float, ...], tuple[Any, ...], str]:
-    """Ask every controller: their factors, their next states, and what they said."""
-    answers = [one.step(state, now) for one, state in zip(controllers, states, strict=True)]
+    """Ask every controller that has begun by update `done`: their factors, their next states, and what they said."""
+    pairs = zip(controllers, states, strict=True)
+    answers = [asked(one, state, now) if done >= one.begins else (1.0, state, "") for one, state in pairs]
     return (
         tuple(factor for factor, _, _ in answers),
         tuple(state for _, state, _ in answers),
         "; ".join(f"{one.word()}: {why}" for one, (_, _, why) in zip(controllers, answers, strict=True) if why),
     )
+
+
+def asked(controller: Any, state: Any, now: seen) -> tuple[float, Any, str]:
+    """What one controller answers; a state that it remarks on is a warning, once, when it is come to."""
+    factor, after, why = controller.step(state, now)
+    if after is not state:
+        remark = controller.remark(after)
+        if remark and remark != controller.remark(state):
+            warnings.warn(f"{controller.word()}: {remark}", stacklevel=2)
+    return factor, after, why
 
 
 def of_run(state: Any, i: int) -> Any:

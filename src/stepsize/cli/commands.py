@@ -12,7 +12,7 @@ import rich_click as click
 
 from .. import __version__
 from .._errors import StepsizeError
-from .start import MOST_STEPS
+from .start import DEFAULT_STEPS, MOST_STEPS
 
 _LONGEST = 2_000  # characters of a message: what was typed stands in it, whatever its length
 EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
@@ -82,7 +82,7 @@ def _units(command: Any) -> Any:
 @main.command(epilog=EXIT_CODES)
 @click.argument("expressions", nargs=-1, required=True, metavar="EXPR...")
 @click.option(
-    "--steps", type=click.IntRange(1, MOST_STEPS), default=1000, show_default=True, help="Updates in the run."
+    "--steps", type=click.IntRange(1, MOST_STEPS), show_default=str(DEFAULT_STEPS), help="Updates in the run."
 )
 @click.option("--at", metavar="T,T,…", help="Only the values at these steps, such as 0,1,999.")
 @click.option(
@@ -111,11 +111,11 @@ def show(expressions: tuple[str, ...], **options: Any) -> int:
 @main.command(epilog=EXIT_CODES)
 @click.argument("expression", metavar="EXPR")
 @click.option(
-    "--steps", type=click.IntRange(1, MOST_STEPS), default=1000, show_default=True, help="Updates in the run."
+    "--steps", type=click.IntRange(1, MOST_STEPS), show_default=str(DEFAULT_STEPS), help="Updates in the run."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with the sentences.")
 @_units
-def explain(expression: str, steps: int, as_json: bool, **units: float | None) -> int:
+def explain(expression: str, steps: int | None, as_json: bool, **units: float | None) -> int:
     """Say in plain words what happens when.
 
     Example:

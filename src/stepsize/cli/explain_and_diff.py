@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 from .._errors import StepsizeError
 from ..text import parse
-from .show import fail, told
+from .show import doubted, fail, told
+from .start import DEFAULT_STEPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,19 +16,26 @@ if TYPE_CHECKING:
 _POINTS = 401
 
 
-def explain_command(text: str, steps: int, as_json: bool, **units: Any) -> int:
-    """Print what an expression does, a sentence a line (or one JSON object); returns the exit code."""
+def explain_command(text: str, steps: int | None, as_json: bool, **units: Any) -> int:
+    """Print what an expression does, a sentence a line (or one JSON object); returns the exit code.
+
+    Where the length of the run was given, what looks wrong for that length is a note on the standard error.
+    """
     from ..telling.explain import explain
 
+    given, steps = steps is not None, DEFAULT_STEPS if steps is None else steps
     try:
         value = parse(text)
         sentences = explain(value, steps, **units)
+        notes = doubted(value, steps, units) if given else []
     except StepsizeError as error:
         return fail(told(error))
     if as_json:
-        _print_json({"text": str(value), "steps": steps, "sentences": sentences})
+        _print_json({"text": str(value), "steps": steps, "sentences": sentences} | ({"notes": notes} if notes else {}))
     else:
         print("\n".join(sentences))
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
     return 0
 
 

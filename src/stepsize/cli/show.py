@@ -8,7 +8,7 @@ import sys
 from .._errors import StepsizeError, shown
 from ..lengths import MissingFactError
 from ..text import parse
-from .start import is_count
+from .start import DEFAULT_STEPS, is_count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def show(
     texts: tuple[str, ...],
-    steps: int,
+    steps: int | None,
     at: str | None,
     as_json: bool,
     png: str | None,
@@ -27,10 +27,13 @@ def show(
 ) -> int:
     """Print, draw or save the curves of some expressions; returns the exit code.
 
-    With a controller inside, the curve is what it is while the controller answers 1; a line says so.
+    With a controller inside, the curve is what it is while the controller answers 1; a line says so. `steps` are the
+    updates of the run, None where nobody said how many: then a thousand are shown, and nothing is said of how the
+    schedule suits the run.
     """
+    given, steps = steps is not None, DEFAULT_STEPS if steps is None else steps
     try:
-        curves = [curve for text in texts for curve in _curves(text, steps, units)]
+        curves = [curve for text in texts for curve in _curves(text, steps, units, given)]
         places = list(range(steps)) if as_json and at is None else _places(at, steps)
         values = [[(t, _finite(text, function(t), t)) for t in places] for text, _, function, _ in curves]
         for path in (png, svg):
@@ -74,17 +77,28 @@ def fail(message: str) -> int:
 
 
 def _curves(
-    text: str, steps: int, units: dict[str, float | None]
+    text: str, steps: int, units: dict[str, float | None], given: bool
 ) -> list[tuple[str, Any, Callable[[int], float], str]]:
     """The curves of a text: as it is understood, the schedule, its value at t, and a note; a plan has several."""
     value = parse(text)
     if value.word() == "plan":
-        return [_curve(f"{name} = {part}", part, steps, units) for name, part in _leaves(value, "")]
+        return [_curve(f"{name} = {part}", part, steps, units, given) for name, part in _leaves(value, "")]
     shown = value.rate if value.word() == "descent" else value
     if not callable(shown):
         rule = "" if hasattr(value, "update") else "sgd() | "
         raise StepsizeError(f"{value} has no rate to show: write {value} | {rule}0.01")
-    return [_curve(str(value), shown, steps, units)]
+    return [_curve(str(value), shown, steps, units, given)]
+
+
+def doubted(value: Any, steps: int, units: dict[str, float | None]) -> list[str]:
+    """What looks wrong in an expression for a run of so many steps; nothing is said of what has no rate."""
+    from ..schedules.doubts import doubts
+
+    if value.word() == "plan":
+        parts = [(name, doubted(part, steps, units)) for name, part in _leaves(value, "")]
+        return [f"{name}: {one}" for name, told in parts for one in told]
+    shown = value.rate if value.word() == "descent" else value
+    return doubts(shown, steps, **units) if callable(shown) else []
 
 
 def _leaves(plan: Any, path: str) -> list[tuple[str, Any]]:
@@ -101,16 +115,17 @@ def _leaves(plan: Any, path: str) -> list[tuple[str, Any]]:
 
 
 def _curve(
-    label: str, value: Any, steps: int, units: dict[str, float | None]
+    label: str, value: Any, steps: int, units: dict[str, float | None], given: bool
 ) -> tuple[str, Any, Callable[[int], float], str]:
     shown = value.over(steps, **units)
+    notes = doubted(value, steps, units) if given else []
     if not shown.controllers:
-        return label, shown, shown, ""
+        return label, shown, shown, "; ".join(notes)
     is_rate = hasattr(shown, "base")  # a controller or a clamp may have a factor too
     base, factor = (shown.base, shown.factor) if is_rate else (1.0, shown)
     ones = (1.0,) * len(shown.controllers)
-    note = f"{', '.join(str(one) for one in shown.controllers)} depends on the run and is drawn as 1"
-    return label, None, lambda t: float(base * factor.with_control(t, ones)), note
+    drawn = f"{', '.join(str(one) for one in shown.controllers)} depends on the run and is drawn as 1"
+    return label, None, lambda t: float(base * factor.with_control(t, ones)), "; ".join([drawn, *notes])
 
 
 def _finite(text: str, value: float, t: int) -> float:

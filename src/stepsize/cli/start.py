@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 
 MOST_STEPS = 10_000_000
+DEFAULT_STEPS = 1000
 UNITS = {"steps_per_epoch": None, "batch_size": None, "tokens_per_step": None}
 
 
@@ -46,7 +47,7 @@ def quick_show(arguments: list[str]) -> dict[str, Any] | None:
         return None
     options: dict[str, Any] = {
         "texts": (),
-        "steps": 1000,
+        "steps": None,
         "at": None,
         "as_json": False,
         "png": None,

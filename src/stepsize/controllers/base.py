@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from .._errors import StepsizeError
 from .._named import Named as State
+from .._value import field
+from ..lengths import Length, check_length
 from ..schedules.base import Dialect, Factor
+from ..schedules.shapes import in_steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..observed import seen
 
-__all__ = ["Controller", "State"]
+__all__ = ["Controller", "Counting", "State"]
 
 
 class Controller(Factor):
@@ -35,9 +38,18 @@ class Controller(Factor):
         """The quantities of `seen` that it looks at, so that a missing one is an error before the first update."""
         return ()
 
+    @property
+    def begins(self) -> int:
+        """The update from which on it is asked; before that it answers 1."""
+        return 0
+
     def init(self) -> State:
         """The state before the first update."""
         raise NotImplementedError
+
+    def remark(self, state: State) -> str:
+        """What the user is warned of where the controller has come to this state; almost always nothing."""
+        return ""
 
     def restore(self, saved: Any) -> State:
         """The state that was saved as lists or plain tuples (JSON, an older version): the type of `init()` again."""
@@ -68,11 +80,32 @@ class Controller(Factor):
         return (self,)
 
     def _formula(self, t: str, write: Dialect) -> str:
+        for name in self._lengths:  # one that is not known in steps is an error before the run, not in it
+            in_steps(self, name, getattr(self, name))
         return write.next_controller()
 
     @property
     def _endless(self) -> bool:
         return True
+
+
+def _from_start(owner: str, name: str, value: object) -> Length:
+    """A length, or 0 for the beginning of the run."""
+    return 0 if type(value) is int and value == 0 else check_length(owner, name, value)
+
+
+class Counting(Controller):
+    """A controller that counts what comes: from update `after` on, so that it does not judge a warm-up.
+
+    Before that it answers 1 and looks at nothing. `after` is 0 or a length, as long as the warm-up.
+    """
+
+    _lengths: ClassVar[tuple[str, ...]] = ("after",)
+    after: Length = field(default=0, check=_from_start, kw_only=True)
+
+    @property
+    def begins(self) -> int:
+        return in_steps(self, "after", self.after)
 
 
 def _tuples(saved: Any) -> Any:

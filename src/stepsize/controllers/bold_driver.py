@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .._value import field
-from .base import Controller, State
+from .base import Counting, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Driving(State):
     factor: float = 1.0
 
 
-class bold_driver(Controller):
+class bold_driver(Counting):
     """A little faster when the loss fell, much slower when it rose.
 
     Formula: f_t = grow·f_{t−1} where J_t < J_{t−1}; shrink·f_{t−1} where J_t > J_{t−1} + tolerance·|J_{t−1}|; else
@@ -32,8 +32,9 @@ class bold_driver(Controller):
     papers, so a base rate that is many times too high costs some bad updates first.
 
     `grow` > 1, `shrink` in (0, 1), `tolerance` ≥ 0 a share of the loss (0.04 in MATLAB's traingda), `low` in (0, 1]
-    and `high` ≥ 1 the bounds. A NaN or infinite loss is not taken in and the factor stays what it was. It never ends.
-    Source: Vogl et al. (1988; 1.05 and 0.7, momentum switched off after a rise); Battiti (1989; the name, and 0.5).
+    and `high` ≥ 1 the bounds. A NaN or infinite loss is not taken in and the factor stays what it was. Nothing
+    before update `after`, a length, is looked at: write the length of the warm-up. It never ends. Source: Vogl et
+    al. (1988; 1.05 and 0.7, momentum switched off after a rise); Battiti (1989; the name, and 0.5).
 
     >>> from stepsize import seen
     >>> rule = bold_driver()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .._value import field
-from .base import Controller, State
+from .base import Counting, State
 from .watched import MODES, WATCHED, watched
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ class Row(State):
     values: tuple[float, ...] = ()  # the newest
 
 
-class greedy(Controller):
+class greedy(Counting):
     """Up a little after `patience` + 1 new bests in a row, down after as many misses.
 
     Formula: a value is a new best where it is below best − threshold (`threshold_mode="rel"`: below best −
@@ -42,12 +42,13 @@ class greedy(Controller):
     smooth loss. When not: single mini-batch losses without `window`: a new best becomes rare after the first epoch
     and the rate then only falls.
 
-    `factor` in (0, 1), `patience`, `cooldown`, `warmup` ≥ 0 looks, `threshold` ≥ 0, `window` ≥ 1 values whose mean is
-    judged (1: no smoothing), `restart` ≥ 1 or None (never), `low` in (0, 1] and `high` ≥ 1 bounds of the factor;
+    `factor` in (0, 1), `patience`, `cooldown`, `warmup` ≥ 0 looks, `threshold` ≥ 0, `window` ≥ 1 values whose mean
+    is judged (1: no smoothing), `restart` ≥ 1 or None (never), `low` in (0, 1] and `high` ≥ 1 bounds of the factor;
     `watch` "loss" or "metric". The bounds are factors of the base rate, so the default acts at every base rate; in
     the original they are the absolute rates 0.001 and 1, and a rate that starts at 5e-5 can never fall. Updates
-    without a metric change nothing; a NaN or infinite value is not taken in and the factor stays what it was. It
-    never ends. Source: GreedyLR (arXiv 2512.14527, 2025), as in transformers.optimization.GreedyLR.
+    without a metric change nothing; a NaN or infinite value is not taken in and the factor stays what it was.
+    Nothing before update `after`, a length, is looked at: write the length of the warm-up. It never ends. Source:
+    GreedyLR (arXiv 2512.14527, 2025), as in transformers.optimization.GreedyLR.
 
     >>> from stepsize import seen
     >>> rule = greedy(0.5, patience=1)

@@ -7,8 +7,8 @@ import math
 from .._value import field
 from ..lengths import Length, check_length
 from ..schedules.shapes import in_steps
-from .base import Controller, State
-from .watched import MODES, WATCHED, watched
+from .base import Counting, State
+from .watched import ENDLESS, MODES, WATCHED, watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Looks(State):
     factor: float = 1.0
 
 
-class newbob(Controller):
+class newbob(Counting):
     """Down by a factor whenever the newest value is not clearly better than the last.
 
     Formula: with m_k the k-th value looked at, improvement = (m_{k−1} − m_k)/|m_{k−1}| (the sign turned for
@@ -39,12 +39,13 @@ class newbob(Controller):
     loss averaged over an epoch (`every="1ep"`). When not: the loss of single mini-batches (`every=1`): about half of
     all looks are then worse by chance and the factor falls to `low` at once.
 
-    `factor` in (0, 1), `threshold` a share, `patient` ≥ 0 looks, `every` a length: the mean of so many values is one
-    look; `watch` "loss" or "metric", `mode` "min" or "max", `relative_to` "last" (|m_{k−1}|, as in SpeechBrain) or
-    "new" (|m_k|, as in RETURNN), `low` in [0, 1] the smallest factor. The answer is 1 until two looks are there; a
-    zero to divide by counts as no improvement; updates without a metric change nothing; a NaN or infinite value is
-    not taken in and the factor stays what it was. It never ends. Source: a schedule of speech recognition
-    that is older than its papers; form and defaults as in SpeechBrain's NewBobScheduler (2020).
+    `factor` in (0, 1), `threshold` a share, `patient` ≥ 0 looks, `every` a length: the mean of so many values is
+    one look; `watch` "loss" or "metric", `mode` "min" or "max", `relative_to` "last" (|m_{k−1}|, as in SpeechBrain)
+    or "new" (|m_k|, as in RETURNN), `low` in [0, 1] the smallest factor. The answer is 1 until two looks are there;
+    a zero to divide by counts as no improvement; updates without a metric change nothing; a NaN or infinite value
+    is not taken in and the factor stays what it was. Nothing before update `after`, a length, is looked at: write
+    the length of the warm-up. It never ends. Source: a schedule of speech recognition that is older than its
+    papers; form and defaults as in SpeechBrain's NewBobScheduler (2020).
 
     >>> from stepsize import seen
     >>> rule = newbob(watch="metric")
@@ -55,7 +56,7 @@ class newbob(Controller):
     (0.5, 'metric 2 → 2.5, better by -0.25 < 0.0025: factor 0.5')
     """
 
-    _lengths = ("every",)
+    _lengths = ("after", "every")
     factor: float = field(default=0.5, above=0, below=1)
     threshold: float = field(default=0.0025)
     patient: int = field(default=0, low=0, kw_only=True)
@@ -91,6 +92,11 @@ class newbob(Controller):
         factor = max(self.low, factor * self.factor)
         told = f"{self.watch} {last:.4g} → {mean:.4g}, better by {better:.4g} < {self.threshold:.4g}"
         return factor, Looks(mean, 0.0, 0, self.patient, factor), f"{told}: factor {factor:.4g}"
+
+    def remark(self, state: State) -> str:
+        last, factor = state[0], state[4]
+        nothing = last == 0 and self.mode == "min" and factor < 1 and self.low == 0
+        return ENDLESS.format(watch=self.watch, bound="low") if nothing else ""
 
     def _improvement(self, last: float | None, new: float) -> float:
         """The relative improvement of a look; without a bound for the first."""

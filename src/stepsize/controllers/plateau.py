@@ -6,8 +6,8 @@ import math
 
 from .._errors import StepsizeError
 from .._value import field
-from .base import Controller, State
-from .watched import MODES, WATCHED
+from .base import Counting, State
+from .watched import ENDLESS, MODES, WATCHED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Patience(State):
     values: int = 0  # in it
 
 
-class plateau(Controller):
+class plateau(Counting):
     """Lowers the factor each time a loss or a metric has stopped getting better.
 
     Formula: a value v is good where v < best·(1 − threshold) − absolute (mode "max": v > best·(1 + threshold) +
@@ -36,16 +36,17 @@ class plateau(Controller):
     mini-batches, where the best of noisy values is a lucky one (take `average`), or a run of known length, which a
     cosine serves better.
 
-    `factor` is in [0, 1), `patience` ≥ 0 the bad values that are forgiven, `threshold` ≥ 0 (mode "min": below 1) and
-    `absolute` ≥ 0 the margins, `cooldown` ≥ 0 a count, `floor` in [0, 1], `eps` ≥ 0; `average` ≥ 1 values make one
-    mean that is compared. `watch` is "loss", there at every update, or "metric", there when somebody evaluates:
-    without one the factor stays. A relative margin needs values above 0: a best below 0 is "beaten" by itself.
-    `by` says whose counting: "torch" lowers at bad value patience + 1, "keras" and "optax" at bad value patience
-    (Keras ≥ 1; optax's 0 is refused, it would lower at every good value); Keras's cooldown ends one value earlier.
-    Their own defaults: torch `plateau()` (with an eps of 1e-8 of its rates), optax `plateau(by="optax")`, Keras
+    `factor` is in [0, 1), `patience` ≥ 0 the bad values that are forgiven, `threshold` ≥ 0 (mode "min": below 1)
+    and `absolute` ≥ 0 the margins, `cooldown` ≥ 0 a count, `floor` in [0, 1], `eps` ≥ 0; `average` ≥ 1 values make
+    one mean that is compared. `watch` is "loss", there at every update, or "metric", there when somebody evaluates:
+    without one the factor stays. A relative margin needs values above 0: a best below 0 is "beaten" by itself. `by`
+    says whose counting: "torch" lowers at bad value patience + 1, "keras" and "optax" at bad value patience (Keras
+    ≥ 1; optax's 0 is refused, it would lower at every good value); Keras's cooldown ends one value earlier. Their
+    own defaults: torch `plateau()` (with an eps of 1e-8 of its rates), optax `plateau(by="optax")`, Keras
     `plateau(threshold=0, absolute=1e-4, by="keras")`. A NaN or infinite value is not taken in, or with
-    `nonfinite="bad"` it is a bad value, as a NaN is in torch. It never ends. Source:
-    torch.optim.lr_scheduler.ReduceLROnPlateau, keras.callbacks.ReduceLROnPlateau, optax.contrib.reduce_on_plateau.
+    `nonfinite="bad"` it is a bad value, as a NaN is in torch. Nothing before update `after`, a length, is looked
+    at: write the length of the warm-up. It never ends. Source: torch.optim.lr_scheduler.ReduceLROnPlateau,
+    keras.callbacks.ReduceLROnPlateau, optax.contrib.reduce_on_plateau.
 
     >>> from stepsize import seen
     >>> rule, losses = plateau(0.5, patience=1), [2.0, 1.0, 1.0, 1.5]
@@ -114,6 +115,20 @@ class plateau(Controller):
         lower = self._lowered(factor)
         why = self._why(best, lower) if lower < factor else odd
         return lower, Patience(best, 0, self.cooldown, lower), why
+
+    def remark(self, state: State) -> str:
+        best, factor = state[0], state[3]
+        if best is None or self.mode == "max" or best > 0:
+            return ""
+        if best < 0:
+            relative = self.threshold > 0 and self.absolute == 0
+            return (
+                f"the {self.watch} is below 0, where every value is better than the best by a relative threshold, so "
+                "the factor may never fall: write threshold=0, absolute=1e-4"
+                if relative
+                else ""
+            )
+        return ENDLESS.format(watch=self.watch, bound="floor") if factor < 1 and self.floor == 0 else ""
 
     def _is_good(self, value: float, best: float | None) -> bool:
         if best is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .._value import field
-from .base import Controller, State
+from .base import Counting, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Level(State):
     losses: tuple[float, ...] = ()
 
 
-class spike(Controller):
+class spike(Counting):
     """Down at a loss spike or a NaN, then slowly back to 1.
 
     Formula: m is the median of the last `window` ordinary losses, d = 1.2533·mean(J − m) over their upper half (for
@@ -39,12 +39,13 @@ class spike(Controller):
     lower the base), or instead of clipping the bad gradient itself: the loss is seen before the update, so the update
     of the spike is already the smaller one, but its direction is not changed.
 
-    `back_off` in (0, 1), `k` > 0, `window` ≥ 10 losses, `recovery` ≥ 1 updates, `accept` ≥ 1, `tolerance` ≥ 0 a share
-    of the median (it matters where the losses hardly vary), `low` in (0, back_off]. Nothing finite is judged until 10
-    ordinary losses were seen. A spike is kept out of the statistics; `accept` finite ones in a row are taken for a new
-    level: the statistics begin again there and r falls to `recovery`, so a loss that jumped for good is no spike for
-    ever. NaN and infinite ones in a row all add up: after ten the factor is `low` and needs recovery·log(low)/
-    log(back_off) updates, 665 by default, to be 1 again (short runs want a smaller `recovery`). Only rises count. It
+    `back_off` in (0, 1), `k` > 0, `window` ≥ 10 losses, `recovery` ≥ 1 updates, `accept` ≥ 1, `tolerance` ≥ 0 a
+    share of the median (it matters where the losses hardly vary), `low` in (0, back_off]. Nothing finite is judged
+    until 10 ordinary losses were seen. A spike is kept out of the statistics; `accept` finite ones in a row are
+    taken for a new level: the statistics begin again there and r falls to `recovery`, so a loss that jumped for
+    good is no spike for ever. NaN and infinite ones in a row all add up: after ten the factor is `low` and needs
+    recovery·log(low)/ log(back_off) updates, 665 by default, to be 1 again (short runs want a smaller `recovery`).
+    Only rises count. Nothing before update `after`, a length, is looked at: write the length of the warm-up. It
     never ends. Backing off and coming back is common practice; no paper is followed.
 
     >>> from stepsize import seen

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
 
 WATCHED = ("loss", "metric")
 MODES = ("min", "max")  # what is better
+ENDLESS = (
+    "the {watch} is exactly 0, which nothing is better than, so the factor falls without end: write {bound}=0.01, or "
+    "look why it is 0"
+)
 
 
 def watched(controller: Controller, now: seen, watch: str) -> float | None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import ceil
 
 from .._errors import StepsizeError, whole
+from ..schedules.boundaries import outline, short
+from ..schedules.doubts import begins_at_zero, doubts, rises
+from ..schedules.questions import quiet
 from .course import Course
+from .targets import Target
 
 _LINES = 12
+_NOTES = 6  # of one schedule
 _LEFTOVER = {  # what happens to batches that fill no whole update at the end of an epoch
     "torch": "drop",
     "lightning": "step",
@@ -35,9 +40,11 @@ class Calls:
 class Preflight:
     """What a run will do: `updates` optimizer steps, `steps` scheduler steps, some rates, and what looks wrong.
 
-    `rates` has (update, scheduler step, rate of every group) from the first update to the last; `ends_at` is the
-    update at which the planned length is over, or None where the run stops before; `leftover` says what becomes of
-    batches that fill no whole update. Print it.
+    `rates` has (update, scheduler step, rate of every group) from the first update to the last, `others` the values of
+    the other scheduled hyper-parameters at the same updates, by name; `ends_at` is the update at which the planned
+    length is over, or None where the run stops before; `leftover` says what becomes of batches that fill no whole
+    update. `notes` say where warm-ups are over and parts begin, counted in updates; `advice` what looks wrong. Print
+    it.
     """
 
     host: str
@@ -48,6 +55,8 @@ class Preflight:
     leftover: str
     rates: tuple[tuple[int, int, tuple[float, ...]], ...]
     advice: tuple[str, ...]
+    others: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -55,14 +64,24 @@ class Preflight:
         return not self.advice
 
     def __str__(self) -> str:
-        width = max(len(str(self.updates)), len("update"))
-        deep = max(len(str(self.steps)), len("step"))
         head = f"{self.host}: {self.updates} updates, {self.steps} scheduler steps, "
         head += "no length planned" if self.planned is None else f"{self.planned} planned"
-        lines = [head, *([self.leftover] if self.leftover else []), f"{'update':>{width}}  {'step':>{deep}}  rate"]
-        for update, step, rates in self.rates:
-            lines.append(f"{update:>{width}}  {step:>{deep}}  " + "  ".join(f"{one:.6g}" for one in rates))
-        return "\n".join([*lines, *(f"! {one}" for one in self.advice)])
+        lines = [head, *([self.leftover] if self.leftover else []), *self._table()]
+        return "\n".join([*lines, *(f"- {one}" for one in self.notes), *(f"! {one}" for one in self.advice)])
+
+    def _table(self) -> list[str]:
+        """The rates, and where anything else is scheduled a column for each, all of one width."""
+        width = max(len(str(self.updates)), len("update"))
+        deep = max(len(str(self.steps)), len("step"))
+        rows = [["rate"], *([f"{one:.6g}" for one in rates] for _, _, rates in self.rates)]
+        if self.others:
+            rows[0] += [""] * (len(rows[-1]) - 1) + list(self.others)
+            for i, row in enumerate(rows[1:]):
+                row += [f"{values[i]:.6g}" for values in self.others.values()]
+            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+            rows = [[one.ljust(width) for one, width in zip(row, widths, strict=True)] for row in rows]
+        begins = [f"{'update':>{width}}  {'step':>{deep}}", *(f"{u:>{width}}  {t:>{deep}}" for u, t, _ in self.rates)]
+        return [f"{begin}  {'  '.join(row)}".rstrip() for begin, row in zip(begins, rows, strict=True)]
 
 
 def looked_ahead(
@@ -77,10 +96,12 @@ def looked_ahead(
     interval: str = "epoch",
     leftover: str | None = None,
     own_clock: bool = False,
+    others: Callable[[int], Mapping[str, float]] | None = None,
 ) -> Preflight:
     """What a run will do under `host`; `rates` tells the rate of every group at a scheduler step.
 
-    `own_clock` says that the updates themselves drive the course, however the host calls it.
+    `own_clock` says that the updates themselves drive the course, however the host calls it; `others` tells the values
+    of the other scheduled hyper-parameters at a scheduler step, by name.
     """
     given = {"epochs": epochs, "batches": batches, "accumulation": accumulation, "processes": processes}
     sizes = {name: whole("preflight", name, one, low=1) for name, one in given.items()}
@@ -90,6 +111,7 @@ def looked_ahead(
     over = calls.updates if planned is None else bisect_left(range(calls.updates), planned, key=calls.step_of)
     ends = over if over < calls.updates else None
     chosen = sorted({round(i * (calls.updates - 1) / (_LINES - 1)) for i in range(_LINES)}) if calls.updates else []
+    told = [others(calls.step_of(u)) for u in chosen] if others else []
     return Preflight(
         host=host,
         updates=calls.updates,
@@ -99,6 +121,8 @@ def looked_ahead(
         leftover=_left_over(sizes, rest),
         rates=tuple((u, calls.step_of(u), tuple(rates(calls.step_of(u)))) for u in chosen),
         advice=tuple(_advice(course, calls, ends, sizes)),
+        others={name: tuple(one[name] for one in told) for name in (told[0] if told else {})},
+        notes=tuple(_notes(course, calls, sizes)) if calls.updates else (),
     )
 
 
@@ -152,7 +176,43 @@ def _advice(course: Course, calls: Calls, ends: int | None, sizes: dict[str, int
             f"{calls.told}, so a controller is asked as often: leave the scheduler out of prepare() and step it where "
             "accelerator.sync_gradients is true"
         )
+    for target in _targets(course):
+        steps = calls.steps if planned is None else planned
+        several = len(course.parts) > 1 or target.field != "lr"
+        told = doubts(target.factor, steps, steps_per_epoch=steps / sizes["epochs"])
+        found += [f"{target.place}: {one}" if several else one for one in told]
     return found
+
+
+def _targets(course: Course) -> list[Target]:
+    """What is followed, each with its lengths in steps."""
+    return [part.target for part in course.parts]
+
+
+def _notes(course: Course, calls: Calls, sizes: dict[str, int]) -> list[str]:
+    """Where warm-ups are over and parts begin, in updates; and whether the first update is one."""
+    notes = []
+    for target in _targets(course):
+        factor = quiet(target.factor)
+        place = f"{target.place}: " if len(course.parts) > 1 or target.field != "lr" else ""
+        begun = begins_at_zero(factor) if target.field == "lr" else ""
+        ends = [(end, f"{short(one)} is over") for one, end in rises(factor)]
+        known = {end for end, _ in ends}
+        marks = [(t, one) for t, one in outline(factor, calls.steps, _NOTES, _NOTES) if t not in known]
+        begins = [(t, one) for t, one in marks if one.endswith("begins") or " begins, " in one]
+        shown = sorted([*ends, *begins])
+        notes += [f"{place}{begun}"] if begun else []
+        notes += [f"{place}{one}" for t, label in shown[:_NOTES] if (one := _at(label, t, calls, sizes))]
+        notes += [f"{place}…"] if len(shown) > _NOTES else []
+    return notes
+
+
+def _at(label: str, step: int, calls: Calls, sizes: dict[str, int]) -> str:
+    """When something happens, in updates and epochs; empty where the run is over before."""
+    update = bisect_left(range(calls.updates), step, key=calls.step_of)
+    if update == calls.updates:
+        return ""
+    return f"{label} at update {update}, epoch {update * sizes['epochs'] / calls.updates:.3g} of {sizes['epochs']}"
 
 
 def _length_advice(planned: int, calls: Calls, ends: int | None, sizes: dict[str, int]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..observed import seen
+from ..quantities import asked
 from .ahead import Ahead
 from .host import COMES_BETWEEN
 from .targets import Target
@@ -43,8 +44,8 @@ class Part:
         """Another expression around the same controllers."""
         return replace(self, target=target, ahead=Ahead(target.factor))
 
-    def decide(self, now: seen, fresh: Set[str], there: Set[str]) -> tuple[Part, list[str]]:
-        """Ask every controller that misses nothing and for which something is `fresh`; and what they said."""
+    def decide(self, now: seen, fresh: Set[str], there: Set[str], done: int) -> tuple[Part, list[str]]:
+        """Ask every controller that has begun, misses nothing and has something `fresh`; and what they said."""
         if not self.awaited:
             return self, []
         said: list[str] = []
@@ -53,7 +54,9 @@ class Part:
             if awaited.isdisjoint(fresh) or not awaited <= there:
                 continue
             one = self.controllers[i]
-            factors[i], states[i], why = one.step(states[i], now)
+            if done < one.begins:
+                continue
+            factors[i], states[i], why = asked(one, states[i], now)
             if why:
                 said.append(f"{one.word()}: {why}")
         new = object.__new__(Part)

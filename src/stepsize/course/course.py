@@ -70,9 +70,15 @@ class Course:
 
     @property
     def overdue(self) -> bool:
-        """Whether a controller waits for a metric and a whole epoch has just brought none."""
-        epoch = self.planned["steps_per_epoch"]
-        return epoch is not None and "metric" in self.needs and self.waited == int(epoch) + 1
+        """Whether a controller waits for a metric and so many epochs brought none that it may never come.
+
+        That is ten of them, or all but the last of a shorter run: many evaluate every fifth epoch only.
+        """
+        epoch, total = self.planned["steps_per_epoch"], self.total_steps
+        if epoch is None or "metric" not in self.needs:
+            return False
+        longest = 10 * epoch if total is None else min(10 * epoch, max(epoch, total - epoch))
+        return self.waited == int(longest) + 1
 
     def values(self, t: int | None = None) -> list[float]:
         """The factor of every part at update `t`, left out the coming one; controllers as they answered last."""
@@ -131,7 +137,7 @@ class Course:
         if entire:  # what is not there cannot be there yet
             fresh, there = fresh | _IN_TIME, there | (_IN_TIME if loss_at else NOT_AT_FIRST)
         now = seen(**known, loss_at=loss_at)
-        answers = [part.decide(now, fresh, there) for part in self.parts]
+        answers = [part.decide(now, fresh, there, self.done) for part in self.parts]
         parts, said = zip(*answers, strict=True)
         changes: dict[str, Any] = {"parts": parts, "seen": known}
         if any(said):

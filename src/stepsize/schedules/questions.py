@@ -12,6 +12,7 @@ from .boundaries import by_step, marks
 from .boundaries import outline as outline_of
 from .boundaries import settled as settled
 from .rate import rate
+from .shapes import constant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -229,6 +230,36 @@ def _extend(ranges: list[tuple[int, int]], found: Iterator[int]) -> None:
             ranges[-1] = (ranges[-1][0], t)
         else:
             ranges.append((t, t))
+
+
+def quiet(f: Any) -> Any:
+    """The same with 1 in the place of every controller.
+
+    >>> from stepsize import cosine, plateau
+    >>> quiet(cosine(10) * plateau())
+    cosine(10) * constant()
+    """
+    if not f.controllers:
+        return f
+    if f.controllers[0] is f:
+        return constant()
+    return f.replace(
+        **{name: tuple(map(quiet, one)) if isinstance(one, tuple) else quiet(one) for name, one in inside(f)}
+    )
+
+
+def inside(f: Any) -> list[tuple[str, Any]]:
+    """The fields of a combination that are factors, or several of them.
+
+    >>> from stepsize import clamp, cosine
+    >>> inside(clamp(cosine(), 0.1))
+    [('factor', cosine())]
+    """
+    fields = f.fields().items()
+    several = [(name, one) for name, one in fields if isinstance(one, tuple)]
+    return [(name, one) for name, one in fields if isinstance(one, Factor)] + [
+        (name, one) for name, one in several if one and all(isinstance(part, Factor) for part in one)
+    ]
 
 
 def _factor(owner: str, f: object) -> Factor:

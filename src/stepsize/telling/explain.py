@@ -16,8 +16,9 @@ from ..schedules.boundaries import Clock, plain, settled, short
 from ..schedules.combine import clamp, product, then
 from ..schedules.cooldown import cooldown
 from ..schedules.plan import plan
+from ..schedules.questions import inside, quiet
 from ..schedules.rate import rate
-from ..schedules.shapes import constant, warmup
+from ..schedules.shapes import warmup
 from ..schedules.time import repeat, reverse, shift, stretch
 from ..schedules.warp import told_pace, warp
 from ..text import parse
@@ -106,15 +107,15 @@ def _after(factor: Any, base: float, steps: int) -> str:
     """What happens when the run goes on."""
     if any(one.sets_rate for one in factor.controllers):
         return _after_set(factor, base, steps)
-    quiet = _quiet(factor)
-    rest, note = settled(quiet), " while the controllers answer 1" if factor.controllers else ""
-    if rest is None and _silent(quiet):
-        return f"Nothing says where it ends: update {steps} would have {say(base * quiet(steps))}{note}."
+    calm = quiet(factor)
+    rest, note = settled(calm), " while the controllers answer 1" if factor.controllers else ""
+    if rest is None and _silent(calm):
+        return f"Nothing says where it ends: update {steps} would have {say(base * calm(steps))}{note}."
     if rest is None:
-        return f"It never ends: update {steps} would have {say(base * quiet(steps))}{note}."
+        return f"It never ends: update {steps} would have {say(base * calm(steps))}{note}."
     if rest > steps:
-        return f"The run ends first: at update {rest} it would come to rest at {say(base * quiet(rest))}{note}."
-    return f"After the end it holds {say(base * quiet(steps))}{note}."
+        return f"The run ends first: at update {rest} it would come to rest at {say(base * calm(rest))}{note}."
+    return f"After the end it holds {say(base * calm(steps))}{note}."
 
 
 def _after_set(factor: Any, base: float, steps: int) -> str:
@@ -124,8 +125,8 @@ def _after_set(factor: Any, base: float, steps: int) -> str:
     schedules = [part for part in parts if part not in setters]
     plain = all(one in parts for one in setters)
     searched = schedules and any(one.searches for one in setters)
-    quiet = _quiet(factor)
-    rest, share = settled(quiet), base * quiet(steps)
+    calm = quiet(factor)
+    rest, share = settled(calm), base * calm(steps)
     others = " while the other controllers answer 1" * (setters != list(factor.controllers))
     if plain and rest is not None and rest <= steps and (share == 0 or not searched):
         return f"After the end it {'holds 0' if share == 0 else f'is {_times(share, setters)}'}{others}."
@@ -140,28 +141,9 @@ def _times(share: float, setters: list[Any]) -> str:
     return " times ".join([*front, *(f"what {one} sets" for one in setters)])
 
 
-def _quiet(f: Any) -> Any:
-    """The same with 1 in the place of every controller."""
-    if not f.controllers:
-        return f
-    if isinstance(f, Controller):
-        return constant()
-    quiet = {name: tuple(map(_quiet, one)) if isinstance(one, tuple) else _quiet(one) for name, one in _inside(f)}
-    return f.replace(**quiet)
-
-
-def _inside(f: Any) -> list[tuple[str, Any]]:
-    """The fields of a combination that are factors, or several of them."""
-    fields = f.fields().items()
-    several = [(name, one) for name, one in fields if isinstance(one, tuple)]
-    return [(name, one) for name, one in fields if isinstance(one, Factor)] + [
-        (name, one) for name, one in several if one and all(isinstance(part, Factor) for part in one)
-    ]
-
-
 def _silent(f: Any) -> bool:
     """Whether it, or a part of it, does not say if it ever comes to rest."""
-    parts = [part for _, one in _inside(f) for part in (one if isinstance(one, tuple) else (one,))]
+    parts = [part for _, one in inside(f) for part in (one if isinstance(one, tuple) else (one,))]
     return type(f)._rest is Factor._rest or any(_silent(part) for part in parts)
 
 
@@ -230,7 +212,8 @@ class Scene:
             begins = f", searching from {say(start)}" if controller.searches else ""
             self.lines.append(f"{controller} watches {needs}, and sets the rate itself{begins}: {answer}.")
         else:
-            self.lines.append(f"Times {controller}, which watches {needs}: {answer}.")
+            since = f" from update {controller.begins} on" if controller.begins else ""
+            self.lines.append(f"Times {controller}, which watches {needs}{since}: {answer}.")
 
 
 @singledispatch
@@ -239,7 +222,7 @@ def tell(f: Any, scene: Scene) -> None:
 
     A combination that is not known here is told as one curve too, and then each controller inside it.
     """
-    scene.tell_curve(_quiet(f))
+    scene.tell_curve(quiet(f))
     for one in f.controllers:
         scene.watch(one, scene.base)
 

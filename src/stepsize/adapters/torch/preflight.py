@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 from ..._errors import StepsizeError
 from ...course.calls import Preflight as Preflight
 from ...course.calls import looked_ahead
+from ...course.knobs import called
 from .plateau import PlateauScheduler
 from .scheduler import Scheduler
 
@@ -29,7 +30,10 @@ def preflight(
     Formula: update u uses the scheduler's step s(u): u in a loop of your own, in transformers and in DeepSpeed;
     u·processes in Accelerate; in Lightning u with `interval="step"` and the epoch with "epoch", its default. A
     `PlateauScheduler` and an optimizer with a strategy of its own count the updates themselves: s(u) = u. Use it
-    before a long run: a length in the wrong unit is the commonest mistake with schedules.
+    before a long run: a length in the wrong unit is the commonest mistake with schedules. What is printed has a column
+    for every scheduled hyper-parameter, lines with "-" that say where warm-ups are over and parts begin, and lines with
+    "!" that say what looks wrong: another length than the run's, and what `stepsize.schedules.doubts` finds in each
+    expression (milestones in epochs where updates are counted, a decay that does not come).
 
     `scheduler` is a `Scheduler` or such an optimizer; the whole run is shown from its first update on, controllers
     taken to answer what they said last, at the beginning 1. `host` is torch, lightning, transformers, accelerate or
@@ -65,9 +69,21 @@ def preflight(
         interval=interval,
         leftover=leftover,
         own_clock=own_clock,
+        others=lambda t: _others(plain, t),
     )
     print(report)
     return report
+
+
+def _others(scheduler: Scheduler, t: int) -> dict[str, float]:
+    """Every scheduled hyper-parameter besides the rates at step `t`, with its group where there are several."""
+    values, knobs = scheduler.course.values(t), scheduler._knobs
+    rows = [row for row in scheduler._rows if row.field != "lr"]
+    alone = knobs.count() == 1
+    return {
+        row.field if alone else f"{row.field} of {called(knobs, row.group)}": row.base * values[row.part]
+        for row in rows
+    }
 
 
 def _unwrapped(scheduler: Any) -> tuple[Scheduler, bool]:

@@ -212,7 +212,7 @@ class SideBySide:
             if not alive:
                 continue
             now = seen(**dict(zip(noticed, row, strict=True)), **own(i))
-            factors, after[i], why[i] = consult(controllers, control[i], now)
+            factors, after[i], why[i] = consult(controllers, control[i], now, self.done)
             values[i] = factor.with_control(self.done, factors)
         return self.base * values, tuple(after), why
 
