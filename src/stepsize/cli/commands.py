@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import rich_click as click
 
 from .. import __version__
 from .._errors import StepsizeError
+from .output import DONE, INTERRUPTED, fail, print_json, tell
 from .start import MOST_STEPS
 
 EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
@@ -40,30 +39,22 @@ def run() -> int:
     except plain.exceptions.Exit as stop:
         code = stop.exit_code
     except plain.exceptions.Abort:
-        code = _say("interrupted", 130)
+        tell("interrupted")
+        code = INTERRUPTED
     except SystemExit:  # click's answer to a reader that has gone, such as head
-        code = 0
+        raise BrokenPipeError from None
     except plain.ClickException as error:
-        code = _say(" ".join(error.format_message().split()) + _where_help_is(error), 2)
+        code = fail(" ".join(error.format_message().split()) + _where_help_is(error))
     except StepsizeError as error:
-        code = _say(str(error), 2)
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        code = _say(f"{error.filename or 'the output'} cannot be read or written ({error.strerror}): choose another", 2)
+        code = fail(str(error))
     except MemoryError:
-        code = _say("this does not fit into memory: pass fewer rows, or a smaller --rates grid", 2)
-    return code if isinstance(code, int) else 0
+        code = fail("this does not fit into memory: pass fewer rows, or a smaller --rates grid")
+    return code if isinstance(code, int) else DONE
 
 
 def _where_help_is(error: plain.ClickException) -> str:
     context = getattr(error, "ctx", None)
     return f" (see {context.command_path} --help)" if context is not None else ""
-
-
-def _say(message: str, code: int) -> int:
-    print(f"error: {message}" if code != 130 else message, file=sys.stderr)
-    return code
 
 
 def _units(command: Any) -> Any:
@@ -159,7 +150,7 @@ def list_words(as_json: bool) -> None:
 
     if as_json:
         for word in WORDS:
-            print(json.dumps({"word": word, "kind": kind_of(word), "summary": summary(word)}, ensure_ascii=False))
+            print_json({"word": word, "kind": kind_of(word), "summary": summary(word)})
         return
     from rich.console import Console
     from rich.markup import escape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._errors import StepsizeError
 from ..text import parse
-from .show import fail
+from .output import fail, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def explain_command(text: str, steps: int, as_json: bool, **units: Any) -> int:
     except StepsizeError as error:
         return fail(str(error))
     if as_json:
-        _print_json({"text": str(value), "steps": steps, "sentences": sentences})
+        print_json({"text": str(value), "steps": steps, "sentences": sentences})
     else:
         print("\n".join(sentences))
     return 0
@@ -42,7 +42,7 @@ def diff_command(a: str, b: str, steps: int, png: str | None, as_json: bool, **u
         return fail(str(error))
     note = _only_rates(parse(a), parse(b))
     if as_json:
-        _print_json({"equal": not told.ranges} | told.fields() | ({"note": note} if note else {}))
+        print_json({"equal": not told.ranges} | told.fields() | ({"note": note} if note else {}))
     else:
         print("\n".join([str(told), note]).rstrip())
     return 0
@@ -82,9 +82,3 @@ def _save(path: str, schedules: list[Any], steps: int, units: dict[str, Any]) ->
         save(schedule_figure(lines, "rate or factor"), Path(path))
     except OSError as error:
         raise StepsizeError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def _print_json(line: dict[str, Any]) -> None:
-    import json
-
-    print(json.dumps(line, ensure_ascii=False))

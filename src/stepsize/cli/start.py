@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from .output import INTERRUPTED, lost, prepare
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -15,9 +17,7 @@ UNITS = {"steps_per_epoch": None, "batch_size": None, "tokens_per_step": None}
 
 def main() -> None:
     """Run the command line of `stepsize`."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without ± or Braille gets ?, not an error
+    prepare()
     try:
         options = quick_show(sys.argv[1:])
         if options is None:
@@ -30,10 +30,9 @@ def main() -> None:
             code = show(**options)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        code = 130
-    except BrokenPipeError:  # the reader (head, less) has had enough
-        sys.stdout = None
-        code = 0
+        code = INTERRUPTED
+    except OSError as error:
+        code = lost(error)
     sys.exit(code)
 
 
