@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from .. import __version__
 from .._errors import StepsizeError
 from .output import DONE, INTERRUPTED, fail, print_json, tell
 from .start import MOST_STEPS
+from .typed import SHIELD, meant, shielded
 
 EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
 
@@ -35,7 +37,7 @@ def main() -> None:
 def run() -> int:
     """Run the command line and return its exit code; what goes wrong is one line, never a traceback."""
     try:
-        code = main(standalone_mode=False)
+        code = main(args=shielded(sys.argv[1:]), standalone_mode=False)
     except plain.exceptions.Exit as stop:
         code = stop.exit_code
     except plain.exceptions.Abort:
@@ -44,7 +46,7 @@ def run() -> int:
     except SystemExit:  # click's answer to a reader that has gone, such as head
         raise BrokenPipeError from None
     except plain.ClickException as error:
-        code = fail(" ".join(error.format_message().split()) + _where_help_is(error))
+        code = fail(meant(error.format_message()) or " ".join(error.format_message().split()) + _where_help_is(error))
     except StepsizeError as error:
         code = fail(str(error))
     except MemoryError:
@@ -55,6 +57,15 @@ def run() -> int:
 def _where_help_is(error: plain.ClickException) -> str:
     context = getattr(error, "ctx", None)
     return f" (see {context.command_path} --help)" if context is not None else ""
+
+
+class Expression(plain.ParamType[str]):
+    """An expression; one that begins with a minus is told that a rate is at least 0, and is no option."""
+
+    name = "EXPR"
+
+    def convert(self, value: Any, param: plain.Parameter | None, ctx: plain.Context | None) -> Any:
+        return value.removeprefix(SHIELD)
 
 
 def _units(command: Any) -> Any:
@@ -69,7 +80,7 @@ def _units(command: Any) -> Any:
 
 
 @main.command(epilog=EXIT_CODES)
-@click.argument("expressions", nargs=-1, required=True, metavar="EXPR...")
+@click.argument("expressions", nargs=-1, required=True, metavar="EXPR...", type=Expression())
 @click.option(
     "--steps", type=click.IntRange(1, MOST_STEPS), default=1000, show_default=True, help="Updates in the run."
 )
@@ -98,7 +109,7 @@ def show(expressions: tuple[str, ...], **options: Any) -> int:
 
 
 @main.command(epilog=EXIT_CODES)
-@click.argument("expression", metavar="EXPR")
+@click.argument("expression", metavar="EXPR", type=Expression())
 @click.option(
     "--steps", type=click.IntRange(1, MOST_STEPS), default=1000, show_default=True, help="Updates in the run."
 )
@@ -117,8 +128,8 @@ def explain(expression: str, steps: int, as_json: bool, **units: float | None) -
 
 
 @main.command(epilog=EXIT_CODES)
-@click.argument("first", metavar="EXPR")
-@click.argument("second", metavar="EXPR")
+@click.argument("first", metavar="EXPR", type=Expression())
+@click.argument("second", metavar="EXPR", type=Expression())
 @click.option(
     "--steps", type=click.IntRange(1, MOST_STEPS), default=1000, show_default=True, help="Updates in the run."
 )
@@ -186,7 +197,7 @@ class RateGrid(plain.ParamType[tuple[float, float, int]]):
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("data")
-@click.argument("expressions", nargs=-1, metavar="[EXPR...]")
+@click.argument("expressions", nargs=-1, metavar="[EXPR...]", type=Expression())
 @click.option("--target", metavar="COLUMN", help="The column to predict, for a file of your own.")
 @click.option("--task", type=click.Choice(["regression", "classification"]), help="Say it where the column cannot.")
 @click.option(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 DONE, CANNOT, INTERRUPTED = 0, 2, 130
+_LONGEST = 2000  # characters of a line on the standard error
 
 _PLAIN = {
     "±": "+-",
@@ -86,9 +87,11 @@ def _dots(code: int) -> str:
 
 
 def tell(line: str) -> None:
-    """Write one line to the standard error; where that is closed or full, nothing happens."""
+    """Write one line to the standard error, whatever is quoted in it; where that is closed or full, nothing happens."""
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
     try:
-        print(line, file=sys.stderr, flush=True)
+        print("".join(one if one.isprintable() else ascii(one)[1:-1] for one in line), file=sys.stderr, flush=True)
     except OSError:
         _mute(sys.stderr)
 

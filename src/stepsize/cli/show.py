@@ -36,7 +36,9 @@ def show(
             if path is not None:
                 _save(path, curves, steps)
     except StepsizeError as error:
-        return fail(str(error))
+        from .typed import whole
+
+        return fail(whole("show", texts) or str(error))
     if as_json:
         for (text, _, _, remark), pairs in zip(curves, values, strict=True):
             print_json({"text": text, "steps": steps, "values": pairs} | ({"note": remark} if remark else {}))
@@ -124,7 +126,7 @@ def _places(at: str | None, steps: int) -> list[int]:
         return sorted({round(i * (steps - 1) / max(count - 1, 1)) for i in range(count)})
     places = []
     for one in at.split(","):
-        if not (one.strip().isascii() and one.strip().isdigit()):
+        if not (one.strip().isascii() and one.strip().isdigit() and len(one.strip()) < 20):
             raise StepsizeError(f"--at takes steps from 0 such as 0,1,999, not {one.strip()!r}")
         places.append(int(one))
     return places

@@ -36,6 +36,15 @@ def main() -> None:
     sys.exit(code)
 
 
+def is_negative(word: str) -> bool:
+    """Whether a word that begins with a minus is an expression, and no option.
+
+    >>> is_negative("-0.1 * cosine()"), is_negative("-h"), is_negative("--steps")
+    (True, False, False)
+    """
+    return word[:1] == "-" and (word[1:2].isdigit() or word[1:2] == "." or (word[1:2] != "-" and "(" in word))
+
+
 def quick_show(arguments: list[str]) -> dict[str, Any] | None:
     """The options of a plain `show` without click's help, or None where anything is unusual.
 
@@ -58,13 +67,17 @@ def quick_show(arguments: list[str]) -> dict[str, Any] | None:
             options["as_json"] = True
         elif one in ("--steps", "--at"):
             value = next(rest, "")
-            if one == "--steps" and not (value.isascii() and value.isdigit() and 0 < int(value) <= MOST_STEPS):
+            if one == "--steps" and not (_is_count(value) and 0 < int(value) <= MOST_STEPS):
                 return None
             if not value or value.startswith("-"):
                 return None
             options[one[2:]] = int(value) if one == "--steps" else value
-        elif one.startswith("-"):
+        elif one.startswith("-") and not is_negative(one):
             return None
         else:
             options["texts"] += (one,)
     return options if options["texts"] else None
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 20

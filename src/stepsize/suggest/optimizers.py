@@ -1,4 +1,4 @@
-"""The rules of the vocabulary with the arguments that the optimizers of other libraries take, rate and decay included."""
+"""The rules of the vocabulary, written with the arguments of the optimizers of other libraries: rate, decay."""
 
 from __future__ import annotations
 
