@@ -79,7 +79,13 @@ def _train(given: Workload, journal: Journal) -> None:
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("training", total=settings.runs, completed=len(journal.records))
-        compare(given, journal, lambda _: progress.update(bar, completed=len(journal.records)))
+
+        def report(_: int) -> None:
+            progress.update(bar, completed=len(journal.records))
+            if progress.disable:
+                tell(f"trained {len(journal.records)} of {settings.runs} runs")
+
+        compare(given, journal, report)
 
 
 def _writer() -> Callable[[Summary, Path], str]:

@@ -20,6 +20,13 @@ _MEANT = {
     "help": "--help",
     "version": "--version",
 }
+_EXAMPLES = {
+    "show": '"0.1 * cosine()"',
+    "explain": '"0.1 * cosine()"',
+    "diff": '"0.1 * cosine()" "0.1 * linear()"',
+    "compare": "digits",
+    "diagnose": "run.csv",
+}
 SHIELD = "\u2060"  # stands before a text that begins with a minus, so that click does not take it for an option
 
 
@@ -36,8 +43,8 @@ def whole(command: str, words: Sequence[str]) -> str:
     """What to say of a text that came in pieces, because it had no quotes; empty where that is not so."""
     if len(words) < 2:
         return ""
-    if any(os.path.exists(word) for word in words):
-        return f'the shell put file names in the place of *: quote the expression, stepsize {command} "0.1 * cosine()"'
+    if any(os.path.exists(word) and not _is_read(word) for word in words):
+        return f'the shell put file names in place of *: quote the expression, stepsize {command} "0.1 * cosine()"'
     text = " ".join(words)
     return f'the shell took the expression apart: write stepsize {command} "{text}"' if _is_read(text) else ""
 
@@ -49,7 +56,11 @@ def meant(said: str) -> str:
         return _command(words)
     if said.startswith("Got unexpected extra argument"):
         texts = [word for word in words[1:] if not word.startswith("--")]
-        return whole(words[0], texts) if words[0] in ("explain", "diff") else ""
+        if words[0] == "list":
+            return f'list takes no word: write stepsize list, or stepsize explain "{texts[0].partition("(")[0]}()"'
+        return whole(words[0], texts) if words[0] in _EXAMPLES else ""
+    if said.startswith("Missing argument") and words[0] in _EXAMPLES:
+        return f"{said.rstrip('.')}: write stepsize {words[0]} {_EXAMPLES[words[0]]}"
     return ""
 
 

@@ -115,6 +115,10 @@ class Lenient(_Reader):
 
     def _operate(self, node: ast.BinOp, left: Any, right: Any) -> Any:
         kind = type(node.op).__name__
+        if kind in ("BitOr", "Mult") and _is_rule(right) and not hasattr(left, "stages"):
+            left, right = right, left  # 0.1 * adam(), 0.1 | adam()
+        if kind == "Mult" and _is_rule(left):
+            return left | right
         if kind not in ("Pow", "Div", "Sub"):
             return super()._operate(node, left, right)
         if not (_number(right) and abs(right) < 1000):
@@ -136,6 +140,11 @@ class Lenient(_Reader):
         if len(node.ops) > 1 or not _is(node.ops[0], "Gt"):
             raise ParseError("a comparison", self.column(node))
         return left | right if hasattr(left, "update") or hasattr(left, "stages") else left >> right
+
+
+def _is_rule(value: object) -> bool:
+    """Whether a value is a rule, which stands before its rate."""
+    return hasattr(value, "update") and hasattr(value, "init")
 
 
 def _number(value: object) -> bool:
