@@ -9,6 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 .PHONY: demo test test-peers test-hosts bench bench-faults bench-diagnosis bench-infrared lint clean
 
 demo: $(VENV)/.has-compare
+	@echo "training eight strategies on handwritten digits, about two minutes on one core:"
 	$(BIN)/stepsize compare digits --out out/digits
 
 test: $(VENV)/.has-test lint
@@ -55,10 +56,12 @@ clean:
 
 $(VENV)/.has-compare: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing NumPy, Matplotlib, scikit-learn and others into $(VENV), about a minute:"
 	$(INSTALL) '.[compare]'
 	touch $@
 
 $(VENV)/.has-test: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the test tools and torch into $(VENV), some minutes:"
 	$(INSTALL) '.[test]'
 	touch $@ $(VENV)/.has-compare

@@ -6,6 +6,8 @@ because importing the `ast` module alone takes a quarter of the cold start that 
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from ._errors import FARTHEST, ParseError, StepsizeError, shown
 from .schedules.base import Factor
 from .vocabulary import WORDS, look_up
@@ -23,6 +25,7 @@ _CHAINS = {"Mult": "product", "Add": "plus", "RShift": "then"}
 _LONGEST, _MOST_BRACKETS = 1_000_000, 600
 _LONGEST_LIST = 16_000_000  # with the numbers of tables and the knots between them, which are read one by one
 _DEEPEST = 60  # of the syntax, which a value of 50 levels may need a few more of
+_LONGEST_TOLD = 400  # of longer texts no other line is sought
 _OPERATORS = "a text combines words with |, >>, + and *"
 _NOT_PART = {
     "Compare": "a comparison",
@@ -55,8 +58,20 @@ def parse(text: str, words: Mapping[str, Callable[..., Any]] | None = None) -> A
     if not isinstance(text, str):
         raise StepsizeError(f"parse takes a text such as '0.1 * cosine()', not {shown(text)}")
     own = _own_words(words or {})
+    try:
+        return read(text, own)
+    except ParseError as error:
+        if len(text) > _LONGEST_TOLD:
+            raise
+        raised = error
+    better: Any = import_module("stepsize.suggest.better").better
+    raise better(raised, text, own) from None
+
+
+def read(text: str, own: Mapping[str, Callable[..., Any]]) -> Any:
+    """What `parse` does, with errors that show no other line to write."""
     tree = _tree(text)
-    value = _Reader(text, own).read(tree, 0)
+    value = _Reader(text, dict(own)).read(tree, 0)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _call(look_up("rate"), (value,), {}, 1, "rate")
     if isinstance(value, tuple):
@@ -318,7 +333,8 @@ def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str,
             raise ParseError(f"the rate comes after the rule: write {name}() | 0.1", column)
         if field not in fields and name != "plan":
             takes = f"its fields are {', '.join(fields)}" if fields else "it has none"
-            raise ParseError(f"{name} has no field {shown(field)}{_similar(field, fields)} ({takes})", column)
+            near = _similar(field, fields).rstrip(".")
+            raise ParseError(f"{name} has no field {shown(field)}{near} ({takes})", column)
     try:
         return word(*arguments, **named)
     except ParseError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,11 @@ import rich_click as click
 
 from .. import __version__
 from .._errors import StepsizeError
+from .kinds import Expression, RateGrid, Whole
+from .output import DONE, INTERRUPTED, fail, print_json, tell
 from .start import DEFAULT_STEPS, MOST_STEPS
+from .typed import meant, shielded
 
-_LONGEST = 2_000  # characters of a message: what was typed stands in it, whatever its length
 EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
 
 click.rich_click.TEXT_MARKUP = "markdown"
@@ -37,35 +38,26 @@ def main() -> None:
 def run() -> int:
     """Run the command line and return its exit code; what goes wrong is one line, never a traceback."""
     try:
-        code = main(standalone_mode=False)
+        code = main(args=shielded(sys.argv[1:]), standalone_mode=False)
     except plain.exceptions.Exit as stop:
         code = stop.exit_code
     except plain.exceptions.Abort:
-        code = _say("interrupted", 130)
+        tell("interrupted")
+        code = INTERRUPTED
     except SystemExit:  # click's answer to a reader that has gone, such as head
-        code = 0
+        raise BrokenPipeError from None
     except plain.ClickException as error:
-        code = _say(" ".join(error.format_message().split()) + _where_help_is(error), 2)
+        code = fail(meant(error.format_message()) or " ".join(error.format_message().split()) + _where_help_is(error))
     except StepsizeError as error:
-        code = _say(str(error), 2)
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        code = _say(f"{error.filename or 'the output'} cannot be read or written ({error.strerror}): choose another", 2)
+        code = fail(str(error))
     except MemoryError:
-        code = _say("this does not fit into memory: pass fewer rows, or a smaller --rates grid", 2)
-    return code if isinstance(code, int) else 0
+        code = fail("this does not fit into memory: pass fewer rows, or a smaller --rates grid")
+    return code if isinstance(code, int) else DONE
 
 
 def _where_help_is(error: plain.ClickException) -> str:
     context = getattr(error, "ctx", None)
     return f" (see {context.command_path} --help)" if context is not None else ""
-
-
-def _say(message: str, code: int) -> int:
-    message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
-    print(f"error: {message}" if code != 130 else message, file=sys.stderr)
-    return code
 
 
 def _units(command: Any) -> Any:
@@ -80,10 +72,8 @@ def _units(command: Any) -> Any:
 
 
 @main.command(epilog=EXIT_CODES)
-@click.argument("expressions", nargs=-1, required=True, metavar="EXPR...")
-@click.option(
-    "--steps", type=click.IntRange(1, MOST_STEPS), show_default=str(DEFAULT_STEPS), help="Updates in the run."
-)
+@click.argument("expressions", nargs=-1, required=True, metavar="EXPR...", type=Expression())
+@click.option("--steps", type=Whole(1, MOST_STEPS), show_default=str(DEFAULT_STEPS), help="Updates in the run.")
 @click.option("--at", metavar="T,T,…", help="Only the values at these steps, such as 0,1,999.")
 @click.option(
     "--json",
@@ -109,10 +99,8 @@ def show(expressions: tuple[str, ...], **options: Any) -> int:
 
 
 @main.command(epilog=EXIT_CODES)
-@click.argument("expression", metavar="EXPR")
-@click.option(
-    "--steps", type=click.IntRange(1, MOST_STEPS), show_default=str(DEFAULT_STEPS), help="Updates in the run."
-)
+@click.argument("expression", metavar="EXPR", type=Expression())
+@click.option("--steps", type=Whole(1, MOST_STEPS), show_default=str(DEFAULT_STEPS), help="Updates in the run.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with the sentences.")
 @_units
 def explain(expression: str, steps: int | None, as_json: bool, **units: float | None) -> int:
@@ -128,11 +116,9 @@ def explain(expression: str, steps: int | None, as_json: bool, **units: float | 
 
 
 @main.command(epilog=EXIT_CODES)
-@click.argument("first", metavar="EXPR")
-@click.argument("second", metavar="EXPR")
-@click.option(
-    "--steps", type=click.IntRange(1, MOST_STEPS), default=1000, show_default=True, help="Updates in the run."
-)
+@click.argument("first", metavar="EXPR", type=Expression())
+@click.argument("second", metavar="EXPR", type=Expression())
+@click.option("--steps", type=Whole(1, MOST_STEPS), default=1000, show_default=True, help="Updates in the run.")
 @click.option("--png", type=click.Path(dir_okay=False), help="Save both curves as PNG.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @_units
@@ -161,7 +147,7 @@ def list_words(as_json: bool) -> None:
 
     if as_json:
         for word in WORDS:
-            print(json.dumps({"word": word, "kind": kind_of(word), "summary": summary(word)}, ensure_ascii=False))
+            print_json({"word": word, "kind": kind_of(word), "summary": summary(word)})
         return
     from rich.console import Console
     from rich.markup import escape
@@ -177,34 +163,14 @@ def list_words(as_json: bool) -> None:
     print("\nCombine with * (times), + (plus), >> (then) and | (flows into); docs/schedules.md draws every schedule.")
 
 
-class RateGrid(plain.ParamType[tuple[float, float, int]]):
-    """LOW:HIGH:N, a log grid of base rates."""
-
-    name = "LOW:HIGH:N"
-
-    def convert(self, value: Any, param: plain.Parameter | None, ctx: plain.Context | None) -> Any:
-        if isinstance(value, tuple):
-            return value
-        try:
-            low, high, count = value.split(":")
-            grid = float(low), float(high), int(count)
-        except ValueError:
-            self.fail(f"{value!r} is not LOW:HIGH:N, such as 1e-4:1:9", param, ctx)
-        if not (0 < grid[0] < grid[1] < float("inf") and 2 <= grid[2] <= 1000):
-            self.fail(f"{value!r} must have 0 < LOW < HIGH and N from 2 to 1000, such as 1e-4:1:9", param, ctx)
-        return grid
-
-
 @main.command(epilog=EXIT_CODES)
 @click.argument("data")
-@click.argument("expressions", nargs=-1, metavar="[EXPR...]")
+@click.argument("expressions", nargs=-1, metavar="[EXPR...]", type=Expression())
 @click.option("--target", metavar="COLUMN", help="The column to predict, for a file of your own.")
 @click.option("--task", type=click.Choice(["regression", "classification"]), help="Say it where the column cannot.")
-@click.option(
-    "--steps", type=click.IntRange(1, 10_000_000), default=500, show_default=True, help="Updates in each run."
-)
-@click.option("--batch-size", type=click.IntRange(min=0), default=32, show_default=True, help="Rows an update; 0: all.")
-@click.option("--seeds", type=click.IntRange(2, 1000), default=5, show_default=True, help="Runs at every base rate.")
+@click.option("--steps", type=Whole(1, 10_000_000), default=500, show_default=True, help="Updates in each run.")
+@click.option("--batch-size", type=Whole(min=0), default=32, show_default=True, help="Rows an update; 0: all.")
+@click.option("--seeds", type=Whole(2, 1000), default=5, show_default=True, help="Runs at every base rate.")
 @click.option(
     "--rates", type=RateGrid(), help="Base rates for all besides each one's own; else three decades around it."
 )
@@ -228,6 +194,9 @@ def compare(data: str, expressions: tuple[str, ...], out: Path | None, as_json: 
 
         stepsize compare model.py:digits "sgd(momentum=0.9) | 0.1" "adam() | 0.003 * cosine()"
     """
+    from .paths import look_at
+
+    look_at(data)
     from .compare import compare_command
 
     return compare_command(data, expressions, out=out, as_json=as_json, **options)
@@ -235,7 +204,7 @@ def compare(data: str, expressions: tuple[str, ...], out: Path | None, as_json: 
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-@click.option("--run", "number", type=click.IntRange(1), metavar="N", help="Of a journal, this run, told whole.")
+@click.option("--run", "number", type=Whole(1), metavar="N", help="Of a journal, this run, told whole.")
 @click.option("--strategy", metavar="NAME", help="Of a journal, the runs of this strategy, by its name or its text.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a run: findings, healthy rules, not judged.")
 def diagnose(run: Path, number: int | None, strategy: str | None, as_json: bool) -> int:
@@ -252,6 +221,9 @@ def diagnose(run: Path, number: int | None, strategy: str | None, as_json: bool)
 
         stepsize diagnose digits-report/journal.jsonl --strategy infrared
     """
+    from .paths import look_for
+
+    look_for(run, "name a file of run.save(…), a CSV or a JSON lines log")
     from .diagnose import diagnose_command
 
     return diagnose_command(run, number, strategy, as_json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from ..report.numbers import Summary, summarise
 from ..report.table import print_table
 from .bundled import workload
 from .notes import as_notes
+from .output import DONE, INTERRUPTED, note, print_json, tell
 
 
 def compare_command(
@@ -42,24 +42,26 @@ def compare_command(
     write = _writer() if out is not None else None
     with as_notes():
         journal = Journal(settings, versions(given.packages), out)
-    for note in settings.notes:
-        _tell(f"note: {note}")
+    for remark in settings.notes:
+        note(remark)
     interrupted = False
     try:
         _train(given, journal)
     except KeyboardInterrupt:
         interrupted = True
     summary = summarise(journal)
+    written = "" if interrupted or out is None or write is None else write(summary, out)  # before a pipe may break
     if as_json:
         for row in summary.rows:
-            print(json.dumps(_honest(asdict(row), settings.validated), ensure_ascii=False))
+            print_json(_honest(asdict(row), settings.validated))
     elif summary.rows:
         print_table(summary)
+    sys.stdout.flush()
     if interrupted:
         return _say_interrupted(journal, out)
-    if out is not None and write is not None:
-        write(summary, out)
-    return 0
+    if written:
+        tell(written)
+    return DONE
 
 
 def _honest(row: Any, validated: bool) -> Any:
@@ -77,19 +79,25 @@ def _train(given: Workload, journal: Journal) -> None:
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("training", total=settings.runs, completed=len(journal.records))
-        compare(given, journal, lambda _: progress.update(bar, completed=len(journal.records)))
+
+        def report(_: int) -> None:
+            progress.update(bar, completed=len(journal.records))
+            if progress.disable:
+                tell(f"trained {len(journal.records)} of {settings.runs} runs")
+
+        compare(given, journal, report)
 
 
-def _writer() -> Callable[[Summary, Path], None]:
-    """What writes the page and the pictures; made before the training, so that a missing package is said then."""
+def _writer() -> Callable[[Summary, Path], str]:
+    """What writes the page and the pictures and says so; made before the training, where a missing package is told."""
     from ..report.figures import save_figures
     from ..report.page import page
 
-    def write(summary: Summary, out: Path) -> None:
+    def write(summary: Summary, out: Path) -> str:
         pictures = save_figures(summary, out)
         put(out / "index.html", [page(summary).encode()])
         names = ", ".join(one.name for one in pictures)
-        _tell(f"written to {out}: index.html (open it in a browser), {names}, {FILE}")
+        return f"written to {out}: index.html (open it in a browser), {names}, {FILE}"
 
     return write
 
@@ -97,12 +105,8 @@ def _writer() -> Callable[[Summary, Path], None]:
 def _say_interrupted(journal: Journal, out: Path | None) -> int:
     done = f"interrupted: {len(journal.records)} of {journal.settings.runs} runs are finished"
     if out is None:
-        _tell(f"{done}; with --out DIR they would be kept and the same command would continue")
+        tell(f"{done}; with --out DIR they would be kept and the same command would continue")
     else:
         again = shlex.join(["stepsize", *sys.argv[1:]])
-        _tell(f"{done} and kept in {out / FILE}; to continue, repeat: {again}")
-    return 130
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr)
+        tell(f"{done} and kept in {out / FILE}; to continue, repeat: {again}")
+    return INTERRUPTED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ..lab.diagnosis import Diagnosis, diagnose
 from ..lab.records.journal import FILE, Finished, Journal, is_journal, read_journal
 from ..lab.records.record import read
 from .notes import as_notes
+from .output import print_json
 
 
 def diagnose_command(path: Path, number: int | None, strategy: str | None, as_json: bool) -> int:
@@ -115,7 +115,7 @@ def _about(journal: Journal, place: int, run: Finished) -> dict[str, Any]:
 
 
 def _print_json(told: dict[str, Any]) -> None:
-    print(json.dumps(finite_only(told), ensure_ascii=False, allow_nan=False))
+    print_json({name: finite_only(one) for name, one in told.items()})
 
 
 def finite_only(value: object) -> object:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from .._errors import StepsizeError
 from ..text import parse
-from .show import doubted, fail, told
+from .output import fail, note, print_json
+from .show import doubted, told
 from .start import DEFAULT_STEPS
 
 TYPE_CHECKING = False
@@ -31,11 +30,11 @@ def explain_command(text: str, steps: int | None, as_json: bool, **units: Any) -
     except StepsizeError as error:
         return fail(told(error))
     if as_json:
-        _print_json({"text": str(value), "steps": steps, "sentences": sentences} | ({"notes": notes} if notes else {}))
+        print_json({"text": str(value), "steps": steps, "sentences": sentences} | ({"notes": notes} if notes else {}))
     else:
         print("\n".join(sentences))
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
+        for one in notes:
+            note(one)
     return 0
 
 
@@ -50,11 +49,11 @@ def diff_command(a: str, b: str, steps: int, png: str | None, as_json: bool, **u
             _save(png, [one, other], steps, units)
     except StepsizeError as error:
         return fail(told(error))
-    note = _only_rates(parse(a), parse(b))
+    remark = _only_rates(parse(a), parse(b))
     if as_json:
-        _print_json({"equal": not found.ranges} | found.fields() | ({"note": note} if note else {}))
+        print_json({"equal": not found.ranges} | found.fields() | ({"note": remark} if remark else {}))
     else:
-        print("\n".join([str(found), note]).rstrip())
+        print("\n".join([str(found), remark]).rstrip())
     return 0
 
 
@@ -92,9 +91,3 @@ def _save(path: str, schedules: list[Any], steps: int, units: dict[str, Any]) ->
         save(schedule_figure(lines, "rate or factor"), Path(path))
     except OSError as error:
         raise StepsizeError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def _print_json(line: dict[str, Any]) -> None:
-    import json
-
-    print(json.dumps(line, ensure_ascii=False))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from .output import note
 
 
 @contextmanager
@@ -15,4 +16,4 @@ def as_notes() -> Iterator[None]:
         warnings.simplefilter("always", UserWarning)
         yield
     for one in found:
-        print(f"note: {one.message}", file=sys.stderr)
+        note(str(one.message))

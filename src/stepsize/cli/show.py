@@ -8,6 +8,7 @@ import sys
 from .._errors import StepsizeError, shown
 from ..lengths import MissingFactError
 from ..text import parse
+from .output import columns, fail, note, print_json
 from .start import DEFAULT_STEPS, is_count
 
 TYPE_CHECKING = False
@@ -40,27 +41,33 @@ def show(
             if path is not None:
                 _save(path, curves, steps)
     except StepsizeError as error:
-        return fail(told(error))
-    if as_json:
-        import json
+        from .typed import whole
 
-        for (text, _, _, note), pairs in zip(curves, values, strict=True):
-            line: dict[str, Any] = {"text": text, "steps": steps, "values": pairs}
-            print(json.dumps(line | ({"note": note} if note else {}), ensure_ascii=False))
+        return fail(whole("show", texts) or told(error))
+    if as_json:
+        for (text, _, _, remark), pairs in zip(curves, values, strict=True):
+            print_json({"text": text, "steps": steps, "values": pairs} | ({"note": remark} if remark else {}))
     elif at is not None:
-        for (text, _, _, note), pairs in zip(curves, values, strict=True):
+        for (text, _, _, remark), pairs in zip(curves, values, strict=True):
             print(text)
             for t, value in pairs:
                 print(f"  {t:>8}  {value:.10g}")
-            _print_note(note)
+            if remark:
+                note(remark)
     elif png is None and svg is None:
-        from ..report.terminal import draw
-
-        marked = [(text, function, _marks(schedule, steps)) for text, schedule, function, _ in curves]
-        _print_safely(draw(marked, steps, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
-        for note in dict.fromkeys(note for _, _, _, note in curves if note):
-            _print_note(note)
+        _draw(curves, steps)
+        for remark in dict.fromkeys(remark for _, _, _, remark in curves if remark):
+            note(remark)
     return 0
+
+
+def _draw(curves: list[tuple[str, Any, Callable[[int], float], str]], steps: int) -> None:
+    """The picture, as wide as the terminal where that is narrow."""
+    from ..report.terminal import NARROWEST, SCALE, WIDTH, draw
+
+    width = max(columns(SCALE + WIDTH) - SCALE, NARROWEST)
+    marked = [(text, function, _marks(schedule, steps)) for text, schedule, function, _ in curves]
+    print(draw(marked, steps, sys.stdout.isatty() and "NO_COLOR" not in os.environ, width))
 
 
 def told(error: StepsizeError) -> str:
@@ -68,12 +75,6 @@ def told(error: StepsizeError) -> str:
     if not isinstance(error, MissingFactError) or error.fact == "tokens_per_sample":  # which has no option
         return str(error)
     return str(error.at(f"--{error.fact.replace('_', '-')} …"))
-
-
-def fail(message: str) -> int:
-    """One line on standard error, and the exit code for something that cannot be done."""
-    print(f"error: {message}", file=sys.stderr)
-    return 2
 
 
 def _curves(
@@ -167,14 +168,3 @@ def _save(path: str, curves: list[tuple[str, Any, Callable[[int], float], str]],
         save(schedule_figure(lines, "rate or factor", marks), Path(path))
     except OSError as error:
         raise StepsizeError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def _print_note(note: str) -> None:
-    if note:
-        print(f"note: {note}", file=sys.stderr)
-
-
-def _print_safely(text: str) -> None:
-    """Print, replacing what the terminal's encoding lacks."""
-    encoding = sys.stdout.encoding or "ascii"
-    print(text.encode(encoding, errors="replace").decode(encoding))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from .output import INTERRUPTED, lost, prepare
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -16,9 +18,7 @@ UNITS = {"steps_per_epoch": None, "batch_size": None, "tokens_per_step": None}
 
 def main() -> None:
     """Run the command line of `stepsize`."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without ± or Braille gets ?, not an error
+    prepare()
     try:
         options = quick_show(sys.argv[1:])
         if options is None:
@@ -31,11 +31,19 @@ def main() -> None:
             code = show(**options)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        code = 130
-    except BrokenPipeError:  # the reader (head, less) has had enough
-        sys.stdout = None
-        code = 0
+        code = INTERRUPTED
+    except OSError as error:
+        code = lost(error)
     sys.exit(code)
+
+
+def is_negative(word: str) -> bool:
+    """Whether a word that begins with a minus is an expression, and no option.
+
+    >>> is_negative("-0.1 * cosine()"), is_negative("-h"), is_negative("--steps")
+    (True, False, False)
+    """
+    return word[:1] == "-" and (word[1:2].isdigit() or word[1:2] == "." or (word[1:2] != "-" and "(" in word))
 
 
 def quick_show(arguments: list[str]) -> dict[str, Any] | None:
@@ -65,7 +73,7 @@ def quick_show(arguments: list[str]) -> dict[str, Any] | None:
             if not value or value.startswith("-"):
                 return None
             options[one[2:]] = int(value) if one == "--steps" else value
-        elif one.startswith("-"):
+        elif one.startswith("-") and not is_negative(one):
             return None
         else:
             options["texts"] += (one,)

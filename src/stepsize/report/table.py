@@ -12,6 +12,7 @@ from ..lab.records.journal import Settings
 from .numbers import Row, Summary
 
 LONGEST_NAME = 28
+NARROWEST = 76
 HEADERS = (
     "as given",
     "validation loss",
@@ -34,6 +35,7 @@ def print_table(summary: Summary) -> None:
     """Print the comparison: what was compared, one line for each strategy, and what the columns mean."""
     settings = summary.settings
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console.width = max(console.width, NARROWEST)  # narrower, a terminal breaks the lines and no number is cut
     console.print(f"[bold]{escape(settings.data)}[/]: {escape(_compared(settings))}", soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
     left_out = _too_wide(console.width)

@@ -13,21 +13,23 @@ if TYPE_CHECKING:
     Cells: TypeAlias = list[list[str]]
 
 WIDTH, HEIGHT = 68, 12
+SCALE = 12  # what stands left of the curve
+NARROWEST = 8
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _INKS = (34, 31, 32, 35, 33, 36)  # the terminal's own blue, red, green, magenta, yellow, cyan
 _MOST_MARKS = 8
 MOST_COUNTED = 1000  # of more marks than these a picture is given one a column, and their number is not told
 
 
-def draw(curves: list[Curve], steps: int, colour: bool = False) -> str:
-    """The curves (text, value at t, boundaries) over `steps` updates, on one scale.
+def draw(curves: list[Curve], steps: int, colour: bool = False, width: int = WIDTH) -> str:
+    """The curves (text, value at t, boundaries) over `steps` updates, on one scale, `width` cells wide.
 
     With `colour` several curves lie over each other; without, where they could not be told apart, each has a panel.
 
     >>> print(draw([("0.5", lambda t: 0.5, [])], 10).splitlines()[0])
     0.5
     """
-    sampled = [_sample(function, steps) for _, function, _ in curves]
+    sampled = [_sample(function, steps, width) for _, function, _ in curves]
     top = max(max(column) for columns in sampled for column in columns)
     if colour and len(curves) > 1:
         return _overlay(curves, sampled, top, steps)
@@ -41,7 +43,7 @@ def draw(curves: list[Curve], steps: int, colour: bool = False) -> str:
 def _overlay(curves: list[Curve], sampled: list[list[list[float]]], top: float, steps: int) -> str:
     """All curves in one panel, each in its ink; where they meet the later one is seen."""
     layers = [_dotted(columns, top) for columns in sampled]
-    cells = [[" "] * WIDTH for _ in range(HEIGHT)]
+    cells = [[" "] * len(layers[0][0]) for _ in range(HEIGHT)]
     for i, layer in enumerate(layers):
         for y, line in enumerate(layer):
             for x, dots in enumerate(line):
@@ -56,9 +58,9 @@ def _inked(text: str, i: int) -> str:
     return f"\x1b[{_INKS[i % len(_INKS)]}m{text}\x1b[0m"
 
 
-def _sample(function: Callable[[int], float], steps: int) -> list[list[float]]:
+def _sample(function: Callable[[int], float], steps: int, width: int) -> list[list[float]]:
     """For every dot column, the values that fall into it: its first step, its middle and its last."""
-    dots = WIDTH * 2
+    dots = width * 2
     columns = []
     for x in range(dots):
         first = x * steps // dots
@@ -70,7 +72,7 @@ def _sample(function: Callable[[int], float], steps: int) -> list[list[float]]:
 def _dotted(columns: list[list[float]], top: float) -> Cells:
     """The cells of one curve; neighbouring columns are joined, so that a jump is a line."""
     rows = HEIGHT * 4
-    cells = [[0x2800] * WIDTH for _ in range(HEIGHT)]
+    cells = [[0x2800] * (len(columns) // 2) for _ in range(HEIGHT)]
     before: int | None = None
     for x, column in enumerate(columns):
         levels = [_level(value, top, rows) for value in column]
@@ -87,11 +89,12 @@ def _dotted(columns: list[list[float]], top: float) -> Cells:
 def _panel(cells: Cells, top: float, steps: int, marks: list[tuple[int, str]]) -> list[str]:
     """The cells with their scale, an axis with a tick at every boundary, and what begins there."""
     lines = [f"{label:>10} ┤{''.join(line)}" for label, line in zip(_labels(top), cells, strict=True)]
-    axis = ["─"] * WIDTH
+    width = len(cells[0])
+    axis = ["─"] * width
     for step, _ in marks:
-        axis[min(WIDTH - 1, step * WIDTH // steps)] = "┴"
+        axis[min(width - 1, step * width // steps)] = "┴"
     lines.append(f"{'':>10} └{''.join(axis)}")
-    lines.append(f"{'':>12}0{f'step {steps - 1}':>{WIDTH - 1}}")
+    lines.append(f"{'':>12}0{f'step {steps - 1}':>{width - 1}}")
     lines += [f"{f'from {step}':>11} {label}" for step, label in marks[:_MOST_MARKS]]
     if len(marks) > _MOST_MARKS:
         left = len(marks) - _MOST_MARKS if len(marks) <= MOST_COUNTED else f"more than {MOST_COUNTED - _MOST_MARKS}"

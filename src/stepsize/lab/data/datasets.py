@@ -103,6 +103,7 @@ def load(
     >>> load("digits").X_train.shape
     (1347, 65)
     """
+    path = Path(data) if data in TARGETS else _found(data, others)  # before anything heavy is loaded
     _check_extras()
     if task not in (None, *KINDS):
         raise StepsizeError(f"compare: task must be classification or regression, not {task!r}")
@@ -112,7 +113,6 @@ def load(
         raise StepsizeError(f"compare: split_seed must be a whole number, not {split_seed!r}")
     if data in TARGETS:
         return _prepared(data, _bundled(data, target), TARGETS[data], task, share, int(seed))
-    path = _found(data, others)
     raw, read = read_table(path)
     chosen = _chosen(raw.columns, target)
     frame, dropped = without_empty(raw.with_columns(typed(column) for column in raw.get_columns()), chosen)

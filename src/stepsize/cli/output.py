@@ -1,0 +1,149 @@
+"""What the command writes: one place for streams that are closed, full, narrow, without a reader, or not UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
+
+DONE, CANNOT, INTERRUPTED = 0, 2, 130
+_LONGEST = 2000  # characters of a line on the standard error
+
+_PLAIN = {
+    "±": "+-",
+    "×": "x",
+    "÷": "/",
+    "·": "*",
+    "−": "-",
+    "–": "-",
+    "—": "-",
+    "…": "...",
+    "≥": ">=",
+    "≤": "<=",
+    "≠": "!=",
+    "→": "->",
+    "“": '"',
+    "”": '"',
+    "²": "^2",
+    "√": "sqrt ",
+    "η": "eta",
+    "γ": "gamma",
+    "θ": "theta",
+    "─": "-",
+    "━": "=",
+    "┴": "+",
+    "┤": "|",
+    "│": "|",
+    "└": "+",
+    "╭": "+",
+    "╮": "+",
+    "╰": "+",
+    "╯": "+",
+}
+_UPPER, _LOWER = 0x01 | 0x08 | 0x02 | 0x10, 0x04 | 0x20 | 0x40 | 0x80
+_DOTS = " '.:"  # a Braille cell with no dots, dots in its upper half, in its lower half, in both
+
+
+def prepare() -> None:
+    """Make both streams ready before anything is written.
+
+    What the encoding of a terminal lacks is spelled in ASCII. A stream that was closed gets a file under its number:
+    else the next file that is opened would get that number, and with it what is written to the stream.
+    """
+    codecs.register_error("stepsize", _spelled)
+    if sys.stdout is None:
+        sys.stdout = _opened(1, os.O_RDONLY)  # writing to it fails as writing to a full disk does, and is said
+    if sys.stderr is None:
+        sys.stderr = _opened(2, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="stepsize")
+
+
+def _opened(number: int, how: int) -> TextIO:
+    null = os.open(os.devnull, how)
+    if null != number:
+        os.dup2(null, number)
+        os.close(null)
+    return open(number, "w", encoding="utf-8", closefd=False)
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    """What stands in ASCII for what cannot be encoded: ± as +-, a Braille cell as one of four characters, else ?."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_PLAIN.get(one) or _dots(ord(one)) for one in error.object[error.start : error.end]), error.end
+
+
+def _dots(code: int) -> str:
+    if not 0x2800 <= code <= 0x28FF:
+        return "?"
+    return _DOTS[bool(code & _UPPER) + 2 * bool(code & _LOWER)]
+
+
+def tell(line: str) -> None:
+    """Write one line to the standard error, whatever is quoted in it; where that is closed or full, nothing happens."""
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
+    try:
+        print("".join(one if one.isprintable() else ascii(one)[1:-1] for one in line), file=sys.stderr, flush=True)
+    except OSError:
+        _mute(sys.stderr)
+
+
+def fail(message: str) -> int:
+    """One line on standard error, and the exit code for something that cannot be done."""
+    tell(f"error: {message}")
+    return CANNOT
+
+
+def note(message: str) -> None:
+    """One line on standard error beside the answer."""
+    tell(f"note: {message}")
+
+
+def print_json(line: dict[str, Any]) -> None:
+    """One JSON object a line; where the output is not UTF-8, in ASCII, so that no character is lost."""
+    import json
+
+    unicode = (sys.stdout.encoding or "ascii").lower().replace("-", "").startswith("utf")
+    print(json.dumps(line, ensure_ascii=not unicode))
+
+
+def lost(error: OSError) -> int:
+    """The end of a command whose file or output cannot be read or written; a reader that has gone is no error."""
+    if isinstance(error, BrokenPipeError):
+        code = DONE
+    elif error.filename is not None:
+        code = fail(f"{error.filename} cannot be read or written ({error.strerror}): choose another")
+    else:
+        why = "it is closed" if error.errno == errno.EBADF else error.strerror or str(error)
+        code = fail(f"the output cannot be written ({why}): send it elsewhere")
+    _mute(sys.stdout)
+    return code
+
+
+def _mute(stream: Any) -> None:
+    """Let a stream that cannot be written end in silence: Python flushes it once more at its exit."""
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+    except (OSError, ValueError):  # a stream without a file of its own
+        pass
+
+
+def columns(most: int) -> int:
+    """How many columns a line may have: those of the terminal or of COLUMNS, at most `most`; `most` for a file."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isascii() and told.isdigit() and 0 < len(told) < 6 and int(told):
+        return min(int(told), most)
+    try:
+        return min(os.get_terminal_size(sys.stdout.fileno()).columns or most, most)
+    except (OSError, ValueError):
+        return most

@@ -1,0 +1,87 @@
+"""What was typed in the shell, where it cannot be meant: a text that the shell took apart, a command that is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .start import is_negative
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MEANT = {
+    **dict.fromkeys(("plot", "draw", "curve", "graph", "view", "print", "eval", "parse"), "show"),
+    **dict.fromkeys(("train", "run", "bench", "benchmark", "test", "demo"), "compare"),
+    **dict.fromkeys(("words", "vocabulary", "vocab", "ls"), "list"),
+    **dict.fromkeys(("check", "doctor", "log", "analyse", "analyze"), "diagnose"),
+    **dict.fromkeys(("describe", "tell", "why"), "explain"),
+    "help": "--help",
+    "version": "--version",
+}
+_EXAMPLES = {
+    "show": '"0.1 * cosine()"',
+    "explain": '"0.1 * cosine()"',
+    "diff": '"0.1 * cosine()" "0.1 * linear()"',
+    "compare": "digits",
+    "diagnose": "run.csv",
+}
+SHIELD = "\u2060"  # stands before a text that begins with a minus, so that click does not take it for an option
+
+
+def shielded(words: Sequence[str]) -> list[str]:
+    """The words for click, where an expression that begins with a minus is no option."""
+    before = ("--json", *words)  # of any other option a word may be the value
+    return [
+        SHIELD + word if is_negative(word) and (last == "--json" or not last.startswith("--")) else word
+        for last, word in zip(before, words, strict=False)
+    ]
+
+
+def whole(command: str, words: Sequence[str]) -> str:
+    """What to say of a text that came in pieces, because it had no quotes; empty where that is not so."""
+    if len(words) < 2:
+        return ""
+    if any(os.path.exists(word) and not _is_read(word) for word in words):
+        return f'the shell put file names in place of *: quote the expression, stepsize {command} "0.1 * cosine()"'
+    text = " ".join(words)
+    return f'the shell took the expression apart: write stepsize {command} "{text}"' if _is_read(text) else ""
+
+
+def meant(said: str) -> str:
+    """A better message than click's own, where what was typed is understood; else empty."""
+    words = sys.argv[1:]
+    if said.startswith("No such command") and words:
+        return _command(words)
+    if said.startswith("Got unexpected extra argument"):
+        texts = [word for word in words[1:] if not word.startswith("--")]
+        if words[0] == "list":
+            return f'list takes no word: write stepsize list, or stepsize explain "{texts[0].partition("(")[0]}()"'
+        return whole(words[0], texts) if words[0] in _EXAMPLES else ""
+    if said.startswith("Missing argument") and words[0] in _EXAMPLES:
+        return f"{said.rstrip('.')}: write stepsize {words[0]} {_EXAMPLES[words[0]]}"
+    return ""
+
+
+def _command(words: list[str]) -> str:
+    """What a word that is no command was meant to be."""
+    first = words[0]
+    if first.lower() in _MEANT:
+        return f"No such command {first!r}: write stepsize {_MEANT[first.lower()]}"
+    if os.path.exists(first):
+        return f"No such command {first!r}: write stepsize diagnose {first}, or stepsize compare {first}"
+    if _is_read(first) and (not first.isidentifier()):
+        return f'No command before the expression: write stepsize show "{first}"'
+    return ""
+
+
+def _is_read(text: str) -> bool:
+    from .._errors import StepsizeError
+    from ..text import parse
+
+    try:
+        parse(text)
+    except StepsizeError:
+        return False
+    return True
