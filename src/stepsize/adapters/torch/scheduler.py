@@ -191,8 +191,12 @@ class Scheduler(LRScheduler):
 
     def update_begins(self) -> None:
         """Before an update: a group that was added gets its value; a value of somebody else's is noted."""
-        if self.optimizer.param_groups is self._bound and len(self._bound) > self._count:
-            self.write()
+        if self._in_sequence or self.last_epoch < 0:
+            return  # another part of torch's SequentialLR may write
+        count = self._count
+        if self.optimizer.param_groups is self._bound and len(self._bound) > count:
+            self._follow(self.course)
+            rows.write(self._course, [row for row in self._rows if row.group >= count], self._knobs)
         elif not self._told_other and self._differing():
             self._together.start = NOWHERE  # the next step takes a closer look
 
