@@ -428,6 +428,17 @@ def test_a_group_that_comes_late_is_scheduled_from_its_first_update_on():
     assert now(scheduler.optimizer)[1] == pytest.approx(1e-3 * now(scheduler.optimizer)[0])
 
 
+def test_a_late_group_does_not_call_back_a_schedule_that_is_over():
+    made = sgd()
+    first = Scheduler(made, "linear(1, 0.5, 4)")
+    stepped(first, 4)
+    theirs = LambdaLR(made, lambda t: 0.1)
+    made.add_param_group({"params": [weight()], "lr": 0.03})
+    update(made)
+    assert now(made) == [pytest.approx(0.01), pytest.approx(0.015)]
+    assert theirs.last_epoch == 0
+
+
 @pytest.mark.parametrize("text", ["adam() | 0.01 * linear(1, 0)", "sgd() | 0.01 * plateau(0.5, 30) * linear(1, 0)"])
 def test_a_strategy_tells_of_another_writer_once(text):
     one = weight()

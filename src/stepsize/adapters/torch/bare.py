@@ -2,46 +2,60 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral
 from typing import Any
 
 from ..._errors import StepsizeError
+from ...course.course import Course
 
 
-def read_bare(number: Any, epoch: Any, *, at: int | None, before: int | None, needed: bool) -> Any:
-    """The metric that a bare number is, or None where it is the epoch that the step leads to anyhow.
+class Bare:
+    """Reads the numbers without a name that come to one scheduler.
 
-    `at` are the steps counted (None: others than these calls), `before` is the whole number that came last time,
-    `needed` says whether a controller looks at anything. A whole number that goes up by one from step to step, or
-    begins at the count, is an epoch. What is neither is refused, with both readings.
+    A whole number that goes up by one from step to step, or begins at the count of the steps, is an epoch. The epoch
+    that the step leads to anyhow is taken, where no controller looks at anything; any other is refused, with both
+    readings. Everything else is a metric; one that nothing looks at is told once.
     """
-    coming = None if at is None else at + 1
-    if epoch is not None:
-        if number is None and not needed and _is_whole(epoch) and int(epoch) == coming:
-            return None
-        raise _no_epoch(epoch, "epoch=", needed)
-    if not _is_whole(number):
-        return number
-    if needed:
-        if int(number) == before + 1 if before is not None else int(number) in (at, coming):
+
+    def __init__(self) -> None:
+        self._last: int | None = None  # the whole number that came last
+        self._told = False
+
+    def read(self, number: Any, epoch: Any, course: Course, at: int | None, *, named: bool) -> Any:
+        """The metric that a number is, or None; `at` steps are counted, None where other calls are."""
+        needed = bool(course.needs) and not named
+        last, self._last = self._last, whole_number(number)
+        coming = None if at is None else at + 1
+        if epoch is not None:
+            if number is None and not needed and coming is not None and whole_number(epoch) == coming:
+                return None
+            raise _no_epoch(epoch, "epoch=", needed)
+        if self._last is None:
+            self._tell_unused(number, course)
+            return number
+        if needed:
+            if self._last in ((at, coming) if last is None else (last + 1,)):
+                raise _no_epoch(number, "", needed)
+            return number
+        if self._last != coming:
             raise _no_epoch(number, "", needed)
-        return number
-    if int(number) != coming:
-        raise _no_epoch(number, "", needed)
-    return None
+        return None
+
+    def _tell_unused(self, number: Any, course: Course) -> None:
+        if course.needs or self._told:
+            return
+        self._told = True
+        warnings.warn(
+            f"Scheduler: step({_short(number)}) brings a number that nothing in {course.expression} looks at: if it is "
+            "an epoch, write step() and lengths such as '2ep'; if it is a metric, add plateau(watch='metric')",
+            stacklevel=4,
+        )
 
 
 def whole_number(number: Any) -> int | None:
-    """What the next number is compared with."""
+    """A whole number as one of Python's, anything else as None."""
     return int(number) if _is_whole(number) else None
-
-
-def unused(number: Any, expression: str) -> str:
-    """What is said of a number that nothing looks at."""
-    return (
-        f"Scheduler: step({_short(number)}) brings a number that nothing in {expression} looks at: if it is an epoch, "
-        "write step() and lengths such as '2ep'; if it is a metric, add plateau(watch='metric')"
-    )
 
 
 def _is_whole(number: Any) -> bool:

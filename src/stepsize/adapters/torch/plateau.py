@@ -61,12 +61,9 @@ class PlateauScheduler(Scheduler, ReduceLROnPlateau):  # type: ignore[misc]  # i
         self._watch.evaluated(self.optimizer)
         needs = self.course.needs
         if needs and (bare is not None or epoch is not None):  # hosts hand a metric to a schedule that looks at none
-            bare = self._read(bare, epoch, named=metric is not None)
+            bare = self._bare.read(bare, epoch, self.course, None, named=metric is not None)
         if metric is None and loss is None and "metric" not in needs:
             loss = bare
         elif metric is None:
             metric = bare
         self.see(loss=loss, metric=metric, grad_norm=grad_norm)
-
-    def _counted(self) -> int | None:
-        return None  # its updates are counted, not its evaluations

@@ -22,7 +22,7 @@ from ...schedules.base import Factor
 from ...schedules.plan import plan
 from ...schedules.rate import rate
 from .amp import was_skipped
-from .bare import read_bare, unused, whole_number
+from .bare import Bare, whole_number
 from .begun import watch
 from .knobs import Groups, put
 from .ownership import Found, differing, foreign, stale
@@ -70,10 +70,8 @@ class Scheduler(LRScheduler):
     """
 
     _host = Host("Scheduler", whole="stepsize.adapters.torch.optimizer")
-    _stale: str | None
+    _stale: str | None  # what is to be said of the bases at the first step
     _told_other: bool
-    _told_unused: bool
-    _bare: int | None  # the whole number without a name that came last
 
     def __init__(
         self,
@@ -168,7 +166,7 @@ class Scheduler(LRScheduler):
                 if self.last_epoch < 0 and whole_number(bare) == 0:
                     self._update_lr()  # how the torch of some years begins a part of SequentialLR
                     return
-                bare = self._read(bare, epoch, named=metric is not None)
+                bare = self._bare.read(bare, epoch, self.course, self.last_epoch, named=metric is not None)
             given = {"loss": loss, "metric": bare if metric is None else metric, "grad_norm": grad_norm}
             self._step_with_care(given, skipped)
             return
@@ -203,23 +201,14 @@ class Scheduler(LRScheduler):
                 stacklevel=3,
             )
 
-    def _read(self, bare: Any, epoch: Any, named: bool = False) -> Any:
-        """What a number without a name is."""
-        needs, before, self._bare = self.course.needs, self._bare, whole_number(bare)
-        metric = read_bare(bare, epoch, at=self._counted(), before=before, needed=bool(needs) and not named)
-        if metric is not None and not needs and not self._told_unused:
-            self._told_unused = True
-            warnings.warn(unused(bare, self.expression), stacklevel=3)
-        return metric
-
-    def _counted(self) -> int | None:
-        """How many calls of `step` were counted, which an old host's number of the epoch would be."""
-        return self.last_epoch
-
     def update_begins(self) -> None:
         """Before an update: a group that was added gets its value; a value of somebody else's is noted."""
-        if self.optimizer.param_groups is self._bound and len(self._bound) > self._count:
-            self.write()
+        if self._in_sequence or self.last_epoch < 0:
+            return  # another part of torch's SequentialLR may write
+        count = self._count
+        if self.optimizer.param_groups is self._bound and len(self._bound) > count:
+            self._follow(self.course)
+            rows.write(self._course, [row for row in self._rows if row.group >= count], self._knobs)
         elif not self._told_other and self._differing():
             self._together.start = NOWHERE  # the next step takes a closer look
 
@@ -246,9 +235,7 @@ class Scheduler(LRScheduler):
         """Count the optimizer's updates, and look at its groups before each."""
         updates = updates_of(self.optimizer)
         updates.follow(self)
-        self._watch, self._stale = Watch(updates), None
-        self._told_other = self._told_unused = False
-        self._bare = None
+        self._watch, self._bare, self._stale, self._told_other = Watch(updates), Bare(), None, False
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: one for key, one in vars(self).items() if key != "_watch"}
