@@ -149,6 +149,23 @@ def test_a_second_schedule_on_an_optimizer_of_this_process_is_silent(kind):
     train(Scheduler(theirs, TEXT, 50), 5)
 
 
+def test_a_rate_that_nothing_moves_is_silent():
+    made, new = checkpoint(sgd)[0], sgd()
+    scheduler = Scheduler(new, "constant()")
+    new.load_state_dict(made)
+    train(scheduler, 5)
+
+
+@pytest.mark.parametrize("count", [float("nan"), float("inf")])
+def test_a_damaged_counter_is_silent(count):
+    made, new = checkpoint()[0], adam()
+    made["state"][0]["step"] = torch.tensor(count)
+    made["param_groups"][0]["lr"] = 0.01  # the rate of its first update
+    scheduler = Scheduler(new, TEXT, 100)
+    new.load_state_dict(made)
+    train(scheduler, 1)
+
+
 @pytest.mark.parametrize("kind", [adam, sgd])
 def test_an_optimizer_that_trained_without_a_schedule_is_silent(kind):
     old = kind()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from math import isclose
+from math import inf, isclose
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -12,6 +12,8 @@ from torch.optim import Optimizer
 
 if TYPE_CHECKING:
     from .scheduler import Scheduler
+
+_LATER = (1, 10, 100, 1000)  # where to look whether a schedule moves at all
 
 # the schedule that was begun first on an optimizer in this process, which alone can be a run begun again
 _first: weakref.WeakKeyDictionary[Optimizer, weakref.ref[Scheduler]] = weakref.WeakKeyDictionary()
@@ -67,7 +69,8 @@ def _judge(optimizer: Optimizer, made: int, moved: str) -> None:
     if scheduler is None or scheduler._chosen or scheduler.last_epoch != 0:
         return
     parts, name = scheduler.course.parts, scheduler.course.host.name
-    if made and all(part.without_control(0) == part.without_control(made) for part in parts):
+    later = (made,) if made else _LATER
+    if all(part.without_control(0) == part.without_control(t) for part in parts for t in later):
         return
     past = f"has made {made} updates under a schedule" if made else f"comes from a schedule that held {moved}"
     warnings.warn(
@@ -86,5 +89,6 @@ def _updates_made(optimizer: Optimizer) -> int:
     for held in optimizer.state.values():
         count = held.get("step") if isinstance(held, dict) else None
         if isinstance(count, (int, float)) or (isinstance(count, Tensor) and count.numel() == 1):
-            return int(count)
+            made = float(count)
+            return int(made) if 0 < made < inf else 0  # a damaged one tells nothing
     return 0
