@@ -7,6 +7,7 @@ replaced. So a new word needs no line here.
 from __future__ import annotations
 
 import inspect
+import re
 from decimal import Decimal
 from fractions import Fraction
 
@@ -57,25 +58,38 @@ texts = st.builds(
 anything = st.one_of(plain, plain, plain, st.sampled_from([*ODD, *GIVEN, "", "x", "linear"]), texts)
 
 
+positive = plain.map(abs)
+
+
 @st.composite
-def changed(draw, one):
+def changed(draw, one, drawn):
     """A field with a number at the edge; of a list one entry; a value inside keeps its form."""
     if isinstance(one, tuple) and one:
         place = draw(st.integers(0, len(one) - 1))
-        return (*one[:place], draw(changed(one[place])), *one[place + 1 :])
+        return (*one[:place], draw(changed(one[place], drawn)), *one[place + 1 :])
     if isinstance(one, Value):
         return draw(edged(one))
-    return draw(anything)
+    return draw(drawn)
 
 
 @st.composite
-def edged(draw, value, most=3):
-    """The value with one number at the edge, or up to `most`; a StepsizeError where it is refused."""
+def edged(draw, value):
+    """The value with one to three of its fields at the edge; a StepsizeError where it is refused."""
     fields = value.fields()
     if not fields:
         return value
-    chosen = draw(st.lists(st.sampled_from(list(fields)), min_size=1, max_size=most, unique=True))
-    return value.replace(**{name: draw(changed(fields[name])) for name in chosen})
+    chosen = draw(st.lists(st.sampled_from(list(fields)), min_size=1, max_size=3, unique=True))
+    return value.replace(**{name: draw(changed(fields[name], anything)) for name in chosen})
+
+
+@st.composite
+def far(draw, value):
+    """The value with one number at the edge of what it takes, so that most of them are values."""
+    fields = {name: one for name, one in value.fields().items() if not isinstance(one, (str, bool))}
+    if not fields:
+        return value
+    name = draw(st.sampled_from(list(fields)))
+    return value.replace(**{name: draw(changed(fields[name], positive))})
 
 
 RECIPES = {word: look_up(word) for word in WORDS if not isinstance(look_up(word), type)}
@@ -131,14 +145,14 @@ WRAPPED = [
 @st.composite
 def combined(draw):
     """Two values, one of them at the edge, put together in one of the ways there are, and bent once more or not."""
-    one = draw(st.sampled_from(FACTORS).flatmap(lambda value: edged(value, most=1)))
-    pair = one, draw(st.one_of(st.sampled_from(SCHEDULES), st.sampled_from(EVERYTHING), plain))
+    one = draw(st.sampled_from(FACTORS).flatmap(far))
+    pair = one, draw(st.one_of(*[st.sampled_from(SCHEDULES)] * 4, st.sampled_from(EVERYTHING), plain))
     try:
         value = draw(st.sampled_from(PAIRED))(*(pair[::-1] if draw(st.booleans()) else pair))
         if draw(st.integers(0, 2)) == 0:
             value = draw(st.sampled_from(WRAPPED))(value, draw(anything), draw(anything))
     except TypeError as error:
-        if "unsupported operand" in str(error):  # Python's own word for what has no * or no |
+        if re.match("unsupported operand|can't multiply sequence", str(error)):  # Python's own words
             raise StepsizeError("these do not combine") from None
         raise
     if not hasattr(value, "fields"):

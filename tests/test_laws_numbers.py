@@ -25,7 +25,7 @@ from subjects import EVERYTHING
 
 LONG = int(os.environ.get("STEPSIZE_NUMBERS", "0"))
 many = settings(
-    max_examples=LONG or 250,
+    max_examples=LONG or 400,
     derandomize=not LONG,
     database=None,
     suppress_health_check=list(HealthCheck),

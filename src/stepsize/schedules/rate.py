@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import StepsizeError, number, shown
+from .._space import namespace
 from .._value import Value
 from .base import Factor
 from .shapes import constant
@@ -45,10 +46,20 @@ class rate(Value):
 
     def __call__(self, t: Any = None) -> Any:
         """The rate of update `t`: a number for a number, an array for an array."""
-        value = self.base * self.factor(t)
-        if type(value) is float and value == math.inf:
+        factor = self.factor(t)
+        if type(factor) is not float:
+            return self._on_array(factor)
+        value = self.base * factor
+        if value == math.inf:
             raise StepsizeError(f"{self} is too large for a number at step {shown(t)}: choose a smaller base")
         return value
+
+    def _on_array(self, factor: Any) -> Any:
+        xp = namespace(factor)
+        if xp.__name__ != "numpy":
+            return self.base * factor
+        with xp.errstate(over="ignore"):
+            return self.base * factor
 
     def over(self, total_steps: int, **units: Any) -> rate:
         """The same rate with every length in steps, for a run of `total_steps` updates (units as in `Horizon`)."""
