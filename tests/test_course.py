@@ -40,8 +40,11 @@ def run(scheduler, until):
 
 def torch_rates(expression, until, **units):
     """The same of a torch Scheduler on the same two groups."""
-    groups = [{"params": [torch.nn.Parameter(torch.ones(2))], "lr": one} for one in (0.1, 0.03)]
-    optimizer = torch.optim.SGD([{**groups[0], "name": "body"}, {**groups[1], "name": "head"}], lr=0.1)
+    weights = [torch.nn.Parameter(torch.ones(2)) for _ in range(2)]
+    groups = [{"params": [one], "lr": lr, "weight_decay": 0.01} for one, lr in zip(weights, (0.1, 0.03), strict=True)]
+    optimizer = torch.optim.SGD(
+        [{**groups[0], "name": "body"}, {**groups[1], "name": "head"}], lr=0.1, weight_decay=0.01
+    )
     scheduler, found = Scheduler(optimizer, expression, **units), []
     while scheduler.last_epoch < until:
         found.append([group["lr"] for group in optimizer.param_groups])
@@ -50,7 +53,8 @@ def torch_rates(expression, until, **units):
 
 
 def two_groups():
-    return Descent({"lr": 0.1, "name": "body"}, {"lr": 0.03, "name": "head"})
+    decayed = {"weight_decay": 0.01}
+    return Descent({"lr": 0.1, "name": "body", **decayed}, {"lr": 0.03, "name": "head", **decayed})
 
 
 EXPRESSIONS = [

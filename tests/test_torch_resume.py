@@ -28,7 +28,7 @@ def sgd(*rates, tensors=False):
     groups = [{"params": [torch.nn.Parameter(torch.ones(2))], "lr": one} for one in rates or (0.1,)]
     if tensors:
         groups = [{**one, "lr": torch.tensor(one["lr"], dtype=torch.float64)} for one in groups]
-    return torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+    return torch.optim.SGD(groups, lr=0.1, momentum=0.9, weight_decay=0.01)
 
 
 def by_json(state):

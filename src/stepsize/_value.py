@@ -259,11 +259,37 @@ def _take(self: Value) -> None:
 
 
 def _store_checked(value: Value, fields: list[Field], given: dict[str, Any]) -> None:
+    try:
+        _store_each(value, fields, given)
+    except StepsizeError as error:
+        other = _swapped(value, fields, given)
+        raise (StepsizeError(f"{error}; the other way round it is {other}") if other else error) from None
+
+
+def _store_each(value: Value, fields: list[Field], given: dict[str, Any]) -> None:
     put = object.__setattr__
     for one in fields:
         new = given[one.name]
         put(value, one.name, new if new is one.trusted else one.checked(value, new))
     value._check_fields()
+
+
+def _swapped(value: Value, fields: list[Field], given: dict[str, Any]) -> str:
+    """The call with its first two arguments the other way round, where only that is one; empty where it is none.
+
+    One of the two must be a broken number, such as 0.1: whole ones may be wrong by themselves.
+    """
+    places = value._positional[:2]
+    broken = [name for name in places if isinstance(given[name], float) and given[name] % 1 > 0]
+    if len(places) < 2 or len(broken) != 1:
+        return ""
+    first, second = places
+    other = object.__new__(type(value))
+    try:
+        _store_each(other, fields, given | {first: given[second], second: given[first]})
+    except StepsizeError:
+        return ""
+    return f"{value.word()}({given[second]!r}, {given[first]!r})"
 
 
 def _in_order(fields: list[Field]) -> list[Field]:

@@ -119,8 +119,8 @@ def asked(controller: Any, state: Any, now: seen) -> tuple[float, Any, str]:
     """What one controller answers; a state that it remarks on is a warning, once, when it is come to."""
     factor, after, why = controller.step(state, now)
     if after is not state:
-        remark = controller.remark(after)
-        if remark and remark != controller.remark(state):
+        remark = controller.remark(after, now)
+        if remark and remark != controller.remark(state, now):
             warnings.warn(f"{controller.word()}: {remark}", stacklevel=2)
     return factor, after, why
 

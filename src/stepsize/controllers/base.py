@@ -47,8 +47,8 @@ class Controller(Factor):
         """The state before the first update."""
         raise NotImplementedError
 
-    def remark(self, state: State) -> str:
-        """What the user is warned of where the controller has come to this state; almost always nothing."""
+    def remark(self, state: State, now: seen) -> str:
+        """What the user is warned of where the controller has come to this state by what it saw; mostly nothing."""
         return ""
 
     def restore(self, saved: Any) -> State:
@@ -80,8 +80,6 @@ class Controller(Factor):
         return (self,)
 
     def _formula(self, t: str, write: Dialect) -> str:
-        for name in self._lengths:  # one that is not known in steps is an error before the run, not in it
-            in_steps(self, name, getattr(self, name))
         return write.next_controller()
 
     @property
@@ -106,6 +104,11 @@ class Counting(Controller):
     @property
     def begins(self) -> int:
         return in_steps(self, "after", self.after)
+
+    def _formula(self, t: str, write: Dialect) -> str:
+        for name in self._lengths:  # one that is not known in steps is an error before the run, not in it
+            in_steps(self, name, getattr(self, name))
+        return super()._formula(t, write)
 
 
 def _tuples(saved: Any) -> Any:

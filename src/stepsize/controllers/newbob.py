@@ -8,7 +8,7 @@ from .._value import field
 from ..lengths import Length, check_length
 from ..schedules.shapes import in_steps
 from .base import Counting, State
-from .watched import ENDLESS, MODES, WATCHED, watched
+from .watched import FALLEN, MODES, WATCHED, endless, watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,10 +93,10 @@ class newbob(Counting):
         told = f"{self.watch} {last:.4g} → {mean:.4g}, better by {better:.4g} < {self.threshold:.4g}"
         return factor, Looks(mean, 0.0, 0, self.patient, factor), f"{told}: factor {factor:.4g}"
 
-    def remark(self, state: State) -> str:
+    def remark(self, state: State, now: seen) -> str:
         last, factor = state[0], state[4]
-        nothing = last == 0 and self.mode == "min" and factor < 1 and self.low == 0
-        return ENDLESS.format(watch=self.watch, bound="low") if nothing else ""
+        fallen = last == 0 and self.mode == "min" and factor < FALLEN and self.low == 0
+        return endless(self.watch, now, "low") if fallen else ""
 
     def _improvement(self, last: float | None, new: float) -> float:
         """The relative improvement of a look; without a bound for the first."""

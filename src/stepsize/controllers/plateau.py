@@ -7,7 +7,7 @@ import math
 from .._errors import StepsizeError
 from .._value import field
 from .base import Counting, State
-from .watched import ENDLESS, MODES, WATCHED
+from .watched import FALLEN, MODES, WATCHED, endless
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class plateau(Counting):
         why = self._why(best, lower) if lower < factor else odd
         return lower, Patience(best, 0, self.cooldown, lower), why
 
-    def remark(self, state: State) -> str:
+    def remark(self, state: State, now: seen) -> str:
         best, factor = state[0], state[3]
         if best is None or self.mode == "max" or best > 0:
             return ""
@@ -128,7 +128,7 @@ class plateau(Counting):
                 if relative
                 else ""
             )
-        return ENDLESS.format(watch=self.watch, bound="floor") if factor < 1 and self.floor == 0 else ""
+        return endless(self.watch, now, "floor") if factor < FALLEN and self.floor == 0 else ""
 
     def _is_good(self, value: float, best: float | None) -> bool:
         if best is None:

@@ -14,6 +14,7 @@ from ..lengths import MissingFactError
 from ..schedules.base import Factor
 from ..schedules.plan import plan
 from ..schedules.rate import rate
+from ..schedules.shapes import constant
 from ..text import parse
 from .host import Host
 from .knobs import Knobs, called, check_field
@@ -132,9 +133,12 @@ def check_targets(targets: tuple[Target, ...], host: Host, knobs: Knobs) -> None
                 )
             by_field[target.field] = target
     for i, target in enumerate(targets):
+        here = [index for index, rows in enumerate(table) if any(place == i for place, _ in rows)]
+        own = [knobs.initial(index, target.field) for index in here]
         if target.group is None and isinstance(target.value, rate):
-            here = [index for index, rows in enumerate(table) if any(place == i for place, _ in rows)]
-            _check_one_base(host, target, [knobs.initial(index, target.field) for index in here])
+            _check_one_base(host, target, own)
+        if isinstance(target.value, Factor) and not any(own) and here:
+            _check_base(host, target, called(knobs, here[0]))
 
 
 def known_group(host: Host, knobs: Knobs, key: object) -> int | str | None:
@@ -163,6 +167,16 @@ def _check_one_base(host: Host, target: Target, own: list[float]) -> None:
     raise StepsizeError(
         f"{host.name}: {target.value} would give one {target.field} to groups that have {told}: write the factor "
         f"alone, {factor!r}, to scale each group's own, or a mapping by group {{0: {str(target.value)!r}, …}}"
+    )
+
+
+def _check_base(host: Host, target: Target, group: str) -> None:
+    """Refuse a factor on a 0 that nobody meant; where another group has more than 0, a 0 is meant to stay."""
+    if target.value == constant(0):
+        return
+    raise StepsizeError(
+        f"{host.name}: {target.field} is 0 in group {group}, and a factor of 0 stays 0: write "
+        f'"1 * {target.factor._grouped()}" for these values themselves, or give the group a {target.field} of its own'
     )
 
 

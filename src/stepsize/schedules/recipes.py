@@ -8,10 +8,10 @@ from .._errors import StepsizeError, flag, number, one_of, whole
 from ..lengths import check_length, split_length
 from .base import Factor
 from .combine import then
-from .decays import anneal, power_law
+from .decays import anneal, check_shape, power_law
 from .rate import rate
 from .saturation import saturation
-from .shapes import constant, cosine, exponential, linear, stages, warmup
+from .shapes import RISES, check_rising, constant, cosine, exponential, linear, optional_length, stages, warmup
 from .tables import piecewise, table
 from .time import repeat, shift
 
@@ -33,13 +33,28 @@ def multistep(*at: Length, gamma: float = 0.1) -> stages:
     if not at:
         raise StepsizeError('multistep needs at least one boundary: write multistep("50%", "75%")')
     ratio = number("multistep", "gamma", gamma, above=0)
+    _check_no_gamma(at, ratio)
+    when = tuple(check_length("multistep", "at", one) for one in at)
+    check_rising("multistep", when)
     try:
         factors = [float(ratio) ** i for i in range(len(at) + 1)]
     except OverflowError:
         raise StepsizeError(
             f"multistep: gamma {ratio!r} to the power {len(at)} is too large for a number: write a smaller gamma"
         ) from None
-    return stages(*factors, at=at)
+    return stages(*factors, at=when)
+
+
+def _check_no_gamma(at: tuple[object, ...], gamma: float) -> None:
+    """Refuse a list of boundaries, and a ratio among them, as torch's order of arguments has it."""
+    flat = [when for one in at for when in (one if isinstance(one, (tuple, list)) else (one,))]
+    ratios = [one for one in flat if isinstance(one, float) and one != int(one)]
+    if len(flat) == len(at) and not ratios:
+        return
+    when = ", ".join(repr(one) for one in flat if one not in ratios) or "30, 60"
+    ratio = ratios[0] if ratios else gamma
+    told = f", gamma={ratio:g}" if ratio != 0.1 else ""
+    raise StepsizeError(f"multistep takes its boundaries one by one and gamma by name: write multistep({when}{told})")
 
 
 def natural_exponential(decay: float, every: Length = 1) -> exponential:
@@ -51,7 +66,10 @@ def natural_exponential(decay: float, every: Length = 1) -> exponential:
     >>> natural_exponential(0.5, every=10)
     exponential(0.6065306597126334, every=10)
     """
-    return exponential(math.exp(-number("natural_exponential", "decay", decay, above=0)), every=every)
+    if isinstance(every, float) and 0 < every < 1 and decay == int(number("natural_exponential", "decay", decay)):
+        raise StepsizeError(f"natural_exponential: decay comes first: write natural_exponential({every:g}, {decay})")
+    ratio = math.exp(-number("natural_exponential", "decay", decay, above=0))
+    return exponential(ratio, every=check_length("natural_exponential", "every", every))
 
 
 def inverse_sqrt(timescale: Length) -> power_law:
@@ -63,7 +81,7 @@ def inverse_sqrt(timescale: Length) -> power_law:
     >>> inverse_sqrt(4000)
     power_law(-0.5, 4000)
     """
-    return power_law(-0.5, timescale)
+    return power_law(-0.5, check_length("inverse_sqrt", "timescale", timescale))
 
 
 def noam(width: int, warmup_steps: int) -> rate:
@@ -93,7 +111,9 @@ def wsd(
     >>> wsd()
     warmup('1%') >> constant() >> anneal('20%', shape='1-sqrt')
     """
-    return then(warmup(rise, shape=rise_shape), constant(), anneal(decay, shape=shape, final=final))
+    _check_cooldown("wsd", shape, final)
+    up = warmup(check_length("wsd", "rise", rise), shape=one_of("wsd", "rise_shape", rise_shape, RISES))
+    return then(up, constant(), anneal(check_length("wsd", "decay", decay), shape=shape, final=final))
 
 
 def wsds(*periods: int, rise: int, decay: int, shape: str = "1-sqrt", final: float = 0.0) -> then:
@@ -110,12 +130,18 @@ def wsds(*periods: int, rise: int, decay: int, shape: str = "1-sqrt", final: flo
     if not periods:
         raise StepsizeError("wsds needs at least one period: write wsds(1000, 2000, rise=100, decay=100)")
     rise, decay = (whole("wsds", name, one, low=1) for name, one in (("rise", rise), ("decay", decay)))
+    _check_cooldown("wsds", shape, final)
     parts: list[Factor] = [warmup(rise)]
     for i, period in enumerate(periods):
         taken = decay + (rise if i == 0 else 0)
         held = whole("wsds", "periods", period, low=taken + 1) - taken
         parts += [constant(length=held), anneal(decay, shape=shape, final=final)]
     return then(*parts)
+
+
+def _check_cooldown(owner: str, shape: object, final: object) -> None:
+    check_shape(owner, shape)
+    number(owner, "final", final, low=0, high=1)
 
 
 def sgdr(first: Length, *, growth: float = 1, height: float = 1.0, final: float = 0.0) -> repeat:
@@ -128,7 +154,10 @@ def sgdr(first: Length, *, growth: float = 1, height: float = 1.0, final: float 
     >>> sgdr(100, growth=2)
     repeat(cosine(100), growth=2)
     """
-    return repeat(cosine(first, final=final), growth=growth, height=height)
+    first = check_length("sgdr", "first", first)
+    number("sgdr", "growth", growth, low=1)
+    number("sgdr", "height", height, above=0)
+    return repeat(cosine(first, final=number("sgdr", "final", final, low=0, high=1)), growth=growth, height=height)
 
 
 def onecycle(
@@ -144,7 +173,10 @@ def onecycle(
     >>> onecycle("25%")
     piecewise((0, 0.04), ('25%', 1.0), ('100%', 4e-06), shape='cosine')
     """
-    if flag("onecycle", "three_phase", three_phase):
+    number("onecycle", "start", start, low=0)
+    number("onecycle", "final", final, low=0)
+    _check_phases("onecycle", rise, shape, three_phase)
+    if three_phase:
         return piecewise((0, start), (rise, 1.0), (_twice(rise), start), ("100%", final), shape=shape)
     return piecewise((0, start), (rise, 1.0), ("100%", final), shape=shape)
 
@@ -161,7 +193,10 @@ def onecycle_momentum(
     >>> onecycle_momentum()
     piecewise((0, 0.95), ('30%', 0.85), ('100%', 0.95), shape='cosine')
     """
-    if flag("onecycle_momentum", "three_phase", three_phase):
+    number("onecycle_momentum", "high", high, low=0, below=1)
+    number("onecycle_momentum", "low", low, low=0, below=1)
+    _check_phases("onecycle_momentum", rise, shape, three_phase)
+    if three_phase:
         return piecewise((0, high), (rise, low), (_twice(rise), high), ("100%", high), shape=shape)
     return piecewise((0, high), (rise, low), ("100%", high), shape=shape)
 
@@ -180,7 +215,10 @@ def cyclic(
     """
     low = number("cyclic", "low", low, low=0, below=1)
     one_of("cyclic", "mode", mode, ("triangular", "triangular2", "exp_range"))
-    triangle = linear(0.0, 1.0, up) >> linear(1.0, 0.0, up if down is None else down)
+    up = check_length("cyclic", "up", up)
+    down = up if down is None else check_length("cyclic", "down", down)
+    gamma = number("cyclic", "gamma", gamma, above=0)
+    triangle = linear(0.0, 1.0, up) >> linear(1.0, 0.0, down)
     waves = repeat(triangle, height=0.5 if mode == "triangular2" else 1.0)
     part: Factor = constant(1 - low) * waves
     if mode == "exp_range":
@@ -224,6 +262,7 @@ def range_test(ratio: float, length: Length | None = None, *, shape: str = "expo
     """
     ratio = number("range_test", "ratio", ratio, above=1)
     one_of("range_test", "shape", shape, ("exponential", "linear"))
+    length = optional_length("range_test", length)
     return exponential(ratio, length) if shape == "exponential" else linear(1.0, ratio, length)
 
 
@@ -250,7 +289,20 @@ def chebyshev(count: int, *, smallest: float = 0.05, largest: float = 1.0, every
     except ZeroDivisionError:
         told = f"from {small!r} to {big!r}"
         raise StepsizeError(f"chebyshev: curvatures {told} are too far apart: write a larger smallest") from None
-    return table(*(steps[i] for i in order if i < n), every=every)
+    return table(*(steps[i] for i in order if i < n), every=check_length("chebyshev", "every", every))
+
+
+def _check_phases(owner: str, rise: Length, shape: object, three_phase: object) -> None:
+    one_of(owner, "shape", shape, ("linear", "cosine"))
+    check_length(owner, "rise", rise)
+    flag(owner, "three_phase", three_phase)
+    if (
+        three_phase
+        and isinstance(rise, str)
+        and rise.strip().endswith("%")
+        and split_length(owner, "rise", rise)[0] > 50
+    ):
+        raise StepsizeError(f"{owner}: rise must be a share up to 50% where there are three phases, not {rise!r}")
 
 
 def _twice(rise: Length) -> Length:

@@ -64,7 +64,7 @@ class constant(Factor):
         return True
 
 
-_RISES = {
+RISES = {
     "linear": "{u}",
     "cosine": f"(0.5 - 0.5 * cos({math.pi!r} * {{u}}))",
     "sqrt": "sqrt({u})",
@@ -93,11 +93,11 @@ class warmup(Curve):
     shape: str
 
     def __init__(self, length: Length, *, shape: str = "linear") -> None:
-        shape = one_of("warmup", "shape", shape, _RISES)
+        shape = one_of("warmup", "shape", shape, RISES)
         self._store(length=check_length("warmup", "length", length), shape=shape)
 
     def _formula(self, t: str, write: Dialect) -> str:
-        return _RISES[self.shape].format(u=write.progress(f"({t} + 1)", self._length()))
+        return RISES[self.shape].format(u=write.progress(f"({t} + 1)", self._length()))
 
 
 class linear(Curve):
@@ -259,7 +259,7 @@ class stages(Factor):
                     f"not {shown(at)}"
                 )
             at = tuple(check_length("stages", "at", one) for one in at)
-            _check_rising(at)
+            check_rising("stages", at)
         self._store(
             factors=tuple(number("stages", "factors", one, low=0) for one in factors),
             length=optional_length("stages", length),
@@ -277,7 +277,7 @@ class stages(Factor):
         if self.at is None:
             return [i * self._length() / n for i in range(1, n)] if n > 1 else []
         steps = tuple(in_steps(self, "at", one) for one in self.at)
-        _check_rising(steps)
+        check_rising("stages", steps)
         return [float(one) for one in steps]
 
     def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
@@ -299,11 +299,11 @@ def stairs(every: int, last: float, clock: Clock, low: int, high: int) -> Iterat
     return clock.marks(range(every, int(last) + 1, every), lambda i: f"stage {i + 1} begins", low, high)
 
 
-def _check_rising(bounds: tuple[Length, ...]) -> None:
+def check_rising(owner: str, bounds: tuple[Length, ...]) -> None:
     """Boundaries in steps must rise; those in other units are checked again once they are steps."""
     known = [one for one in bounds if isinstance(one, int)]
     if known != sorted(set(known)):
-        raise StepsizeError(f"stages: the boundaries in at must rise, not {shown(tuple(bounds))}")
+        raise StepsizeError(f"{owner}: the boundaries in at must rise, not {shown(tuple(bounds))}")
 
 
 def in_steps(part: Factor, field: str, length: Length) -> int:
