@@ -165,10 +165,8 @@ def test_preflight_has_a_column_for_everything_that_is_scheduled():
     ]
     two = sgd({"weight_decay": 0.01}, {"weight_decay": 0.02, "lr": 0.2, "name": "head"})
     report = preflight(Scheduler(two, {"lr": "linear()", "weight_decay": "linear(1, 3)"}, 4), epochs=2, batches=2)
-    assert [one.strip() for one in str(report).splitlines()[1].split("  ")][-2:] == [
-        "weight_decay of 0",
-        "weight_decay of 1 ('head')",
-    ]
+    columns = [one.strip() for one in str(report).splitlines()[1].split("  ")]
+    assert columns[-2:] == ["weight_decay of 0", "weight_decay of 1 ('head')"]
     assert report.others["weight_decay of 1 ('head')"] == pytest.approx((0.02, 0.03, 0.04, 0.05))
 
 
@@ -221,6 +219,18 @@ def test_preflight_names_the_place_of_what_looks_wrong():
     expression = {"lr": "cosine()", "weight_decay": "multistep(30, 60)"}
     report = preflight(Scheduler(sgd(weight_decay=0.1), expression, 9000), epochs=90, batches=100)
     assert report.advice[0].startswith("weight_decay: every change is over at step 60 of 9000")
+
+
+def test_preflight_sees_a_factor_that_was_meant_as_the_values():
+    scheduler = Scheduler(sgd(weight_decay=0.01), {"weight_decay": "linear(0.04, 0.4)"}, 1000)
+    report = preflight(scheduler, epochs=10, batches=100)
+    assert report.advice == (
+        "weight_decay: it goes from 0.0004 to 0.004, for a factor multiplies the group's own 0.01: for these values "
+        'themselves write "1 * linear(0.04, 0.4, 1000)"',
+    )
+    for right in ("1 * linear(0.04, 0.4)", "linear()", "linear(1, 10)", "cosine(final=0.1)", "constant(0)"):
+        scheduler = Scheduler(sgd(weight_decay=0.01), {"weight_decay": right, "lr": "linear(0.1, 0)"}, 1000)
+        assert preflight(scheduler, epochs=10, batches=100).good
 
 
 # --- numbers that no controller can judge
