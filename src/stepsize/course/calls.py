@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from .._errors import StepsizeError, whole
+from ..schedules.base import Factor
 from ..schedules.boundaries import outline, short
 from ..schedules.doubts import begins_at_zero, doubts, rises
-from ..schedules.questions import quiet
+from ..schedules.questions import highest, quiet
 from .course import Course
 from .targets import Target
 
@@ -180,8 +181,23 @@ def _advice(course: Course, calls: Calls, ends: int | None, sizes: dict[str, int
         steps = calls.steps if planned is None else planned
         several = len(course.parts) > 1 or target.field != "lr"
         told = doubts(target.factor, steps, steps_per_epoch=steps / sizes["epochs"])
+        told += [] if target.field == "lr" else _scaled(target, course, steps)
         found += [f"{target.place}: {one}" if several else one for one in told]
     return found
+
+
+def _scaled(target: Target, course: Course, steps: int) -> list[str]:
+    """What to say of a factor that looks like the values themselves: it never reaches 1."""
+    own = next((base for (_, name), base in course.bases.items() if name == target.field), None)
+    if not isinstance(target.value, Factor) or own is None:
+        return []
+    factor = quiet(target.value)
+    if not 0 < highest(factor, steps)[1] < 1:
+        return []
+    return [
+        f"it goes from {own * factor(0):.3g} to {own * factor(steps - 1):.3g}, for a factor multiplies the group's own "
+        f'{own:g}: for these values themselves write "1 * {target.factor._grouped()}"'
+    ]
 
 
 def _targets(course: Course) -> list[Target]:

@@ -8,7 +8,7 @@ from .._errors import StepsizeError
 from .arithmetic import plus
 from .boundaries import outline, settled, short
 from .combine import Several as Together
-from .combine import clamp, then
+from .combine import clamp, product, then
 from .questions import inside, quiet
 from .rate import rate
 from .shapes import constant, linear, stages, warmup
@@ -53,8 +53,8 @@ epochs, write multistep('30ep', '60ep', '90ep') with steps_per_epoch=100
         look = _Look(written, factor, int(steps), steps_per_epoch)
     except StepsizeError:  # a function or formula of somebody's own that is not defined at every step
         return []
-    found = _outlasts(look) or _dead(look) or _over_early(look) or _does_not_come(look) or _short_cycles(look)
-    return [*filter(None, [found]), *_sums(look)]
+    found = next(filter(None, (find(look) for find in _ONE_OF)), "")
+    return [*([found] if found else []), *_sums(look)]
 
 
 def begins_at_zero(f: Factor | rate) -> str:
@@ -136,6 +136,15 @@ def _over_early(look: _Look) -> str:
         return ""
     left = f"{last / look.high:.3g} of the highest factor is left for the rest"
     return f"every change is over at step {since} of {look.steps}, and {left}: {_instead(look)}"
+
+
+def _part_over_early(look: _Look) -> str:
+    """The same of one part of a product, where a long warm-up beside it hides that it is over."""
+    if not isinstance(look.factor, product) or not isinstance(look.written, product):
+        return ""
+    pairs = zip(look.written.parts, look.factor.parts, strict=True)
+    told = (_over_early(_Look(one, other, look.steps, look.per_epoch)) for one, other in pairs)
+    return next(filter(None, told), "")
 
 
 def _dead(look: _Look) -> str:
@@ -300,3 +309,6 @@ def _brief(staged: stages) -> str:
 def _named(part: Factor) -> str:
     """The beginning of a call that makes a shorter one."""
     return "warmup(" if isinstance(part, warmup) else f"linear({part.start:g}, {part.end:g}, "  # type: ignore[attr-defined]
+
+
+_ONE_OF = (_outlasts, _dead, _over_early, _part_over_early, _does_not_come, _short_cycles)  # the first is told

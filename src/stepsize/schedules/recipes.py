@@ -48,7 +48,7 @@ def multistep(*at: Length, gamma: float = 0.1) -> stages:
 def _check_no_gamma(at: tuple[object, ...], gamma: float) -> None:
     """Refuse a list of boundaries, and a ratio among them, as torch's order of arguments has it."""
     flat = [when for one in at for when in (one if isinstance(one, (tuple, list)) else (one,))]
-    ratios = [one for one in flat if isinstance(one, float) and one != int(one)]
+    ratios = [one for one in flat if isinstance(one, float) and one % 1 > 0]
     if len(flat) == len(at) and not ratios:
         return
     when = ", ".join(repr(one) for one in flat if one not in ratios) or "30, 60"
