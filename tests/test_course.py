@@ -14,10 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stepsize as s
+from scheduled import ALONE
 from stepsize import StepsizeError
 from stepsize.adapters.torch import Scheduler, preflight
 from subjects import CONTROLLERS, SCHEDULES, TOTAL, UNITS
 from tiny_host import Descent, Tiny
+
+pytestmark = ALONE
 
 LOSSES = [float(one) for one in 3 + np.cumsum(np.random.default_rng(11).normal(-0.005, 0.1, size=400))]
 SHOWN = [one for one in CONTROLLERS if set(one.needs) <= {"loss", "metric", "grad_norm"}]

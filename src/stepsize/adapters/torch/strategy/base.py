@@ -13,6 +13,7 @@ from ...._errors import StepsizeError
 from ....course.course import Course
 from ....course.host import COMES_BETWEEN
 from ....descents import descent
+from ..clips.clipping import Clipping
 from ..ranks import averaged
 from .loading import check_state, damaged
 from .schedule import StrategySchedule
@@ -32,6 +33,7 @@ class Strategy(Optimizer):
 
     strategy: descent
     scheduler: StrategySchedule
+    _guard: Clipping  # looks at the gradients as they came
 
     def _begin(self, wishes: Wishes) -> None:
         """Take the strategy, from its beginning."""
@@ -73,7 +75,7 @@ class Strategy(Optimizer):
     @property
     def skipped(self) -> int:
         """The updates left out for gradients that are not finite, under on_nonfinite="skip"."""
-        return 0
+        return self._guard.skipped
 
     def _memory(self) -> dict[str, Any]:
         """What the stages remember that torch's own state does not hold."""

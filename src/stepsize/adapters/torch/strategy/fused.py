@@ -50,7 +50,7 @@ class Hooked(Strategy):
             self.register_step_post_hook(_after)
         kept = UpdateClipping("optimizer", self, stages.updates, "ignore", hang=False)
         self._bounding = Bounding(stages.name, kept)
-        self._clips = [guard, kept]
+        self._clips, self._guard = [guard, kept], guard
         guard.agreed = self._agreed
 
     def _init_group(self, group: dict[str, Any], *lists: list[Any]) -> Any:
@@ -125,11 +125,6 @@ class Hooked(Strategy):
         if getattr(self, "_decoupled", 0.0) and "weight_decay" in param_group:
             param_group = decoupled(param_group)
         super().add_param_group(param_group)
-
-    @property
-    def skipped(self) -> int:
-        """The updates left out for gradients that are not finite, under on_nonfinite="skip"."""
-        return sum(one.skipped for one in self._clips)
 
     def _kept(self) -> tuple[str, ...]:
         return KEPT[self._bounding.name]

@@ -223,11 +223,6 @@ class StrategyEngine(Strategy):
         """What the memory belongs to: the rule by its word, the stages that remember as they are written."""
         return [self.strategy.rule.word(), *(str(one) if one.init({}) else one.word() for one in self._transforms())]
 
-    @property
-    def skipped(self) -> int:
-        """The updates left out for gradients that are not finite, under on_nonfinite="skip"."""
-        return self._guard.skipped
-
     def _kept(self) -> tuple[str, ...]:
         return tuple(self.strategy.rule.init(next(iter(self._members.values())).param.detach()))
 
