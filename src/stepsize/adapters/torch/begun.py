@@ -19,20 +19,19 @@ _LATER = (1, 10, 100, 1000)  # where to look whether a schedule moves at all
 _first: weakref.WeakKeyDictionary[Optimizer, weakref.ref[Scheduler]] = weakref.WeakKeyDictionary()
 
 
-def watch(scheduler: Scheduler) -> None:
-    """Look whether the optimizer comes from a run under a schedule: now, and when a state is loaded into it.
+def watch(scheduler: Scheduler) -> bool:
+    """Look whether the optimizer comes from a run under a schedule: now, which it returns, and when a state is loaded.
 
     Whoever says where the schedule begins, by `done` or by a state, is left alone; so is every later schedule on the
     same optimizer, which a script begins on purpose.
     """
     optimizer = scheduler.optimizer
     if optimizer in _first or hasattr(optimizer.step, "_wrapped_by_lr_sched"):
-        return
+        return False
     _first[optimizer] = weakref.ref(scheduler)
-    if _was_scheduled(optimizer):
-        _wait(optimizer, _updates_made(optimizer), "")
     if hasattr(optimizer, "_optimizer_load_state_dict_post_hooks"):  # a wrapper may lack them
         optimizer.register_load_state_dict_post_hook(_loaded)
+    return _was_scheduled(optimizer) and _wait(optimizer, _updates_made(optimizer), "")
 
 
 def _loaded(optimizer: Optimizer) -> None:
@@ -49,10 +48,10 @@ def _loaded(optimizer: Optimizer) -> None:
     _wait(optimizer, _updates_made(optimizer), moved[0] if moved else "")
 
 
-def _wait(optimizer: Optimizer, made: int, moved: str) -> None:
-    """Judge at the next update, when every state that is to be loaded is there."""
+def _wait(optimizer: Optimizer, made: int, moved: str) -> bool:
+    """Judge at the next update, when every state that is to be loaded is there; whether there is something to judge."""
     if not (made or moved) or not hasattr(optimizer, "_optimizer_step_pre_hooks"):
-        return
+        return False
     waiting = [made]
 
     def at_next_update(owner: Optimizer, *_: Any) -> None:
@@ -60,6 +59,7 @@ def _wait(optimizer: Optimizer, made: int, moved: str) -> None:
             _judge(owner, waiting.pop(), moved)
 
     optimizer.register_step_pre_hook(at_next_update)
+    return True
 
 
 def _judge(optimizer: Optimizer, made: int, moved: str) -> None:

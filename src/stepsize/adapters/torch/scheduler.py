@@ -115,8 +115,9 @@ class Scheduler(LRScheduler):
         course = begin_course(expression, host, self._knobs, begin or 0, **units)
         _check_alone(optimizer, course)
         self._chosen = begin is not None  # whether somebody said where it begins, here or by a state
-        watch(self)
-        earlier = foreign(optimizer, updates_of(optimizer).followers)
+        begun_again = watch(self)  # which has its own word
+        known = updates_of(optimizer).followers
+        earlier = {} if begun_again or self._chosen else foreign(optimizer, known)
         self._look_around()
         self._follow(course)
         self._stale = stale(earlier, self._rows, self._course)
