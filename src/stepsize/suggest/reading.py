@@ -115,7 +115,7 @@ class Lenient(_Reader):
 
     def _operate(self, node: ast.BinOp, left: Any, right: Any) -> Any:
         kind = type(node.op).__name__
-        if kind in ("BitOr", "Mult") and _is_rule(right) and not hasattr(left, "stages"):
+        if kind in ("BitOr", "Mult") and _is_rule(right) and (_number(left) or callable(left)):
             left, right = right, left  # 0.1 * adam(), 0.1 | adam()
         if kind == "Mult" and _is_rule(left):
             return left | right
