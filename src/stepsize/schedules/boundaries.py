@@ -48,21 +48,27 @@ class Clock:
     def _end(self, bounds: Sequence[float], region: int, first: int, high: int) -> int:
         """The first update after a region that holds at `first`."""
         local = self.local
-        if self.rising:
-            if region == len(bounds):
-                return high
-            bound = bounds[region]
-            return bisect_left(range(high), True, first + 1, high, key=lambda t: local(t) >= bound)
-        if region == 0:
+        if region == (len(bounds) if self.rising else 0):
             return high
-        bound = bounds[region - 1]
-        return bisect_left(range(high), True, first + 1, high, key=lambda t: local(t) < bound)
+        bound = bounds[region if self.rising else region - 1]
+        if self.rising:
+            return _first_true(lambda t: local(t) >= bound, first + 1, high)
+        return _first_true(lambda t: local(t) < bound, first + 1, high)
 
     def marks(self, bounds: Sequence[float], label: Callable[[int], str], low: int, high: int) -> Iterator[Mark]:
         """A mark where each region begins, but not at `low`, with the label of the region."""
         for region, first, _ in self.regions(bounds, low, high):
             if first > low:
                 yield first, label(region)
+
+
+def _first_true(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """The first update from `low` on where it holds, once and for all; steps double, for most ends are near."""
+    step, end = 1, low
+    while end < high and not holds(end):
+        low, step = end + 1, 2 * step
+        end = low + step - 1
+    return bisect_left(range(high), True, low, min(end, high), key=holds)
 
 
 def plain() -> Clock:
