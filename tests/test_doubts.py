@@ -98,6 +98,8 @@ warmup('5ep') * plateau(0.1, watch='metric', after='5ep')
 polyak(high=1)
 1 * robust_infrared() * (constant(length='60%') >> linear())
 infrared(0.9, 0.99)
+multistep(1000, 2000)
+warmup(500) + constant(0.05)
 """.strip().splitlines()
 
 ILL = [

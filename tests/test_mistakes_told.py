@@ -144,6 +144,13 @@ def test_groups_without_decay_on_purpose_keep_none():
         assert [one["weight_decay"] for one in scheduler.optimizer.param_groups] == [pytest.approx(0.22), 0.0]
 
 
+def test_a_rate_of_0_is_no_error_but_preflight_tells_it():
+    scheduler = Scheduler(sgd({"lr": 0.0}, {"lr": 0.0}), "cosine()", total_steps=100)
+    (told,) = preflight(scheduler, epochs=10, batches=10).advice
+    assert told.startswith("every rate is 0")
+    assert preflight(Scheduler(sgd({"lr": 0.0}, {"lr": 0.1}), "cosine()", 100), epochs=10, batches=10).good
+
+
 @pytest.mark.parametrize("expression", [{"weight_decay": "constant(0)"}, {"weight_decay": 0.1}, {"momentum": 0.9}])
 def test_what_gives_a_value_on_a_base_of_0_is_no_error(expression):
     Scheduler(sgd(), expression, total_steps=100)

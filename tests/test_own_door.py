@@ -9,9 +9,11 @@ from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, LambdaLR, Step
 
 import stepsize as s
 from commandline import run
-from scheduled import now, sgd
+from scheduled import ALONE, now, sgd
 from stepsize import LengthError, StepsizeError, descend, parse, problems
 from stepsize.adapters.torch import PlateauScheduler, Scheduler, optimizer
+
+pytestmark = ALONE
 
 
 def refusal(call, *arguments, **options):

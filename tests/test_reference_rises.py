@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stepsize import warmup
-from stepsize.schedules.shapes import _RISES
+from stepsize.schedules import shapes
 from subjects import assert_close
 
 RISES = {
@@ -20,7 +20,7 @@ RISES = {
 
 
 def test_every_shape_has_its_formula_here():
-    assert RISES.keys() == _RISES.keys()
+    assert RISES.keys() == shapes.RISES.keys()
 
 
 @pytest.mark.parametrize("shape", RISES)

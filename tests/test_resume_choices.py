@@ -6,9 +6,11 @@ import warnings
 import pytest
 import torch
 
-from scheduled import one_line, sgd
+from scheduled import ALONE, one_line, sgd
 from stepsize import StepsizeError, parse
 from stepsize.adapters.torch import Scheduler, optimizer
+
+pytestmark = ALONE
 
 OLD = "warmup('10%') >> cosine()"
 

@@ -177,6 +177,9 @@ def _advice(course: Course, calls: Calls, ends: int | None, sizes: dict[str, int
             f"{calls.told}, so a controller is asked as often: leave the scheduler out of prepare() and step it where "
             "accelerator.sync_gradients is true"
         )
+    rates = [base for (_, name), base in course.bases.items() if name == "lr"]
+    if rates and not any(rates):
+        found.append('every rate is 0, as the own rates of the groups are: give them one, or write "0.1 * …"')
     for target in _targets(course):
         steps = calls.steps if planned is None else planned
         several = len(course.parts) > 1 or target.field != "lr"

@@ -137,7 +137,7 @@ def check_targets(targets: tuple[Target, ...], host: Host, knobs: Knobs) -> None
         own = [knobs.initial(index, target.field) for index in here]
         if target.group is None and isinstance(target.value, rate):
             _check_one_base(host, target, own)
-        if isinstance(target.value, Factor) and not any(own) and here:
+        if isinstance(target.value, Factor) and target.field != "lr" and here and not any(own):
             _check_base(host, target, called(knobs, here[0]))
 
 
@@ -171,7 +171,10 @@ def _check_one_base(host: Host, target: Target, own: list[float]) -> None:
 
 
 def _check_base(host: Host, target: Target, group: str) -> None:
-    """Refuse a factor on a 0 that nobody meant; where another group has more than 0, a 0 is meant to stay."""
+    """Refuse a factor on a 0 that nobody meant; where another group has more than 0, a 0 is meant to stay.
+
+    A rate of 0 is meant too: nobody gets one by default.
+    """
     if target.value == constant(0):
         return
     raise StepsizeError(

@@ -50,15 +50,12 @@ class Clock:
     def _end(self, bounds: Sequence[float], region: int, first: int, high: int) -> int:
         """The first update after a region that holds at `first`."""
         local = self.local
-        if self.rising:
-            if region == len(bounds):
-                return high
-            bound = bounds[region]
-            return bisect_left(range(high), True, first + 1, high, key=lambda t: local(t) >= bound)
-        if region == 0:
+        if region == (len(bounds) if self.rising else 0):
             return high
-        bound = bounds[region - 1]
-        return bisect_left(range(high), True, first + 1, high, key=lambda t: local(t) < bound)
+        bound = bounds[region if self.rising else region - 1]
+        if self.rising:
+            return _first_true(lambda t: local(t) >= bound, first + 1, high)
+        return _first_true(lambda t: local(t) < bound, first + 1, high)
 
     def marks(self, bounds: Sequence[float], label: Callable[[int], str], low: int, high: int) -> Iterator[Mark]:
         """A mark where each region begins, but not at `low`, with the label of the region."""
@@ -67,6 +64,7 @@ class Clock:
                 yield first, label(region)
 
 
+<<<<<<< HEAD
 def whole_steps(steps: float) -> int:
     """A number of steps as a whole one, 2^53 at most: no run is longer, and floats count no further in ones.
 
@@ -74,6 +72,15 @@ def whole_steps(steps: float) -> int:
     (2, True)
     """
     return int(steps) if steps < FARTHEST else FARTHEST
+=======
+def _first_true(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """The first update from `low` on where it holds, once and for all; steps double, for most ends are near."""
+    step, end = 1, low
+    while end < high and not holds(end):
+        low, step = end + 1, 2 * step
+        end = low + step - 1
+    return bisect_left(range(high), True, low, min(end, high), key=holds)
+>>>>>>> preflight
 
 
 def plain() -> Clock:
