@@ -64,7 +64,6 @@ class Clock:
                 yield first, label(region)
 
 
-<<<<<<< HEAD
 def whole_steps(steps: float) -> int:
     """A number of steps as a whole one, 2^53 at most: no run is longer, and floats count no further in ones.
 
@@ -72,7 +71,8 @@ def whole_steps(steps: float) -> int:
     (2, True)
     """
     return int(steps) if steps < FARTHEST else FARTHEST
-=======
+
+
 def _first_true(holds: Callable[[int], bool], low: int, high: int) -> int:
     """The first update from `low` on where it holds, once and for all; steps double, for most ends are near."""
     step, end = 1, low
@@ -80,7 +80,6 @@ def _first_true(holds: Callable[[int], bool], low: int, high: int) -> int:
         low, step = end + 1, 2 * step
         end = low + step - 1
     return bisect_left(range(high), True, low, min(end, high), key=holds)
->>>>>>> preflight
 
 
 def plain() -> Clock:
