@@ -22,7 +22,7 @@ _ONLY_TREE = 0x400  # ast.PyCF_ONLY_AST
 _CHAINS = {"Mult": "product", "Add": "plus", "RShift": "then"}
 _LONGEST, _MOST_BRACKETS = 1_000_000, 600
 _LONGEST_LIST = 16_000_000  # with the numbers of tables and the knots between them, which are read one by one
-_DEEPEST = 60  # of the syntax, which a value of 50 levels may need a few more of
+_DEEPEST = 56  # levels of syntax: a value of 50 levels may take a few more
 _OPERATORS = "a text combines words with |, >>, + and *"
 _NOT_PART = {
     "Compare": "a comparison",
