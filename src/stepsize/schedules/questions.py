@@ -81,7 +81,7 @@ def area(f: Factor | rate, steps: int) -> float:
     f = _walked("area", f, steps)
     try:
         total = math.fsum(chain.from_iterable(values for _, values in _chunks(f, steps)))
-    except (OverflowError, ValueError):
+    except OverflowError:
         total = math.inf
     if total == math.inf:
         raise StepsizeError(f"area: the sum of {f} is too large for a number: choose a smaller base")
