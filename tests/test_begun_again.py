@@ -7,7 +7,10 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
+from scheduled import ALONE
 from stepsize.adapters.torch import PlateauScheduler, Scheduler, optimizer
+
+pytestmark = ALONE
 
 TEXT = "warmup(10) >> cosine()"
 

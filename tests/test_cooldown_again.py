@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import stepsize as s
+from scheduled import ALONE
 from stepsize import StepsizeError, parse
 from stepsize.schedules.extend import extend
 from stepsize.schedules.questions import boundaries, length, settled
@@ -157,7 +157,7 @@ ROWS = [("cooldown_now",), ("cooldown_now", "stretch_rest"), ("keep_step", "cool
 @pytest.mark.parametrize("rules", ROWS, ids=str)
 @pytest.mark.parametrize("text", TEXTS)
 def test_three_hundred_changes_are_one_cool_down_that_parses(text, rules):
-    f, was, at, started = parse(text).over(100), 100, 50, time.process_time()
+    f, was, at = parse(text).over(100), 100, 50
     for i in range(300):
         rule, at = rules[i % len(rules)], at + 2
         more = {} if rule == "keep_step" else {"at": at}
@@ -165,10 +165,10 @@ def test_three_hundred_changes_are_one_cool_down_that_parses(text, rules):
     assert str(f).count("cooldown") <= 1
     assert len(str(f)) <= 100 + 80 * 300
     assert parse(str(f)) == f
-    assert time.process_time() - started < 5
 
 
-def test_a_thousand_changes_of_a_course_cost_no_more_each_than_a_hundred():
+@ALONE
+def test_a_thousand_changes_of_a_course_are_a_hundred_bytes_each():
     torch = pytest.importorskip("torch")
     from stepsize.adapters.torch import Scheduler
 
@@ -176,21 +176,17 @@ def test_a_thousand_changes_of_a_course_cost_no_more_each_than_a_hundred():
         under = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1)
         under.step()
         scheduler = Scheduler(under, "warmup(10) >> cosine()", total_steps=100)
-        started = time.process_time()
         for _ in range(count):
             scheduler.step()
             change(scheduler)
-        return scheduler, time.process_time() - started
+        return scheduler
 
     for change in (lambda x: x.cooldown(50), lambda x: x.extend(x.course.total_steps + 10)):
-        scheduler, spent = after(1000, change)
-        assert spent < 10
+        scheduler = after(1000, change)
         state = scheduler.state_dict()
         assert len(json.dumps(state)) < 120 * 1000
-        started = time.process_time()
-        other = after(0, change)[0]
+        other = after(0, change)
         other.load_state_dict(state)
-        assert time.process_time() - started < 3
         assert other.rates_at(500) == scheduler.rates_at(500)
         assert other.get_last_lr() == scheduler.get_last_lr()
         assert parse(scheduler.expression) == parse(other.expression)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from fractions import Fraction
 
 import numpy as np
@@ -95,7 +94,7 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS)
 def test_two_hundred_changes_cost_a_knot_each(text, rules):
     f = parse(text).over(100)
-    first, was, started = len(str(f)), 100, time.process_time()
+    first, was = len(str(f)), 100
     for i in range(200):
         at = was - 7
         f, was = changed(f, rules[i % len(rules)], was + 10, was, at), was + 10
@@ -105,7 +104,6 @@ def test_two_hundred_changes_cost_a_knot_each(text, rules):
     if not f.controllers:
         f(was)
         boundaries(f, was)
-    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize("text", TEXTS[:4])

@@ -171,6 +171,11 @@ class Factor(Value):
         """The factor at an array, and at a number of another type or beyond what floats count in ones."""
         if hasattr(t, "shape") and not isinstance(t, float):
             return self._on_array(t)
+        if t is None:
+            raise StepsizeError(
+                f"{self} is a function of the step: call it with one, f(0); Keras calls a learning_rate without: hand "
+                "the callback LearningRateScheduler(f) to fit"
+            )
         try:
             step = math.nan if isinstance(t, (str, bytes)) else float(t)
         except (TypeError, ValueError, OverflowError):
@@ -212,11 +217,6 @@ class Factor(Value):
         return value
 
     def _on_array(self, t: Any) -> Any:
-        if t is None:
-            raise StepsizeError(
-                f"{self} is a function of the step: call it with one, f(0); Keras calls a learning_rate without: hand "
-                "the callback LearningRateScheduler(f) to fit"
-            )
         xp = namespace(t)
         _made(self, xp)
         t = as_float64(t, xp)

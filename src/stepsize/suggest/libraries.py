@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
+from inspect import signature
 
 from .._errors import StepsizeError
 from ..vocabulary import look_up
@@ -148,7 +149,7 @@ def made(name: str, arguments: tuple[Any, ...], named: dict[str, Any], base: flo
 
 def _of_base(name: str, maker: Callable[..., Any], base: float | None, arguments: Any, named: dict[str, Any]) -> Any:
     """What a preset makes; where that depends on the base rate, the one of the text is needed."""
-    if "base_lr" in named or "base_lr" not in (getattr(maker, "__kwdefaults__", None) or {}):
+    if "base_lr" in named or "base_lr" not in signature(maker).parameters:
         return maker(*arguments, **named)
     if base is not None:
         return maker(*arguments, **named, base_lr=base)

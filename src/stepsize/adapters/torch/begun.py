@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ..._errors import StepsizeError, whole
+
 if TYPE_CHECKING:
     from .scheduler import Scheduler
 
@@ -17,6 +19,15 @@ _LATER = (1, 10, 100, 1000)  # where to look whether a schedule moves at all
 
 # the schedule that was begun first on an optimizer in this process, which alone can be a run begun again
 _first: weakref.WeakKeyDictionary[Optimizer, weakref.ref[Scheduler]] = weakref.WeakKeyDictionary()
+
+
+def begins_at(name: str, done: object, last_epoch: object) -> int | None:
+    """The updates made before, as torch counts them or as we do; None where nobody says."""
+    if last_epoch is None or last_epoch == -1:
+        return None if done is None else whole(name, "done", done, low=0)
+    if done is not None:
+        raise StepsizeError(f"{name}: done={done!r} and last_epoch={last_epoch!r} say the same: leave last_epoch out")
+    return whole(name, "last_epoch", last_epoch, low=-1) + 1
 
 
 def watch(scheduler: Scheduler) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -14,6 +15,9 @@ from ...course.rows import Row
 from ...schedules.rate import rate
 from .knobs import Groups
 from .updates import Follower
+
+if TYPE_CHECKING:
+    from .scheduler import Scheduler
 
 
 class Found(NamedTuple):
@@ -31,6 +35,39 @@ class Found(NamedTuple):
             f"{self.written:g}, and it will be written over: put a value set by hand into the expression, "
             f'"{self.held:g} * …", or leave the other schedule out'
         )
+
+
+class Others:
+    """What one scheduler tells of others who write its numbers: each word once; they are written over in any case."""
+
+    def __init__(self) -> None:
+        self.stale: str | None = None  # what is to be said of the bases when the first update is made with them
+        self._told = False
+
+    def before_update(self, scheduler: Scheduler) -> bool:
+        """Tell of an old base; whether a value is there that the scheduler has not written."""
+        if self.stale is not None and scheduler.last_epoch == 0:
+            warnings.warn(f"Scheduler: {self.stale}", stacklevel=5)
+        self.stale = None
+        return not self._told and _written_by_others(scheduler) is not None
+
+    def at_step(self, scheduler: Scheduler) -> None:
+        """Tell of a value that the scheduler has not written."""
+        found = None if self._told else _written_by_others(scheduler)
+        if found is not None:
+            self._told = True
+            warnings.warn(f"{scheduler._host.name}: {found.told}", stacklevel=4)
+
+
+def _written_by_others(scheduler: Scheduler) -> Found | None:
+    """Where a group does not hold what was written into it last, nor what was before somebody moved the counter."""
+    live, course = scheduler.optimizer.param_groups, scheduler._course
+    if live is not scheduler._bound or len(live) != scheduler._count or scheduler._in_sequence:
+        return None
+    found = differing(live, scheduler._rows, course.values(scheduler.last_epoch))
+    if found is None or course.done == scheduler.last_epoch or course.done < 0:
+        return found
+    return found and differing(live, scheduler._rows, course.values(course.done))
 
 
 def differing(groups: Sequence[dict[str, Any]], rows: Sequence[Row], values: Sequence[float]) -> Found | None:

@@ -23,9 +23,9 @@ from ...schedules.plan import plan
 from ...schedules.rate import rate
 from .amp import was_skipped
 from .bare import Bare, whole_number
-from .begun import watch
+from .begun import begins_at, watch
 from .knobs import Groups, put
-from .ownership import Found, differing, foreign, stale
+from .ownership import Others, foreign, stale
 from .ranks import averaged
 from .together import Together
 from .updates import updates_of
@@ -70,8 +70,6 @@ class Scheduler(LRScheduler):
     """
 
     _host = Host("Scheduler", whole="stepsize.adapters.torch.optimizer")
-    _stale: str | None  # what is to be said of the bases at the first step
-    _told_other: bool
 
     def __init__(
         self,
@@ -111,16 +109,16 @@ class Scheduler(LRScheduler):
             "tokens_per_sample": tokens_per_sample,
         }
         host = replace(self._host, lenient=self.on_nonfinite == "hold")
-        begin = _begins_at(self._host.name, done, last_epoch)
+        begin = begins_at(self._host.name, done, last_epoch)
         course = begin_course(expression, host, self._knobs, begin or 0, **units)
         _check_alone(optimizer, course)
         self._chosen = begin is not None  # whether somebody said where it begins, here or by a state
         begun_again = watch(self)  # which has its own word
-        known = updates_of(optimizer).followers
-        earlier = {} if begun_again or self._chosen else foreign(optimizer, known)
+        followers = updates_of(optimizer).followers
+        earlier = {} if begun_again or self._chosen else foreign(optimizer, followers)
         self._look_around()
         self._follow(course)
-        self._stale = stale(earlier, self._rows, self._course)
+        self._others.stale = stale(earlier, self._rows, self._course)
         self.write()
 
     @property
@@ -192,7 +190,7 @@ class Scheduler(LRScheduler):
             return
         course = self.course
         values = averaged(self._wanted(given), self.process_group) if course.needs else None
-        self._tell_other_writers()
+        self._others.at_step(self)
         self._watch.step(self.optimizer, course.units)
         self._go(course.made(values))
         if self._course.overdue:
@@ -210,33 +208,14 @@ class Scheduler(LRScheduler):
         if self.optimizer.param_groups is self._bound and len(self._bound) > count:
             self._follow(self.course)
             rows.write(self._course, [row for row in self._rows if row.group >= count], self._knobs)
-        elif not self._told_other and self._differing():
+        elif self._others.before_update(self):
             self._together.start = NOWHERE  # the next step takes a closer look
-
-    def _differing(self) -> Found | None:
-        """Where a group does not hold what was written into it last."""
-        live = self.optimizer.param_groups
-        if live is not self._bound or len(live) != self._count or self._in_sequence:
-            return None
-        return differing(live, self._rows, self._course.values(self.last_epoch))
-
-    def _tell_other_writers(self) -> None:
-        """Once, where somebody else writes what is scheduled here; written over it is in any case."""
-        if self._stale is not None:
-            warnings.warn(f"Scheduler: {self._stale}", stacklevel=4)
-            self._stale = None
-        if self._told_other:
-            return
-        found = self._differing()
-        if found is not None:
-            self._told_other = True
-            warnings.warn(f"{self._host.name}: {found.told}", stacklevel=4)
 
     def _look_around(self) -> None:
         """Count the optimizer's updates, and look at its groups before each."""
         updates = updates_of(self.optimizer)
         updates.follow(self)
-        self._watch, self._bare, self._stale, self._told_other = Watch(updates), Bare(), None, False
+        self._watch, self._bare, self._others = Watch(updates), Bare(), Others()
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: one for key, one in vars(self).items() if key != "_watch"}
@@ -344,7 +323,7 @@ class Scheduler(LRScheduler):
         course = resumed(self.course, state_dict, on_change or self.on_change, self._knobs)
         counted = int(state_dict["last_epoch"]) + 1
         count = whole(self._host.name, "step_count", state_dict.get("step_count", counted))
-        self._stale = None
+        self._others.stale = None
         self._follow(course)
         self._more_calls, self._chosen = count - counted, True
         if not waiting:
@@ -404,15 +383,6 @@ class Scheduler(LRScheduler):
 
     def __repr__(self) -> str:
         return f"<Scheduler {self.expression!r}, {self.last_epoch} updates done>"
-
-
-def _begins_at(name: str, done: object, last_epoch: object) -> int | None:
-    """The updates made before, as torch counts them or as we do; None where nobody says."""
-    if last_epoch is None or last_epoch == -1:
-        return None if done is None else whole(name, "done", done, low=0)
-    if done is not None:
-        raise StepsizeError(f"{name}: done={done!r} and last_epoch={last_epoch!r} say the same: leave last_epoch out")
-    return whole(name, "last_epoch", last_epoch, low=-1) + 1
 
 
 def _check_alone(optimizer: Optimizer, course: Course) -> None:
