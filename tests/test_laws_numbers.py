@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import stepsize as s
-from edges import HOURS, LITERALS, NEVER, TOTALS, UNITS, combined, formulas, words
+from edges import HOURS, LITERALS, NEVER, TOTALS, UNITS, combined, far, formulas, words
 from stepsize import StepsizeError, parse
 from stepsize.schedules import questions
 from stepsize.schedules.base import Factor
 from stepsize.schedules.rate import rate
-from subjects import EVERYTHING
+from subjects import CONTROLLERS, EVERYTHING, RULES, TRANSFORMS
 
 LONG = int(os.environ.get("STEPSIZE_NUMBERS", "0"))
 many = settings(
@@ -102,6 +102,56 @@ def test_any_number_in_any_field_is_a_value_or_one_line(drawn):
 
     law()
     assert made > 30  # that all are refused would keep the law too
+
+
+SEEN = [0.0, -0.0, 5e-324, 1e-300, 1.0, 3, 2**62, 1e308, -1e308, np.nan, np.inf, -np.inf]
+
+
+@many
+@given(data=st.data(), controller=st.sampled_from(CONTROLLERS))
+def test_a_controller_with_any_number_answers_a_factor_to_any_number(data, controller):
+    controller = told(data.draw, far(controller))
+    if controller is None:
+        return
+    state = controller.init()
+    for _ in range(6):
+        now = {name: data.draw(st.sampled_from(SEEN)) for name in {*controller.needs, "loss"}}
+        if "loss_at" in now:
+            now["loss_at"] = lambda _, loss=now["loss_at"]: loss
+        answer = told(controller.step, state, s.seen(**now))
+        if answer is None:
+            return
+        factor, state, _ = answer
+        assert is_value(factor)
+
+
+FLOWING = [
+    [[1.0, -2.0], [0.0, 4.0]],
+    [[0.0, 0.0], [0.0, 0.0]],
+    [[1e300, 1e-300], [5e-324, 1e308]],
+    [[np.nan, 1, np.inf]],
+]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, of squares of 1e300
+@many
+@given(
+    data=st.data(),
+    stage=st.sampled_from([*RULES, *TRANSFORMS]),
+    flowing=st.sampled_from(FLOWING),
+    array=st.sampled_from([np.array, torch.tensor]),
+)
+def test_a_stage_with_any_number_makes_an_update(data, stage, flowing, array):
+    stage = told(data.draw, far(stage))
+    before = s.adam(beta2=stage.beta2) if isinstance(stage, s.stable) else s.sgd()
+    strategy = None if stage is None else told(lambda: (stage if hasattr(stage, "update") else before | stage) | 0.1)
+    if strategy is None:
+        return
+    params = {"w": array(flowing)}
+    state = strategy.init(params)
+    for _ in range(3):
+        moved, state, _ = strategy.step(params, {"w": array(flowing)}, state, s.seen())
+        assert moved["w"].shape == params["w"].shape
 
 
 NUMBER = re.compile(r"(?<![\w.'])-?\d[\d.]*(?:e[+-]?\d+)?(?![\w.'%])")
