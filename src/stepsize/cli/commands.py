@@ -73,7 +73,7 @@ def _units(command: Any) -> Any:
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("expressions", nargs=-1, required=True, metavar="EXPR...", type=Expression())
-@click.option("--steps", type=Whole(1, MOST_STEPS), show_default=str(DEFAULT_STEPS), help="Updates in the run.")
+@click.option("--steps", type=Whole(1, MOST_STEPS), help=f"Updates in the run; {DEFAULT_STEPS} if left out.")
 @click.option("--at", metavar="T,T,…", help="Only the values at these steps, such as 0,1,999.")
 @click.option(
     "--json",
@@ -100,7 +100,7 @@ def show(expressions: tuple[str, ...], **options: Any) -> int:
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("expression", metavar="EXPR", type=Expression())
-@click.option("--steps", type=Whole(1, MOST_STEPS), show_default=str(DEFAULT_STEPS), help="Updates in the run.")
+@click.option("--steps", type=Whole(1, MOST_STEPS), help=f"Updates in the run; {DEFAULT_STEPS} if left out.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with the sentences.")
 @_units
 def explain(expression: str, steps: int | None, as_json: bool, **units: float | None) -> int:
