@@ -146,7 +146,7 @@ def shown(value: object) -> str:
     """A value as a message shows it: one short line, whatever it is.
 
     >>> shown(0.1), shown(10**5000), shown("x" * 1000)[-4:]
-    ('0.1', 'a whole number of 5001 digits', "xxx…")
+    ('0.1', 'a whole number of 5001 digits', 'xxx…')
     """
     if type(value) is int and abs(value) >= 10**30:
         return f"a whole number of {_digits(value)} digits"

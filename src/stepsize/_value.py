@@ -263,7 +263,7 @@ def _store_checked(value: Value, fields: list[Field], given: dict[str, Any]) -> 
         _store_each(value, fields, given)
     except StepsizeError as error:
         other = _swapped(value, fields, given)
-        raise (StepsizeError(f"{error}; the other way round it is {other}") if other else error) from None
+        raise (StepsizeError(f"{error}; the other way round: write {other}") if other else error) from None
 
 
 def _store_each(value: Value, fields: list[Field], given: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .._errors import ParseError
+from .._errors import ParseError, StepsizeError
 from ..text import _LONGEST_TOLD, _OPERATORS, _tree, read
 from .libraries import example, library_of, plainest
 from .reading import Lenient
@@ -16,21 +16,37 @@ if TYPE_CHECKING:
     from typing import Any
 
 _ADVICE = re.compile(rf"(?:[:;] write |: {re.escape(_OPERATORS)}).*", re.S)
+_OWN = re.compile(r": write (.+)$", re.S)
+_PIECE = re.compile(r"[^\W\d]\w*|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")  # words and numbers
 _SYNTAX = re.compile(r"this is not an expression \(.*\)")
 
 
 def better(error: ParseError, text: str, words: dict[str, Callable[..., Any]]) -> ParseError:
     """The same error, or one that shows the line to write, with what the user wrote in its right places."""
+    own = _own_line(error, words)
+    if own and set(_PIECE.findall(text)) <= set(_PIECE.findall(own)):
+        return error  # the word itself says what to write, with all that the user wrote
     said = ""
     for spelled in spellings(text):
         reader = Lenient(spelled, words)
         line = _line(reader, spelled, words)
+        if line and own and read(own, words) == read(line, words):
+            return error
         if line and line != text.strip():
             return ParseError(_told(error, text, reader, line), error.column)
         said = said or reader.unfit or (f"{reader.foreign} {example(reader.foreign)}" if reader.foreign else "")
     if said:
         return ParseError(said, error.column)
     return _of_character(error, text, words)
+
+
+def _own_line(error: ParseError, words: dict[str, Callable[..., Any]]) -> str:
+    """The line that an error shows by itself, if the language reads it; else nothing."""
+    found = _OWN.search(error.message)
+    try:
+        return str(read(found[1], words)) and found[1] if found else ""
+    except StepsizeError:
+        return ""
 
 
 def _line(reader: Lenient, text: str, words: dict[str, Callable[..., Any]]) -> str:

@@ -67,7 +67,7 @@ def _written_by_others(scheduler: Scheduler) -> Found | None:
     found = differing(live, scheduler._rows, course.values(scheduler.last_epoch))
     if found is None or course.done == scheduler.last_epoch or course.done < 0:
         return found
-    return found and differing(live, scheduler._rows, course.values(course.done))
+    return found if differing(live, scheduler._rows, course.values(course.done)) else None
 
 
 def differing(groups: Sequence[dict[str, Any]], rows: Sequence[Row], values: Sequence[float]) -> Found | None:
