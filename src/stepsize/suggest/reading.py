@@ -6,6 +6,10 @@ import re
 from math import isfinite
 
 from .._errors import ParseError, StepsizeError
+from ..descents import descent
+from ..schedules.base import Factor
+from ..schedules.rate import rate
+from ..schedules.shapes import constant
 from ..text import _call, _fields, _is, _Reader
 from ..vocabulary import WORDS, look_up
 from .libraries import HOST_ONLY, WITHOUT_ARGUMENTS, UnfitError, is_known, made
@@ -117,6 +121,11 @@ class Lenient(_Reader):
         kind = type(node.op).__name__
         if kind in ("BitOr", "Mult") and _is_rule(right) and (_number(left) or callable(left)):
             left, right = right, left  # 0.1 * adam(), 0.1 | adam()
+        if kind in ("BitOr", "Mult") and isinstance(right, descent) and isinstance(left, Factor):
+            left, right = right, left
+        if kind in ("BitOr", "Mult") and isinstance(left, descent) and isinstance(right, Factor):
+            plain = left.rate.factor == constant()
+            return left.with_rate(rate(left.rate.base, right) if plain else left.rate * right)  # adam(lr=1) | cosine()
         if kind == "Mult" and _is_rule(left):
             return left | right
         if kind not in ("Pow", "Div", "Sub"):
