@@ -25,6 +25,7 @@ class Wishes(NamedTuple):
     units: dict[str, Any]
     on_nonfinite: str
     on_change: str
+    compiled: bool = False
 
 
 class Strategy(Optimizer):

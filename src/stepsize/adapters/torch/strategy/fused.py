@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from ...._errors import StepsizeError
+from ....clipping.decay import weight_decay
 from ....clipping.value import clip
-from ....descents import Clip
+from ....descents import Clip, Transform, descent
 from ....rules.adam import adam
 from ..clips.closures import with_closure
 from ..clips.hung import Clipping, GradientClipping, UpdateClipping
@@ -18,6 +19,7 @@ from ..clips.measured import measured
 from ..clips.norms import members_of, settled
 from .base import Strategy, Wishes
 from .bounding import Bounding
+from .compiled import Compiled, One, own
 from .inert import Group, acting, farthest
 from .kernels import KEPT, Moved, begin_late, listed, tell_autograd
 from .native import native
@@ -29,6 +31,7 @@ class Hooked(Strategy):
 
     _clips: list[Clipping]
     _at_work = False  # while torch's step is being made, and nothing leaves it out
+    _in_one = False  # whether this step is one compiled pass
     _tiled = False  # whether this step is made in tiles, of which these are gathered, within these clips
     _gathered: list[Moved]
     _active: tuple[Clip, ...]
@@ -50,6 +53,7 @@ class Hooked(Strategy):
             self.register_step_post_hook(_after)
         kept = UpdateClipping("optimizer", self, stages.updates, "ignore", hang=False)
         self._bounding = Bounding(stages.name, kept)
+        self._compiled = Compiled(_behind_clips(wishes.strategy)) if wishes.compiled else None
         self._clips = [guard, kept]
         guard.agreed = self._agreed
 
@@ -65,16 +69,14 @@ class Hooked(Strategy):
     def _around(self, group: dict[str, Any], lists: tuple[list[Any], ...]) -> None:
         if group is self.param_groups[0]:
             self._plan()
-        if group.get("fused"):
+        if group.get("fused") or self._in_one:
             tell_autograd(lists[0])
-        if self._tiled:
+        if self._tiled or self._in_one:
             self._gathered += listed(self._bounding.name, group, lists, self.state)
             for one in lists:
                 one.clear()  # nothing is left for torch to move
             if group is self.param_groups[-1]:
-                self._bounding.move(
-                    self._gathered, self._active, [self._kept_share(one.group) for one in self._gathered]
-                )
+                self._move(self._gathered)
                 self._gathered = []
             return
         if self._decoupled and lists[0]:
@@ -82,10 +84,73 @@ class Hooked(Strategy):
         if group.get("fused") and group.get("momentum"):
             begin_late(group, lists, self.state)
 
+    def _move(self, moved: list[Moved]) -> None:
+        """All that torch has listed, by us."""
+        if self._in_one:
+            assert self._compiled is not None
+            self._move_in_one(self._compiled, moved)
+        else:
+            self._bounding.move(moved, self._active, [self._kept_share(one.group) for one in moved])
+
+    def _move_in_one(self, compiled: Compiled, moved: list[Moved]) -> None:
+        """One compiled pass; torch's memory under the rule's names."""
+        kept, ones, keys = self._bounding.kept, list[One](), _KEYS[self._bounding.name]
+        names = kept.names
+        for one in moved:
+            rate, decay = float(one.group["lr"]), self._own_decay(one.group)
+            for param, grad in zip(one.params, one.grads, strict=True):
+                if not param.numel():
+                    continue
+                held = self.state[param]
+                state = {key: held[name] for key, name in keys.items() if held.get(name) is not None}
+                if one.first:
+                    state["sum"].zero_()
+                if self._bounding.name == "SGD":
+                    state["count"] = int(not one.first)
+                ones.append(One(names[param], param, grad, state, rate, decay))
+        own(ones)
+        params, first = {one.name: one.param for one in ones}, len(compiled.strategy.stages) - len(kept.clips)
+        memory = tuple(kept.memory(i, params) for i in range(len(kept.clips)))
+        before = tuple({} for one in compiled.strategy.stages[:first] if isinstance(one, Transform))
+        after = compiled.move(ones, (*before, *memory)) if ones else ()
+        for i, found in enumerate(after[len(before) :]):
+            kept.learn(i, found)
+        if compiled.counts or "count" not in keys:
+            for one in moved:
+                if one.steps:
+                    torch._foreach_add_(one.steps, 1)
+
+    def _own_decay(self, group: dict[str, Any]) -> float:
+        """The amount of the strategy's one decay."""
+        return float(group.get(_OWN, self._decoupled) if self._decoupled else group["weight_decay"])
+
+    def _differs(self, group: dict[str, Any]) -> bool:
+        """Whether a group has something else than rate and decay of its own."""
+        one = sum(isinstance(stage, weight_decay) for stage in self.strategy.stages) == 1
+        free = ("params", "param_names", "lr", "initial_lr", "foreach", "fused", _OWN, *(("weight_decay",) if one else ()))
+        known = self.defaults
+        return any(group[key] != known[key] for key in group if key in known and key not in free)
+
+    def _goes_in_one(self) -> bool:
+        """Whether this step is a compiled pass: nobody looks at shares, and no group has a rule of its own."""
+        compiled, kept = self._compiled, self._bounding.kept
+        if compiled is None or kept.shares is not None or any(map(self._differs, self.param_groups)):
+            return False
+        names = kept.names
+        return compiled.reaches(
+            [
+                One(names[param], param, param.grad, {}, 0.0, 0.0)
+                for group in self.param_groups
+                for param in group["params"]
+                if param.grad is not None and param.numel()
+            ]
+        )
+
     def _plan(self) -> None:
         """Before anything has moved: which clips of the update may act, and whether tiles or a copy serve them."""
         kept, self._gathered, self._tiled, self._active = self._bounding.kept, [], False, ()
-        if not kept.clips:
+        self._in_one = self._goes_in_one()
+        if not kept.clips or self._in_one:
             return
         moving = [(one, [param for param in one["params"] if param.grad is not None]) for one in self.param_groups]
         far = self._farthest(moving) if any(type(one) is clip for one in kept.clips) else math.inf
@@ -168,6 +233,13 @@ class StrategyAdamW(Hooked, torch.optim.AdamW):
 
 
 _OWN = "decoupled_weight_decay_of_strategy"
+_KEYS = {  # what torch calls the memory of a rule
+    "SGD": {"sum": "momentum_buffer"},
+    "Adagrad": {"squares": "sum"},
+    "RMSprop": {"squares": "square_avg", "mean": "grad_avg", "sum": "momentum_buffer"},
+    "Adam": {"count": "step", "mean": "exp_avg", "squares": "exp_avg_sq"},
+    "AdamW": {"count": "step", "mean": "exp_avg", "squares": "exp_avg_sq"},
+}
 CLASSES: dict[str, Any] = {
     "SGD": StrategySGD,
     "Adagrad": StrategyAdagrad,
@@ -175,6 +247,12 @@ CLASSES: dict[str, Any] = {
     "Adam": StrategyAdam,
     "AdamW": StrategyAdamW,
 }
+
+
+def _behind_clips(strategy: descent) -> descent:
+    """The strategy without the clips of the gradient, which are hung before the step."""
+    before = strategy.stages[: strategy.stages.index(strategy.rule)]
+    return descent(*(one for one in strategy.stages if one not in before or isinstance(one, weight_decay)))
 
 
 def decoupled(group: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ....text import as_descent
 from ..clips.hung import ANSWERS
 from ..clips.norms import tensors_of
 from .base import Strategy, Wishes
+from .compiled import refuse
 from .fused import CLASSES, decoupled
 from .native import beyond, kernel, native
 from .parameters import listed, refuse_own_decay
@@ -29,6 +30,7 @@ def optimizer(
     on_change: str = "error",
     fused: bool | None = None,
     foreach: bool | None = None,
+    compile: bool = False,
     **units: Any,
 ) -> Strategy:
     """A whole strategy as a torch optimizer: rule, rate, schedule, controllers and clips in one `step()`.
@@ -66,7 +68,9 @@ def optimizer(
         if name not in _UNITS:
             raise StepsizeError(f"optimizer: there is no option {name!r}: write total_steps or {', '.join(_UNITS)}")
     units = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch, **units}
-    wishes = Wishes(whole, units, on_nonfinite, on_change)
+    if compile:
+        refuse(whole)
+    wishes = Wishes(whole, units, on_nonfinite, on_change, bool(compile))
     reason = beyond(whole)
     if reason:
         if fused or foreach:

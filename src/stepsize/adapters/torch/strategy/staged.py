@@ -21,6 +21,8 @@ from ..clips.norms import Member, members_of
 from ..clips.tiles import Room
 from ..ranks import as_number
 from .base import Strategy, Wishes
+from .compiled import BEFORE, Compiled, One, own
+from .decays import with_own_decay
 from .kernels import tell_autograd
 from .loading import damaged
 from .parameters import group_of, refuse_own_decay
@@ -48,6 +50,7 @@ class StrategyEngine(Strategy):
         super()._begin(wishes)
         self.register_step_post_hook(_count)
         self._in_passes, self._room = reaches(self.strategy), Room()
+        self._compiled = Compiled(self.strategy) if wishes.compiled else None
         with self._own_hooks():
             self._guard = GradientClipping("optimizer", self, (), wishes.on_nonfinite)
         self._guard.agreed = self._agreed
@@ -69,7 +72,7 @@ class StrategyEngine(Strategy):
         self._members = {str(i): one for i, one in enumerate(members_of(self))}
         self._amounts: dict[str, float] = {}
         with_own = any("weight_decay" in group for group in self.param_groups)
-        self._carried = _with_own_decay(self.strategy, self._amounts) if with_own else self.strategy
+        self._carried = with_own_decay(self.strategy, self._amounts) if with_own else self.strategy
 
     @torch.no_grad()
     def step(
@@ -103,6 +106,8 @@ class StrategyEngine(Strategy):
             given = {"loss": outcome if loss is None else loss, "grad_variance": grad_variance}
             if "grad_norm" in self.scheduler.needs:
                 given["grad_norm"] = self._grad_norm()
+            if self._compiled is not None and self._pass_compiled(self._compiled, moving, given):
+                return outcome
             if self._in_passes and self.scheduler.needs <= TOLD and fits(moving):
                 self._pass(moving, given)
             else:
@@ -132,6 +137,32 @@ class StrategyEngine(Strategy):
         if self.shares is not None:
             self.shares = [passes.share()]
         self._states = tuple(merged(old, now) for old, now in zip(self._states, passes.states, strict=True))
+
+    def _pass_compiled(self, compiled: Compiled, moving: Mapping[str, Member], given: dict[str, Any]) -> bool:
+        """The update in one compiled pass; False where it has to go the ordinary way."""
+        if self.shares is not None or not self.scheduler.needs <= BEFORE:
+            return False
+        new = {name: one for name, one in moving.items() if one.param not in self.state}
+        if new:
+            self._start(new)
+        decay = next((float(one.amount) for one in self.strategy.stages if isinstance(one, weight_decay)), 0.0)
+        ones = [
+            One(name, one.param, _gradient(one), self.state[one.param], 0.0, float(one.group.get("weight_decay", decay)))
+            for name, one in moving.items()
+        ]
+        if not compiled.reaches(ones):
+            return False
+        own(ones)
+        if self.scheduler.needs:
+            self.scheduler.show(given)
+        ones = [one._replace(rate=float(moving[one.name].group["lr"])) for one in ones]
+        tell_autograd([one.param for one in ones])
+        self._states = compiled.move(ones, self._states)
+        if compiled.counts:
+            for one in ones:
+                if "count" in one.state:
+                    one.state["count"] += 1
+        return True
 
     def _update(self, moving: Mapping[str, Member], given: dict[str, Any], trials: _Trials) -> None:
         needs, state = self.scheduler.needs, self._state(moving)
@@ -318,26 +349,6 @@ def _count(made: Any, args: Any, kwargs: Any) -> None:
     """Last of all: the update is done, the schedule moves on."""
     if not made._left_out:
         made.scheduler.step()
-
-
-class _OwnDecay(Transform):
-    """The strategy's weight decay, with amounts of their own for the parameters of some groups."""
-
-    __slots__ = ("amount", "amounts")
-    amount: float
-    amounts: dict[str, float]
-
-    def __init__(self, amount: float, amounts: dict[str, float]) -> None:
-        self._store(amount=amount, amounts=amounts)
-
-    def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
-        amounts = {name: self.amounts.get(name, self.amount) for name in flowing}
-        return {name: array + amounts[name] * params[name] for name, array in flowing.items()}, 0.0
-
-
-def _with_own_decay(strategy: descent, amounts: dict[str, float]) -> descent:
-    stages = (_OwnDecay(one.amount, amounts) if isinstance(one, weight_decay) else one for one in strategy.stages)
-    return descent(*stages)
 
 
 def _check_group(group: dict[str, Any], strategy: descent | None) -> None:
