@@ -82,7 +82,8 @@ class Compiled:
     def __init__(self, strategy: descent) -> None:
         transforms = [one for part in strategy.split() for one in part]
         pointwise = all(type(one) in (clip, weight_decay) for one in transforms)
-        self._by_row = pointwise and type(strategy.rule) in _RULES
+        # whether parameters move as rows: names do not matter, and a rule's count is left to the caller
+        self.by_row = pointwise and type(strategy.rule) in _RULES
         self.strategy = strategy
         self._kernels: dict[Any, _Kernel] = {}
 
@@ -90,27 +91,23 @@ class Compiled:
         """Whether there is a kernel for these parameters, or one may be made."""
         if not moving or not fits(moving):
             return False
-        return self._by_row or _list_of(moving) in self._kernels or len(self._kernels) < _LISTS
+        return self.by_row or _list_of(moving) in self._kernels or len(self._kernels) < _LISTS
 
     def move(self, moving: Sequence[One], transforms: tuple[Any, ...]) -> tuple[Any, ...]:
-        """One update; what the stages then remember. Numbers that a rule keeps are counted by the caller in rows."""
-        if self._by_row:
+        """One update; what the stages then remember. In rows a rule's count is left to the caller."""
+        if self.by_row:
             self._by_rows(moving)
             return transforms
         return self._whole(moving, transforms)
 
-    @property
-    def counts(self) -> bool:
-        """Whether the pass leaves a rule's count to the caller."""
-        return self._by_row
-
     def _by_rows(self, moving: Sequence[One]) -> None:
         many = 1 if len(moving) < 3 else _TOGETHER
         kernel = self._kernel((moving[0].param.dtype, many), moving[0], many)
-        counts = {one: torch.tensor(float(one)) for one in {_count(one) for one in moving} if isinstance(one, int)}
+        counts = {one: torch.tensor([float(one)]) for one in {_count(one) for one in moving} if isinstance(one, int)}
         numbers = _Numbers(moving[0].param.dtype)
         rows = [_row_of(one, kernel.keys, counts, numbers) for one in moving]
-        nothing = [one.new_empty(0) if one.dim() else one for one in rows[-1]]
+        arrays = [True, True, False, False, *(_is_array(moving[0].state[key]) for key in kernel.keys)]
+        nothing = [one.new_empty(0) if array else one for one, array in zip(rows[0], arrays, strict=True)]
         for start in range(0, len(rows), many):
             some = rows[start : start + many]
             some += [nothing] * (many - len(some))
@@ -120,7 +117,7 @@ class Compiled:
         if key not in self._kernels:
             lengths = [1009 + 2 * i for i in range(many)]  # of which no two are alike
             empty = [like.param.new_empty(length) for length in lengths]
-            state = {name: like.param if isinstance(one, Tensor) and one.dim() else 0 for name, one in like.state.items()}
+            state = {key: like.param.new_empty(2) if _is_array(one) else 0 for key, one in like.state.items()}
             self._kernels[key] = _Kernel(self.strategy, empty, list(map(str, range(many))), state, (), rows=True)
         return self._kernels[key]
 
@@ -131,16 +128,21 @@ class Compiled:
             params = [one.param for one in moving]
             self._kernels[key] = _Kernel(self.strategy, params, names, moving[0].state, transforms, rows=False)
         kernel, numbers = self._kernels[key], _Numbers(moving[0].param.dtype)
-        rules = [{name: _as_tensor(one.state[name]) for name in kernel.keys} for one in moving]
-        memory = [_as_tensor(one) for one in leaves(transforms)]
+        rules = [{name: _as_row(one.state[name]) for name in kernel.keys} for one in moving]
+        memory = [_as_row(one) for one in leaves(transforms)]
         flat = [one.param.detach() for one in moving] + [_laid(one.grad, one.param) for one in moving]
         flat += [numbers(one.rate) for one in moving] + [numbers(one.decay) for one in moving]
         flat += [held[name] for name in kernel.keys for held in rules]
         kernel.call(flat + memory)
         for one, held in zip(moving, rules, strict=True):
-            one.state.update({name: _as_before(one.state[name], new) for name, new in held.items()})
+            for name, new in held.items():
+                old = one.state[name]
+                if isinstance(old, Tensor) and not old.dim():
+                    old.copy_(new[0])
+                else:
+                    one.state[name] = _as_before(old, new)
         after = iter(memory)
-        return tuple(_filled(one, after) for one in transforms)
+        return tuple(_filled(one, after, _as_before) for one in transforms)
 
 
 def own(moving: Sequence[One]) -> None:
@@ -176,7 +178,7 @@ class _Kernel:
     def __init__(
         self, strategy: descent, params: list[Tensor], names: list[str], state: Any, transforms: Any, rows: bool
     ) -> None:
-        self.keys, self._names, self._rows = list(state), names, rows
+        self.keys, self._names, self._rows, self._state = list(state), names, rows, state
         self._amounts: dict[str, Any] = {}
         decays = sum(isinstance(one, weight_decay) for one in strategy.stages)
         self._parts = (with_own_decay(strategy, self._amounts) if decays == 1 else strategy).parts
@@ -222,15 +224,18 @@ class _Kernel:
         columns = [dict(zip(names, flat[i * count : (i + 1) * count], strict=True)) for i in range(4 + len(self.keys))]
         params, grads, rates, decays, *kept = columns
         self._amounts.update(decays)
-        rules = {name: {key: one[name] for key, one in zip(self.keys, kept, strict=True)} for name in names}
+        rows = {name: {key: one[name] for key, one in zip(self.keys, kept, strict=True)} for name in names}
         memory = iter(flat[len(columns) * count :])
-        transforms = tuple([_filled(one, memory, keep=True) for one in self._transforms])
+        held = tuple([_filled(one, memory, _kept) for one in self._transforms])
+        rules = {name: _shown(one, self._state) for name, one in rows.items()}
+        transforms = tuple([_shown(*both) for both in zip(held, self._transforms, strict=True)])
         state = State(rules, (), 0, transforms, {})
         made = advance(self._parts, params, grads, state, (), {}, lambda *told: (rates, (), None))
         for name, one in params.items():
             one.copy_(made.params[name])
-            _write(rules[name], made.state.rules[name], arrays_only=self._rows)
-        for old, new in zip(transforms, made.state.transforms, strict=True):
+            after = made.state.rules[name]
+            _write(rows[name], {key: after[key] for key in self.keys if not self._rows or key != "count"})
+        for old, new in zip(held, made.state.transforms, strict=True):
             _write(old, new)
 
 
@@ -262,18 +267,16 @@ def _empty(params: list[Tensor], state: Any, transforms: Any, rows: bool) -> lis
     numbers = [[torch.empty((), dtype=params[0].dtype) for _ in params] for _ in range(2)]
     columns = [list(map(torch.empty_like, params)), list(map(torch.empty_like, params)), *numbers]
     for one in state.values():
-        if isinstance(one, Tensor) and one.dim():
+        if _is_array(one):
             columns.append(list(map(torch.empty_like, params)))
-        elif rows:
-            columns.append([torch.empty(()) for _ in params])
         else:
-            columns.append([_as_tensor(one).clone() for _ in params])
+            columns.append([torch.empty((1,), dtype=torch.float32 if rows else torch.float64) for _ in params])
     made = [one for column in columns for one in column]
     if rows:
         for one in made:
-            if one.dim():
+            if one.numel() > 1:
                 torch._dynamo.mark_dynamic(one, 0)  # type: ignore[attr-defined]
-    return made + [torch.empty_like(_as_tensor(one)) for one in leaves(transforms)]
+    return made + [torch.empty_like(_as_row(one)) for one in leaves(transforms)]
 
 
 def _place(handed: Any, empty: list[Tensor]) -> tuple[int, bool]:
@@ -283,10 +286,10 @@ def _place(handed: Any, empty: list[Tensor]) -> tuple[int, bool]:
 
 
 def _row_of(one: One, keys: list[str], counts: dict[int, Tensor], numbers: _Numbers) -> list[Tensor]:
-    found = [row(one.param.detach()), row(one.grad, one.param), numbers(one.rate), numbers(one.decay)]
+    found = [row(one.param), row(one.grad, one.param), numbers(one.rate), numbers(one.decay)]
     for key in keys:
         held = one.state[key]
-        found.append(counts[held] if isinstance(held, int) else row(held) if held.dim() else held)
+        found.append(counts[held] if isinstance(held, int) else row(held) if held.dim() else held.float().view(1))
     return found
 
 
@@ -315,34 +318,53 @@ def leaves(tree: Any) -> Iterator[Any]:
         yield tree
 
 
-def _filled(tree: Any, new: Iterator[Tensor], keep: bool = False) -> Any:
-    """A memory of the same form with these leaves; numbers where numbers were, unless tensors are to be kept."""
+def _filled(tree: Any, new: Iterator[Tensor], how: Callable[[Any, Tensor], Any]) -> Any:
+    """A memory of the same form, of what `how` makes of its leaves and of these."""
     if isinstance(tree, dict):
-        return {key: _filled(one, new, keep) for key, one in tree.items()}
+        return {key: _filled(one, new, how) for key, one in tree.items()}
     if isinstance(tree, (tuple, list)):
-        return tuple([_filled(one, new, keep) for one in tree])
-    return next(new) if keep else _as_before(tree, next(new))
+        return tuple([_filled(one, new, how) for one in tree])
+    return how(tree, next(new))
 
 
-def _write(old: Any, new: Any, arrays_only: bool = False) -> None:
+def _is_array(one: Any) -> bool:
+    return isinstance(one, Tensor) and one.dim() > 0
+
+
+def _kept(old: Any, new: Tensor) -> Tensor:
+    return new
+
+
+def _shown(held: Any, like: Any) -> Any:
+    """A memory as the stages see it: rows of one element are the numbers that they stand for."""
+    if isinstance(held, dict):
+        return {key: _shown(one, like[key]) for key, one in held.items()}
+    if isinstance(held, tuple):
+        return tuple([_shown(*both) for both in zip(held, like, strict=True)])
+    return held if _is_array(like) else held[0]
+
+
+def _write(old: Any, new: Any) -> None:
     """Put what is new where the old is; what is not told anew stays."""
     if isinstance(new, dict):
         for key, one in new.items():
-            _write(old[key], one, arrays_only)
+            _write(old[key], one)
     elif isinstance(new, (tuple, list)):
         for both in zip(old, new, strict=True):
-            _write(*both, arrays_only)
-    elif old is not new and (old.dim() or not arrays_only):
+            _write(*both)
+    else:
         old.copy_(new)
 
 
-def _as_tensor(one: Any) -> Tensor:
-    """A number as a tensor, an array as it is."""
-    return one if isinstance(one, Tensor) else torch.tensor(float(one), dtype=torch.float64)
+def _as_row(one: Any) -> Tensor:
+    """A number as a row of one element, which torch's compiler writes into where it leaves a lone number; arrays stay."""
+    if isinstance(one, Tensor):
+        return one if one.dim() else one.double().reshape(1).clone()
+    return torch.tensor([float(one)], dtype=torch.float64)
 
 
 def _as_before(old: Any, new: Tensor) -> Any:
-    """A tensor as the number that it was made of."""
+    """A row of one element as the number that it was made of; an array as it is."""
     if isinstance(old, Tensor):
-        return new
+        return new if old.dim() else new[0].to(old.dtype)
     return int(new.item()) if isinstance(old, int) and not isinstance(old, bool) else new.item()

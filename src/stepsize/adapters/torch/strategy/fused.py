@@ -19,7 +19,7 @@ from ..clips.measured import measured
 from ..clips.norms import members_of, settled
 from .base import Strategy, Wishes
 from .bounding import Bounding
-from .compiled import Compiled, One, own
+from .compiled import Compiled, One
 from .inert import Group, acting, farthest
 from .kernels import KEPT, Moved, begin_late, listed, tell_autograd
 from .native import native
@@ -95,7 +95,7 @@ class Hooked(Strategy):
     def _move_in_one(self, compiled: Compiled, moved: list[Moved]) -> None:
         """One compiled pass; torch's memory under the rule's names."""
         kept, ones, keys = self._bounding.kept, list[One](), _KEYS[self._bounding.name]
-        names = kept.names
+        names = {} if compiled.by_row else kept.names
         for one in moved:
             rate, decay = float(one.group["lr"]), self._own_decay(one.group)
             for param, grad in zip(one.params, one.grads, strict=True):
@@ -107,15 +107,15 @@ class Hooked(Strategy):
                     state["sum"].zero_()
                 if self._bounding.name == "SGD":
                     state["count"] = int(not one.first)
-                ones.append(One(names[param], param, grad, state, rate, decay))
-        own(ones)
-        params, first = {one.name: one.param for one in ones}, len(compiled.strategy.stages) - len(kept.clips)
-        memory = tuple(kept.memory(i, params) for i in range(len(kept.clips)))
+                ones.append(One(names.get(param, ""), param, grad, state, rate, decay))
+        first = len(compiled.strategy.stages) - len(kept.clips)
+        params = {one.name: one.param for one in ones}
+        memory = () if compiled.by_row else tuple(kept.memory(i, params) for i in range(len(kept.clips)))
         before = tuple({} for one in compiled.strategy.stages[:first] if isinstance(one, Transform))
         after = compiled.move(ones, (*before, *memory)) if ones else ()
         for i, found in enumerate(after[len(before) :]):
             kept.learn(i, found)
-        if compiled.counts or "count" not in keys:
+        if compiled.by_row or "count" not in keys:
             for one in moved:
                 if one.steps:
                     torch._foreach_add_(one.steps, 1)
@@ -136,10 +136,10 @@ class Hooked(Strategy):
         compiled, kept = self._compiled, self._bounding.kept
         if compiled is None or kept.shares is not None or any(map(self._differs, self.param_groups)):
             return False
-        names = kept.names
+        names = {} if compiled.by_row else kept.names
         return compiled.reaches(
             [
-                One(names[param], param, param.grad, {}, 0.0, 0.0)
+                One(names.get(param, ""), param, param.grad, {}, 0.0, 0.0)
                 for group in self.param_groups
                 for param in group["params"]
                 if param.grad is not None and param.numel()

@@ -158,7 +158,7 @@ class StrategyEngine(Strategy):
         ones = [one._replace(rate=float(moving[one.name].group["lr"])) for one in ones]
         tell_autograd([one.param for one in ones])
         self._states = compiled.move(ones, self._states)
-        if compiled.counts:
+        if compiled.by_row:
             for one in ones:
                 if "count" in one.state:
                     one.state["count"] += 1
