@@ -1,14 +1,13 @@
 """One update as one compiled pass over memory: the text of `descend`, made into a kernel by torch's compiler.
 
-The text is traced once, on empty arrays, so that nothing moves before the kernel is there; then the kernel itself is
-called. Everything that changes from step to step is handed to it as a tensor. Where every stage looks at one element
-at a time, arrays are rows of any length, some of them a call, and one kernel serves for all parameters; a place that
-is left over takes an empty row. Other stages look at whole arrays: their kernel is that of one list of parameters.
+Everything that changes from step to step is handed to the kernel as a tensor. Where every stage looks at one element at
+a time, arrays are rows of any length, some of them a call, and one kernel serves for all parameters; a place that is
+left over takes an empty row. Other stages look at whole arrays: their kernel is that of one list of parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -17,26 +16,21 @@ from torch import Tensor
 from ...._errors import StepsizeError
 from ....clipping.decay import weight_decay
 from ....clipping.value import clip
-from ....descents import Rule, State, descent
+from ....descents import Rule, descent
 from ....rules.adagrad import adagrad
 from ....rules.adam import adam
 from ....rules.rmsprop import rmsprop
 from ....rules.sgd import sgd
 from ....schedules.rate import rate
-from ....update import advance
 from ..clips.norms import reads_free
 from ..clips.tiles import is_dense, row
-from .decays import with_own_decay
+from .traced import Kernel
+from .trees import as_before, as_row, filled, is_array, leaves
 
 BEFORE = frozenset(("loss", "metric", "grad_norm", "grad_variance"))  # what controllers can be shown before the pass
 _RULES: tuple[type[Rule], ...] = (sgd, adagrad, rmsprop, adam)  # that look at one element at a time
 _FLOATS = (torch.float32, torch.float64)
 _TOGETHER = 8  # rows a call: the more, the longer the compiler takes, and the less a call costs
-_ALONE = {  # every kernel is made for itself, whatever was compiled before it
-    "recompile_limit": 10**6,
-    "accumulated_recompile_limit": 10**6,
-    "automatic_dynamic_shapes": False,
-}
 _LISTS = 4  # of parameters for which a kernel is made
 
 
@@ -51,8 +45,13 @@ class One(NamedTuple):
     decay: float
 
 
-def refuse(strategy: descent) -> None:
-    """Refuse a strategy of which no compiled pass can be made."""
+def refuse(strategy: descent, params: list[Tensor]) -> None:
+    """Refuse a strategy, or parameters, of which no compiled pass can be made."""
+    if not any(one.dtype in _FLOATS and reads_free(one.device) for one in params):
+        raise StepsizeError(
+            f"optimizer: compile=True is for parameters in float32 or float64 on a processor, not {params[0].dtype} on "
+            f"{params[0].device.type}: write compile=False"
+        )
     asked = sorted(strategy.needs - BEFORE)
     if asked:
         raise StepsizeError(
@@ -65,7 +64,7 @@ def refuse(strategy: descent) -> None:
 
 
 def fits(moving: Sequence[One]) -> bool:
-    """Whether these parameters and gradients are whole, of one type, on a processor, and in single precision or more."""
+    """Whether these parameters and gradients are whole, on a processor, and of one type that is no half precision."""
     kind = moving[0].param.dtype
     for one in moving:
         param, grad = one.param, one.grad
@@ -85,7 +84,7 @@ class Compiled:
         # whether parameters move as rows: names do not matter, and a rule's count is left to the caller
         self.by_row = pointwise and type(strategy.rule) in _RULES
         self.strategy = strategy
-        self._kernels: dict[Any, _Kernel] = {}
+        self._kernels: dict[Any, Kernel] = {}
 
     def reaches(self, moving: Sequence[One]) -> bool:
         """Whether there is a kernel for these parameters, or one may be made."""
@@ -106,19 +105,19 @@ class Compiled:
         counts = {one: torch.tensor([float(one)]) for one in {_count(one) for one in moving} if isinstance(one, int)}
         numbers = _Numbers(moving[0].param.dtype)
         rows = [_row_of(one, kernel.keys, counts, numbers) for one in moving]
-        arrays = [True, True, False, False, *(_is_array(moving[0].state[key]) for key in kernel.keys)]
+        arrays = [True, True, False, False, *(is_array(moving[0].state[key]) for key in kernel.keys)]
         nothing = [one.new_empty(0) if array else one for one, array in zip(rows[0], arrays, strict=True)]
         for start in range(0, len(rows), many):
             some = rows[start : start + many]
             some += [nothing] * (many - len(some))
             kernel.call([one for column in zip(*some, strict=True) for one in column])
 
-    def _kernel(self, key: Any, like: One, many: int) -> _Kernel:
+    def _kernel(self, key: Any, like: One, many: int) -> Kernel:
         if key not in self._kernels:
             lengths = [1009 + 2 * i for i in range(many)]  # of which no two are alike
             empty = [like.param.new_empty(length) for length in lengths]
-            state = {key: like.param.new_empty(2) if _is_array(one) else 0 for key, one in like.state.items()}
-            self._kernels[key] = _Kernel(self.strategy, empty, list(map(str, range(many))), state, (), rows=True)
+            state = {key: like.param.new_empty(2) if is_array(one) else 0 for key, one in like.state.items()}
+            self._kernels[key] = Kernel(self.strategy, empty, list(map(str, range(many))), state, (), rows=True)
         return self._kernels[key]
 
     def _whole(self, moving: Sequence[One], transforms: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -126,10 +125,10 @@ class Compiled:
         names = [one.name for one in moving]
         if key not in self._kernels:
             params = [one.param for one in moving]
-            self._kernels[key] = _Kernel(self.strategy, params, names, moving[0].state, transforms, rows=False)
+            self._kernels[key] = Kernel(self.strategy, params, names, moving[0].state, transforms, rows=False)
         kernel, numbers = self._kernels[key], _Numbers(moving[0].param.dtype)
-        rules = [{name: _as_row(one.state[name]) for name in kernel.keys} for one in moving]
-        memory = [_as_row(one) for one in leaves(transforms)]
+        rules = [{name: as_row(one.state[name]) for name in kernel.keys} for one in moving]
+        memory = [as_row(one) for one in leaves(transforms)]
         flat = [one.param.detach() for one in moving] + [_laid(one.grad, one.param) for one in moving]
         flat += [numbers(one.rate) for one in moving] + [numbers(one.decay) for one in moving]
         flat += [held[name] for name in kernel.keys for held in rules]
@@ -140,9 +139,9 @@ class Compiled:
                 if isinstance(old, Tensor) and not old.dim():
                     old.copy_(new[0])
                 else:
-                    one.state[name] = _as_before(old, new)
+                    one.state[name] = as_before(old, new)
         after = iter(memory)
-        return tuple(_filled(one, after, _as_before) for one in transforms)
+        return tuple(filled(one, after, as_before) for one in transforms)
 
 
 def own(moving: Sequence[One]) -> None:
@@ -168,123 +167,6 @@ class _Numbers:
         return self._made[one]
 
 
-class _Kernel:
-    """One compiled update of as many arrays as there are names, called with tensors in a row.
-
-    They are the parameters, the gradients, the rates, the decays, what the rule keeps by its names, and what the
-    stages remember.
-    """
-
-    def __init__(
-        self, strategy: descent, params: list[Tensor], names: list[str], state: Any, transforms: Any, rows: bool
-    ) -> None:
-        self.keys, self._names, self._rows, self._state = list(state), names, rows, state
-        self._amounts: dict[str, Any] = {}
-        decays = sum(isinstance(one, weight_decay) for one in strategy.stages)
-        self._parts = (with_own_decay(strategy, self._amounts) if decays == 1 else strategy).parts
-        self._transforms = transforms if transforms else tuple({} for part in strategy.split() for _ in part)
-        self._places: list[tuple[int, bool]] = []  # which tensor, and whether it or its length is handed over
-        self._made: Callable[..., Any] = self._nothing
-        self._build(_empty(params, state, self._transforms, rows))
-
-    def call(self, flat: list[Tensor]) -> None:
-        """One update of these."""
-        self._made(*[flat[i].numel() if length else flat[i] for i, length in self._places])
-
-    def _nothing(self) -> None:
-        """An update of which nothing depends on what it is handed."""
-
-    def _build(self, empty: list[Tensor]) -> None:
-        def backend(graph: Any, examples: list[Any]) -> Callable[..., Any]:
-            _keep_numbers_apart(graph)
-            made: Any = torch._dynamo.lookup_backend("inductor")(graph, examples)  # type: ignore[attr-defined]
-
-            def found(*handed: Any) -> tuple[Any, ...]:
-                """In place of the first call: where what it is handed comes from."""
-                self._places, self._made = [_place(one, empty) for one in handed], made
-                return ()
-
-            return found
-
-        try:
-            with torch.no_grad(), torch._dynamo.config.patch(**_ALONE):  # type: ignore[attr-defined]
-                torch.compile(self._update, backend=backend, fullgraph=True)(empty)
-        except Exception as error:
-            told = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
-            raise StepsizeError(
-                f"optimizer: torch's compiler failed ({type(error).__name__}: {told.strip()[:200]}): it needs a C++ "
-                "compiler such as g++ and stages that it can follow; write compile=False"
-            ) from error
-        finally:
-            self._amounts.clear()
-
-    def _update(self, flat: list[Tensor]) -> None:
-        """The text that is compiled."""
-        names, count = self._names, len(self._names)
-        columns = [dict(zip(names, flat[i * count : (i + 1) * count], strict=True)) for i in range(4 + len(self.keys))]
-        params, grads, rates, decays, *kept = columns
-        self._amounts.update(decays)
-        rows = {name: {key: one[name] for key, one in zip(self.keys, kept, strict=True)} for name in names}
-        memory = iter(flat[len(columns) * count :])
-        held = tuple([_filled(one, memory, _kept) for one in self._transforms])
-        rules = {name: _shown(one, self._state) for name, one in rows.items()}
-        transforms = tuple([_shown(*both) for both in zip(held, self._transforms, strict=True)])
-        state = State(rules, (), 0, transforms, {})
-        made = advance(self._parts, params, grads, state, (), {}, lambda *told: (rates, (), None))
-        for name, one in params.items():
-            one.copy_(made.params[name])
-            after = made.state.rules[name]
-            _write(rows[name], {key: after[key] for key in self.keys if not self._rows or key != "count"})
-        for old, new in zip(held, made.state.transforms, strict=True):
-            _write(old, new)
-
-
-def _keep_numbers_apart(graph: Any) -> None:
-    """Numbers that arrays are computed with are computed once, not again for every element.
-
-    A view of a number is the same number; the compiler puts what is viewed into memory.
-    """
-
-    def dim(node: Any) -> int:
-        value = node.meta.get("example_value")
-        return value.dim() if isinstance(value, Tensor) else -1
-
-    for node in list(graph.graph.nodes):
-        if node.op not in ("call_function", "call_method") or dim(node) != 0:
-            continue
-        users = [one for one in node.users if dim(one) > 0]
-        if users:
-            with graph.graph.inserting_after(node):
-                apart = graph.graph.call_function(torch.as_strided, (node, (), ()))
-            apart.meta = dict(node.meta)
-            for one in users:
-                one.replace_input_with(node, apart)
-    graph.recompile()
-
-
-def _empty(params: list[Tensor], state: Any, transforms: Any, rows: bool) -> list[Tensor]:
-    """Arrays to trace with, whose memory nobody touches; no two are the same."""
-    numbers = [[torch.empty((), dtype=params[0].dtype) for _ in params] for _ in range(2)]
-    columns = [list(map(torch.empty_like, params)), list(map(torch.empty_like, params)), *numbers]
-    for one in state.values():
-        if _is_array(one):
-            columns.append(list(map(torch.empty_like, params)))
-        else:
-            columns.append([torch.empty((1,), dtype=torch.float32 if rows else torch.float64) for _ in params])
-    made = [one for column in columns for one in column]
-    if rows:
-        for one in made:
-            if one.numel() > 1:
-                torch._dynamo.mark_dynamic(one, 0)  # type: ignore[attr-defined]
-    return made + [torch.empty_like(_as_row(one)) for one in leaves(transforms)]
-
-
-def _place(handed: Any, empty: list[Tensor]) -> tuple[int, bool]:
-    if isinstance(handed, Tensor):
-        return next(i for i, one in enumerate(empty) if one is handed), False
-    return next(i for i, one in enumerate(empty) if one.dim() and one.numel() == int(handed)), True
-
-
 def _row_of(one: One, keys: list[str], counts: dict[int, Tensor], numbers: _Numbers) -> list[Tensor]:
     found = [row(one.param), row(one.grad, one.param), numbers(one.rate), numbers(one.decay)]
     for key in keys:
@@ -304,67 +186,3 @@ def _list_of(moving: Sequence[One]) -> Any:
 def _laid(grad: Tensor, param: Tensor) -> Tensor:
     """A gradient laid out as its parameter."""
     return grad if grad.stride() == param.stride() else torch.empty_like(param).copy_(grad)
-
-
-def leaves(tree: Any) -> Iterator[Any]:
-    """The numbers and arrays of a memory, in order."""
-    if isinstance(tree, dict):
-        for one in tree.values():
-            yield from leaves(one)
-    elif isinstance(tree, (tuple, list)):
-        for one in tree:
-            yield from leaves(one)
-    else:
-        yield tree
-
-
-def _filled(tree: Any, new: Iterator[Tensor], how: Callable[[Any, Tensor], Any]) -> Any:
-    """A memory of the same form, of what `how` makes of its leaves and of these."""
-    if isinstance(tree, dict):
-        return {key: _filled(one, new, how) for key, one in tree.items()}
-    if isinstance(tree, (tuple, list)):
-        return tuple([_filled(one, new, how) for one in tree])
-    return how(tree, next(new))
-
-
-def _is_array(one: Any) -> bool:
-    return isinstance(one, Tensor) and one.dim() > 0
-
-
-def _kept(old: Any, new: Tensor) -> Tensor:
-    return new
-
-
-def _shown(held: Any, like: Any) -> Any:
-    """A memory as the stages see it: rows of one element are the numbers that they stand for."""
-    if isinstance(held, dict):
-        return {key: _shown(one, like[key]) for key, one in held.items()}
-    if isinstance(held, tuple):
-        return tuple([_shown(*both) for both in zip(held, like, strict=True)])
-    return held if _is_array(like) else held[0]
-
-
-def _write(old: Any, new: Any) -> None:
-    """Put what is new where the old is; what is not told anew stays."""
-    if isinstance(new, dict):
-        for key, one in new.items():
-            _write(old[key], one)
-    elif isinstance(new, (tuple, list)):
-        for both in zip(old, new, strict=True):
-            _write(*both)
-    else:
-        old.copy_(new)
-
-
-def _as_row(one: Any) -> Tensor:
-    """A number as a row of one element, which torch's compiler writes into where it leaves a lone number; arrays stay."""
-    if isinstance(one, Tensor):
-        return one if one.dim() else one.double().reshape(1).clone()
-    return torch.tensor([float(one)], dtype=torch.float64)
-
-
-def _as_before(old: Any, new: Tensor) -> Any:
-    """A row of one element as the number that it was made of; an array as it is."""
-    if isinstance(old, Tensor):
-        return new if old.dim() else new[0].to(old.dtype)
-    return int(new.item()) if isinstance(old, int) and not isinstance(old, bool) else new.item()

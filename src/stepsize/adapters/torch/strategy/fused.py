@@ -111,7 +111,7 @@ class Hooked(Strategy):
         first = len(compiled.strategy.stages) - len(kept.clips)
         params = {one.name: one.param for one in ones}
         memory = () if compiled.by_row else tuple(kept.memory(i, params) for i in range(len(kept.clips)))
-        before = tuple({} for one in compiled.strategy.stages[:first] if isinstance(one, Transform))
+        before: list[Any] = [{} for one in compiled.strategy.stages[:first] if isinstance(one, Transform)]
         after = compiled.move(ones, (*before, *memory)) if ones else ()
         for i, found in enumerate(after[len(before) :]):
             kept.learn(i, found)
@@ -127,7 +127,16 @@ class Hooked(Strategy):
     def _differs(self, group: dict[str, Any]) -> bool:
         """Whether a group has something else than rate and decay of its own."""
         one = sum(isinstance(stage, weight_decay) for stage in self.strategy.stages) == 1
-        free = ("params", "param_names", "lr", "initial_lr", "foreach", "fused", _OWN, *(("weight_decay",) if one else ()))
+        free = (
+            "params",
+            "param_names",
+            "lr",
+            "initial_lr",
+            "foreach",
+            "fused",
+            _OWN,
+            *(("weight_decay",) if one else ()),
+        )
         known = self.defaults
         return any(group[key] != known[key] for key in group if key in known and key not in free)
 

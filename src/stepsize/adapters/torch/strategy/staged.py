@@ -25,12 +25,9 @@ from .compiled import BEFORE, Compiled, One, own
 from .decays import with_own_decay
 from .kernels import tell_autograd
 from .loading import damaged
-from .parameters import group_of, refuse_own_decay
+from .parameters import check_group, group_of
 from .passes import TOLD, Passes, fits, reaches, sets_of
 
-_NOT_BY_GROUP = (
-    "momentum", "dampening", "nesterov", "betas", "alpha", "eps", "centered", "amsgrad", "maximize", "lr_decay"
-)  # fmt: skip
 _KEPT = "stepsize."  # begins the names of what is kept for the next update, beside the rule's own state
 
 
@@ -62,7 +59,7 @@ class StrategyEngine(Strategy):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; its `weight_decay` is used in place of the strategy's."""
         param_group = group_of(param_group)
-        _check_group(param_group, getattr(self, "strategy", None))
+        check_group(param_group, getattr(self, "strategy", None))
         super().add_param_group(param_group)
         if hasattr(self, "_carried"):
             self._lay_out()
@@ -147,7 +144,9 @@ class StrategyEngine(Strategy):
             self._start(new)
         decay = next((float(one.amount) for one in self.strategy.stages if isinstance(one, weight_decay)), 0.0)
         ones = [
-            One(name, one.param, _gradient(one), self.state[one.param], 0.0, float(one.group.get("weight_decay", decay)))
+            One(
+                name, one.param, _gradient(one), self.state[one.param], 0.0, float(one.group.get("weight_decay", decay))
+            )
             for name, one in moving.items()
         ]
         if not compiled.reaches(ones):
@@ -349,19 +348,6 @@ def _count(made: Any, args: Any, kwargs: Any) -> None:
     """Last of all: the update is done, the schedule moves on."""
     if not made._left_out:
         made.scheduler.step()
-
-
-def _check_group(group: dict[str, Any], strategy: descent | None) -> None:
-    """Refuse what the engine would not do for a group."""
-    if strategy is None:
-        return
-    own = [name for name in _NOT_BY_GROUP if name in group]
-    if own:
-        raise StepsizeError(
-            f"optimizer: a group has {own[0]!r} of its own, which this strategy has once for all groups "
-            f"({strategy}): leave it out; a group may have lr and weight_decay"
-        )
-    refuse_own_decay(group, strategy)
 
 
 def _decays(one: Member) -> bool:
