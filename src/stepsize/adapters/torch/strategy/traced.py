@@ -17,7 +17,7 @@ from ....clipping.decay import weight_decay
 from ....descents import State, descent
 from ....update import advance
 from .decays import with_own_decay
-from .trees import as_row, filled, is_array, leaves, shown, write
+from .trees import as_row, filled, is_array, kept, leaves, shown, write
 
 _ALONE: dict[str, Any] = {  # every kernel is made for itself, whatever was compiled before it
     "recompile_limit": 10**6,
