@@ -5,6 +5,7 @@ compiled numbers differ by rounding: in float32 within 2e-6 of an element after 
 """
 
 import copy
+import json
 import pickle
 
 import pytest
@@ -32,7 +33,7 @@ POINTWISE = [
 WHOLE = [
     "sgd(momentum=0.9) | weight_decay(0.1) | 1e-2 | clip_rms(5e-3)",
     "zclip(warm_up=3) | adam() | stable() | 1e-2 | clip(8e-3)",
-    "adam() | 1e-2 * spike() | adagc(0.01, warm_up=2)",
+    "adam() | 1e-2 * spike() | adagc(1.05, max=0.01, warm_up=2)",
     "adam() | trust() | 1e-2 | percentile(0.01)",
 ]
 
@@ -66,7 +67,7 @@ def trained(text, steps=6, late=False, begin=0, made=None, dtype=torch.float32, 
         if t < begin:
             continue
         for i, (one, grad) in enumerate(zip(params, grads, strict=True)):
-            one.grad = None if late and i in (1, 4) and t % 3 == 0 else grad
+            one.grad = None if late and i in (1, 4) and t % 3 == 0 else torch.empty_like(one).copy_(grad)
         made.step(**({"loss": 1.0 + 0.1 * t} if "loss" in made.strategy.needs else {}))
     return torch.cat([one.detach().reshape(-1) for one in params]), made
 
@@ -88,7 +89,7 @@ def test_other_stages_have_a_kernel_for_each_list_that_moves(text, traced):
     assert len(traced) == 1
     found, _ = trained(text, late=True, compile=True)
     torch.testing.assert_close(found, trained(text, late=True)[0], rtol=0, atol=2e-6)
-    assert len(traced) == 3
+    assert len(traced) == (4 if "adagc" in text else 3)  # whose memory grows as parameters come in
 
 
 def test_beyond_four_lists_steps_go_the_ordinary_way(traced):
@@ -164,19 +165,18 @@ def test_the_answers_to_what_is_not_finite(text, traced):
         assert found[0].isfinite().all()
 
 
-def test_a_group_with_options_of_its_own_and_a_look_at_shares_go_the_ordinary_way(traced):
+def test_a_group_with_options_of_its_own_and_a_look_at_shares_go_the_ordinary_way(traced, tmp_path):
     weight, other = (torch.nn.Parameter(torch.ones(3)) for _ in range(2))
     made = optimizer([{"params": [weight], "betas": (0.5, 0.9)}, {"params": [other]}], POINTWISE[3], 5, compile=True)
     weight.grad = other.grad = torch.ones(3)
     made.step()
     assert not traced
     made = optimizer([weight], "adam() | 0.1 | clip(0.01)", compile=True)
-    recorder = Recorder(made)
-    made.step()
-    recorder.step(1.0)
+    with Recorder(made, tmp_path / "run.jsonl") as recorder:
+        made.step()
+        recorder.step(1.0)
     assert not traced
-    assert recorder.rows[0]["clipped"] == 1
-    recorder.remove()
+    assert json.loads((tmp_path / "run.jsonl").read_text().splitlines()[0])["clipped"] == 1
     made.step()
     assert len(traced) == 1
 

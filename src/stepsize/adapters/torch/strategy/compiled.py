@@ -25,7 +25,7 @@ from ....schedules.rate import rate
 from ..clips.norms import reads_free
 from ..clips.tiles import is_dense, row
 from .traced import Kernel
-from .trees import as_before, as_row, filled, is_array, leaves
+from .trees import as_before, as_row, filled, form, is_array, leaves
 
 BEFORE = frozenset(("loss", "metric", "grad_norm", "grad_variance"))  # what controllers can be shown before the pass
 _RULES: tuple[type[Rule], ...] = (sgd, adagrad, rmsprop, adam)  # that look at one element at a time
@@ -85,12 +85,13 @@ class Compiled:
         self.by_row = pointwise and type(strategy.rule) in _RULES
         self.strategy = strategy
         self._kernels: dict[Any, Kernel] = {}
+        self._lists: set[Any] = set()  # of parameters that have kernels
 
     def reaches(self, moving: Sequence[One]) -> bool:
         """Whether there is a kernel for these parameters, or one may be made."""
         if not moving or not fits(moving):
             return False
-        return self.by_row or _list_of(moving) in self._kernels or len(self._kernels) < _LISTS
+        return self.by_row or len(self._lists) < _LISTS or _list_of(moving) in self._lists
 
     def move(self, moving: Sequence[One], transforms: tuple[Any, ...]) -> tuple[Any, ...]:
         """One update; what the stages then remember. In rows a rule's count is left to the caller."""
@@ -121,7 +122,8 @@ class Compiled:
         return self._kernels[key]
 
     def _whole(self, moving: Sequence[One], transforms: tuple[Any, ...]) -> tuple[Any, ...]:
-        key = _list_of(moving)
+        self._lists.add(_list_of(moving))
+        key = _list_of(moving), form(transforms)  # which grows as parameters come in
         names = [one.name for one in moving]
         if key not in self._kernels:
             params = [one.param for one in moving]
@@ -156,14 +158,14 @@ def own(moving: Sequence[One]) -> None:
 
 
 class _Numbers:
-    """Numbers as tensors, each made once a step."""
+    """Numbers as rows of one element, each made once a step."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         self._dtype, self._made = dtype, dict[float, Tensor]()
 
     def __call__(self, one: float) -> Tensor:
         if one not in self._made:
-            self._made[one] = torch.tensor(one, dtype=self._dtype)
+            self._made[one] = torch.tensor([one], dtype=self._dtype)
         return self._made[one]
 
 

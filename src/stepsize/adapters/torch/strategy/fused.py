@@ -108,8 +108,11 @@ class Hooked(Strategy):
                 if self._bounding.name == "SGD":
                     state["count"] = int(not one.first)
                 ones.append(One(names.get(param, ""), param, grad, state, rate, decay))
+        if names:  # a momentum that begins stands first or last in torch's lists, and the kernel is that of one order
+            order = {name: i for i, name in enumerate(names.values())}
+            ones.sort(key=lambda one: order[one.name])
         first = len(compiled.strategy.stages) - len(kept.clips)
-        params = {one.name: one.param for one in ones}
+        params = {names[param]: param for one in moved for param in one.params} if names else {}
         memory = () if compiled.by_row else tuple(kept.memory(i, params) for i in range(len(kept.clips)))
         before: list[Any] = [{} for one in compiled.strategy.stages[:first] if isinstance(one, Transform)]
         after = compiled.move(ones, (*before, *memory)) if ones else ()

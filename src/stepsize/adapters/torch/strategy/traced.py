@@ -6,6 +6,8 @@ past the checks of the tracer, with tensors of the form that it was made for.
 
 from __future__ import annotations
 
+import operator
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -65,22 +67,24 @@ class Kernel:
             return found
 
         try:
-            with torch.no_grad(), _compiler().config.patch(**_ALONE):
+            with torch.no_grad(), _compiler().config.patch(**_ALONE), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # which torch's compiler gives of its own parts
                 torch.compile(self._update, backend=backend, fullgraph=True)(empty)
         except Exception as error:
-            told = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
+            inner = getattr(error, "inner_exception", error)  # of the compiler, inside that of the tracer
+            told = next((line.strip() for line in str(inner).splitlines() if line.strip()), "no reason given")
             raise StepsizeError(
-                f"optimizer: torch's compiler failed ({type(error).__name__}: {told.strip()[:200]}): it needs a C++ "
-                "compiler such as g++ and stages that it can follow; write compile=False"
+                f"optimizer: torch's compiler failed ({type(inner).__name__}: {told[:200]}): it needs a C++ compiler "
+                "such as g++ and stages that it can follow; write compile=False"
             ) from error
-        finally:
-            self._amounts.clear()
 
     def _update(self, flat: list[Tensor]) -> None:
         """The text that is compiled."""
         names, count = self._names, len(self._names)
         columns = [dict(zip(names, flat[i * count : (i + 1) * count], strict=True)) for i in range(4 + len(self.keys))]
-        params, grads, rates, decays, *remembered = columns
+        params, grads, *rows_of_one = columns[:4]
+        rates, decays = ({name: one[0] for name, one in some.items()} for some in rows_of_one)
+        remembered = columns[4:]
         self._amounts.update(decays)
         rows = {name: {key: one[name] for key, one in zip(self.keys, remembered, strict=True)} for name in names}
         memory = iter(flat[len(columns) * count :])
@@ -89,6 +93,7 @@ class Kernel:
         transforms = tuple([shown(*both) for both in zip(held, self._transforms, strict=True)])
         state = State(rules, (), 0, transforms, {})
         made = advance(self._parts, params, grads, state, (), {}, lambda *told: (rates, (), None))
+        self._amounts.clear()  # or what was traced would be an answer of the kernel
         for name, one in params.items():
             one.copy_(made.params[name])
             after = made.state.rules[name]
@@ -115,7 +120,7 @@ def _keep_numbers_apart(graph: Any) -> None:
         return value.dim() if isinstance(value, Tensor) else -1
 
     for node in list(graph.graph.nodes):
-        if node.op not in ("call_function", "call_method") or dim(node) != 0:
+        if node.op not in ("call_function", "call_method") or node.target is operator.getitem or dim(node) != 0:
             continue
         users = [one for one in node.users if dim(one) > 0]
         if users:
@@ -129,7 +134,7 @@ def _keep_numbers_apart(graph: Any) -> None:
 
 def _empty(params: list[Tensor], state: Any, transforms: Any, rows: bool) -> list[Tensor]:
     """Arrays to trace with, whose memory nobody touches; no two are the same."""
-    numbers = [[torch.empty((), dtype=params[0].dtype) for _ in params] for _ in range(2)]
+    numbers = [[torch.empty(1, dtype=params[0].dtype) for _ in params] for _ in range(2)]
     columns = [list(map(torch.empty_like, params)), list(map(torch.empty_like, params)), *numbers]
     for one in state.values():
         if is_array(one):

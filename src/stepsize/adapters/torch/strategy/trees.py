@@ -21,6 +21,15 @@ def leaves(tree: Any) -> Iterator[Any]:
         yield tree
 
 
+def form(tree: Any) -> Any:
+    """What two memories share that one kernel serves."""
+    if isinstance(tree, dict):
+        return tuple([(key, form(one)) for key, one in tree.items()])
+    if isinstance(tree, (tuple, list)):
+        return tuple([form(one) for one in tree])
+    return (tree.shape, tree.stride(), tree.dtype) if is_array(tree) else None
+
+
 def filled(tree: Any, new: Iterator[Tensor], how: Callable[[Any, Tensor], Any]) -> Any:
     """A memory of the same form, of what `how` makes of its leaves and of these."""
     if isinstance(tree, dict):
