@@ -8,7 +8,7 @@ left over takes an empty row. Other stages look at whole arrays: their kernel is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,26 +23,15 @@ from ....rules.rmsprop import rmsprop
 from ....rules.sgd import sgd
 from ....schedules.rate import rate
 from ..clips.norms import reads_free
-from ..clips.tiles import is_dense, row
+from ..clips.tiles import is_dense
+from .rows import TOGETHER, One, Rows, count_alike
 from .traced import Kernel
-from .trees import as_before, as_row, filled, form, is_array, leaves
+from .trees import as_before, as_row, filled, form, leaves
 
 BEFORE = frozenset(("loss", "metric", "grad_norm", "grad_variance"))  # what controllers can be shown before the pass
 _RULES: tuple[type[Rule], ...] = (sgd, adagrad, rmsprop, adam)  # that look at one element at a time
 _FLOATS = (torch.float32, torch.float64)
-_TOGETHER = 8  # rows a call: the more, the longer the compiler takes, and the less a call costs
 _LISTS = 4  # of parameters for which a kernel is made
-
-
-class One(NamedTuple):
-    """A parameter that moves, with the rule's state of it by the rule's own names, written in place."""
-
-    name: str
-    param: Tensor
-    grad: Tensor
-    state: dict[str, Any]
-    rate: float
-    decay: float
 
 
 def refuse(strategy: descent, params: list[Tensor]) -> None:
@@ -86,55 +75,87 @@ class Compiled:
         self.strategy = strategy
         self._kernels: dict[Any, Kernel] = {}
         self._lists: set[Any] = set()  # of parameters that have kernels
+        self._last: tuple[Any, Rows | None] = (None, None)  # of which parameters, and how they moved
+        self._still: list[Tensor] = []  # that did not
 
     def reaches(self, moving: Sequence[One]) -> bool:
         """Whether there is a kernel for these parameters, or one may be made."""
         if not moving or not fits(moving):
             return False
-        return self.by_row or len(self._lists) < _LISTS or _list_of(moving) in self._lists
-
-    def move(self, moving: Sequence[One], transforms: tuple[Any, ...]) -> tuple[Any, ...]:
-        """One update; what the stages then remember. In rows a rule's count is left to the caller."""
         if self.by_row:
-            self._by_rows(moving)
-            return transforms
-        return self._whole(moving, transforms)
+            return True
+        known = len(self._lists) < _LISTS or _list_of(moving) in self._lists
+        return known and all(one.param.dim() for one in moving)
 
-    def _by_rows(self, moving: Sequence[One]) -> None:
-        many = 1 if len(moving) < 3 else _TOGETHER
-        kernel = self._kernel((moving[0].param.dtype, many), moving[0], many)
-        counts = {one: torch.tensor([float(one)]) for one in {_count(one) for one in moving} if isinstance(one, int)}
-        numbers = _Numbers(moving[0].param.dtype)
-        rows = [_row_of(one, kernel.keys, counts, numbers) for one in moving]
-        arrays = [True, True, False, False, *(is_array(moving[0].state[key]) for key in kernel.keys)]
-        nothing = [one.new_empty(0) if array else one for one, array in zip(rows[0], arrays, strict=True)]
-        for start in range(0, len(rows), many):
-            some = rows[start : start + many]
-            some += [nothing] * (many - len(some))
-            kernel.call([one for column in zip(*some, strict=True) for one in column])
+    def again(self, members: Any, states: Any) -> bool:
+        """Whether the parameters of the last step, and no others, move once more from where they lie."""
+        there, last = self._last
+        if (
+            last is None
+            or there is not members
+            or not last.take(states)
+            or any(one.grad is not None for one in self._still)
+        ):
+            self._last = (None, None)
+            return False
+        return True
 
-    def _kernel(self, key: Any, like: One, many: int) -> Kernel:
+    def once_more(self, numbers: Sequence[tuple[float, float]]) -> None:
+        """The update of those, with the rate and the decay of each group."""
+        assert self._last[1] is not None
+        self._last[1].tell(numbers)
+        self._last[1].run()
+
+    @property
+    def params(self) -> list[Tensor]:
+        """Those of the last step."""
+        return [] if self._last[1] is None else self._last[1].params
+
+    def forget(self) -> None:
+        """Another update was made."""
+        self._last = (None, None)
+
+    def move(
+        self, members: Any, moving: Sequence[One], numbers: Sequence[tuple[float, float]], transforms: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
+        """One update; what the stages then remember. In rows a rule's count is left to the caller.
+
+        `numbers` are the rate and the decay of each group.
+        """
+        if not self.by_row:
+            return self._whole(moving, numbers, transforms)
+        made = Rows(self._kernel_of_rows(moving), moving, len(numbers))
+        made.put([one.grad for one in moving])
+        moves = {one.param for one in moving}
+        self._still = [one.param for one in members if one.param not in moves and one.param.numel()]
+        self._last = members, made
+        self.once_more(numbers)
+        return transforms
+
+    def _kernel_of_rows(self, moving: Sequence[One]) -> Kernel:
+        many, like, shared = 1 if len(moving) < 3 else TOGETHER, moving[0], count_alike(moving)
+        key = like.param.dtype, many, shared, tuple(like.state)
         if key not in self._kernels:
-            lengths = [1009 + 2 * i for i in range(many)]  # of which no two are alike
-            empty = [like.param.new_empty(length) for length in lengths]
-            state = {key: like.param.new_empty(2) if is_array(one) else 0 for key, one in like.state.items()}
-            self._kernels[key] = Kernel(self.strategy, empty, list(map(str, range(many))), state, (), rows=True)
+            empty = [like.param.new_empty(1009 + 2 * i) for i in range(many)]  # no two of one length
+            names = list(map(str, range(many)))
+            self._kernels[key] = Kernel(self.strategy, empty, names, like.state, (), rows=True, shared=shared)
         return self._kernels[key]
 
-    def _whole(self, moving: Sequence[One], transforms: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _whole(self, moving: Sequence[One], numbers: Sequence[tuple[float, float]], transforms: Any) -> tuple[Any, ...]:
         self._lists.add(_list_of(moving))
         key = _list_of(moving), form(transforms)  # which grows as parameters come in
         names = [one.name for one in moving]
         if key not in self._kernels:
             params = [one.param for one in moving]
-            self._kernels[key] = Kernel(self.strategy, params, names, moving[0].state, transforms, rows=False)
-        kernel, numbers = self._kernels[key], _Numbers(moving[0].param.dtype)
+            self._kernels[key] = Kernel(self.strategy, params, names, moving[0].state, transforms)
+        kernel, kind = self._kernels[key], moving[0].param.dtype
+        told = [[torch.tensor([one], dtype=kind) for one in both] for both in numbers]
         rules = [{name: as_row(one.state[name]) for name in kernel.keys} for one in moving]
         memory = [as_row(one) for one in leaves(transforms)]
         flat = [one.param.detach() for one in moving] + [_laid(one.grad, one.param) for one in moving]
-        flat += [numbers(one.rate) for one in moving] + [numbers(one.decay) for one in moving]
+        flat += [told[one.group][0] for one in moving] + [told[one.group][1] for one in moving]
         flat += [held[name] for name in kernel.keys for held in rules]
-        kernel.call(flat + memory)
+        kernel.made(*kernel.handed(flat + memory)[0])
         for one, held in zip(moving, rules, strict=True):
             for name, new in held.items():
                 old = one.state[name]
@@ -151,34 +172,10 @@ def own(moving: Sequence[One]) -> None:
     for one in moving:
         seen: set[int] = set()
         for key, held in one.state.items():
-            if isinstance(held, Tensor) and held.shape == one.param.shape and held.dim():
+            if isinstance(held, Tensor) and held.shape == one.param.shape:
                 if held.data_ptr() in seen or held.stride() != one.param.stride():
                     one.state[key] = torch.empty_like(one.param).copy_(held)
                 seen.add(one.state[key].data_ptr())
-
-
-class _Numbers:
-    """Numbers as rows of one element, each made once a step."""
-
-    def __init__(self, dtype: torch.dtype) -> None:
-        self._dtype, self._made = dtype, dict[float, Tensor]()
-
-    def __call__(self, one: float) -> Tensor:
-        if one not in self._made:
-            self._made[one] = torch.tensor([one], dtype=self._dtype)
-        return self._made[one]
-
-
-def _row_of(one: One, keys: list[str], counts: dict[int, Tensor], numbers: _Numbers) -> list[Tensor]:
-    found = [row(one.param), row(one.grad, one.param), numbers(one.rate), numbers(one.decay)]
-    for key in keys:
-        held = one.state[key]
-        found.append(counts[held] if isinstance(held, int) else row(held) if held.dim() else held.float().view(1))
-    return found
-
-
-def _count(one: One) -> Any:
-    return one.state.get("count")
 
 
 def _list_of(moving: Sequence[One]) -> Any:

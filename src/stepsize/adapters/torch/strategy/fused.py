@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ...._errors import StepsizeError
 from ....clipping.decay import weight_decay
@@ -19,11 +20,12 @@ from ..clips.measured import measured
 from ..clips.norms import members_of, settled
 from .base import Strategy, Wishes
 from .bounding import Bounding
-from .compiled import Compiled, One
+from .compiled import Compiled
 from .inert import Group, acting, farthest
 from .kernels import KEPT, Moved, begin_late, listed, tell_autograd
 from .native import native
 from .parameters import group_of, refuse_own_decay
+from .rows import One
 
 
 class Hooked(Strategy):
@@ -31,7 +33,8 @@ class Hooked(Strategy):
 
     _clips: list[Clipping]
     _at_work = False  # while torch's step is being made, and nothing leaves it out
-    _in_one = False  # whether this step is one compiled pass
+    _in_one = _again = False  # whether this step is one compiled pass, and of the same parameters as the last
+    _steps: Tensor | None = None  # torch's counts of those, in a row
     _tiled = False  # whether this step is made in tiles, of which these are gathered, within these clips
     _gathered: list[Moved]
     _active: tuple[Clip, ...]
@@ -59,6 +62,10 @@ class Hooked(Strategy):
 
     def _init_group(self, group: dict[str, Any], *lists: list[Any]) -> Any:
         """torch lists what it is about to move; here is where our stages around its kernels come in."""
+        if self._at_work and group is self.param_groups[0]:
+            self._again = self._goes_on()
+        if self._at_work and self._again:
+            return (False, False) if self._bounding.name == "Adagrad" else False  # nothing is left for torch to list
         outcome = super()._init_group(group, *lists)  # type: ignore[misc]
         if group.get("fused") and (outcome is True or (isinstance(outcome, tuple) and outcome[0])):
             group["fused"] = False  # torch has no fused kernel for sparse gradients
@@ -96,8 +103,9 @@ class Hooked(Strategy):
         """One compiled pass; torch's memory under the rule's names."""
         kept, ones, keys = self._bounding.kept, list[One](), _KEYS[self._bounding.name]
         names = {} if compiled.by_row else kept.names
+        places = [id(one) for one in self.param_groups]
+        self._steps = _side_by_side([self.state[param] for one in moved if one.steps for param in one.params])
         for one in moved:
-            rate, decay = float(one.group["lr"]), self._own_decay(one.group)
             for param, grad in zip(one.params, one.grads, strict=True):
                 if not param.numel():
                     continue
@@ -107,7 +115,7 @@ class Hooked(Strategy):
                     state["sum"].zero_()
                 if self._bounding.name == "SGD":
                     state["count"] = int(not one.first)
-                ones.append(One(names.get(param, ""), param, grad, state, rate, decay))
+                ones.append(One(names.get(param, ""), param, grad, state, held, places.index(id(one.group))))
         if names:  # a momentum that begins stands first or last in torch's lists, and the kernel is that of one order
             order = {name: i for i, name in enumerate(names.values())}
             ones.sort(key=lambda one: order[one.name])
@@ -115,13 +123,28 @@ class Hooked(Strategy):
         params = {names[param]: param for one in moved for param in one.params} if names else {}
         memory = () if compiled.by_row else tuple(kept.memory(i, params) for i in range(len(kept.clips)))
         before: list[Any] = [{} for one in compiled.strategy.stages[:first] if isinstance(one, Transform)]
-        after = compiled.move(ones, (*before, *memory)) if ones else ()
+        after = compiled.move(members_of(self), ones, self._told(), (*before, *memory)) if ones else ()
         for i, found in enumerate(after[len(before) :]):
             kept.learn(i, found)
-        if compiled.by_row or "count" not in keys:
-            for one in moved:
-                if one.steps:
-                    torch._foreach_add_(one.steps, 1)
+        if self._steps is not None and (compiled.by_row or "count" not in keys):
+            self._steps.add_(1)
+
+    def _goes_on(self) -> bool:
+        """The update at once, where the parameters of the last compiled pass move again."""
+        compiled, kept = self._compiled, self._bounding.kept
+        if compiled is None or kept.shares is not None or any(map(self._differs, self.param_groups)):
+            return False
+        if not compiled.again(members_of(self), self.state):
+            return False
+        compiled.once_more(self._told())
+        tell_autograd(compiled.params)
+        if self._steps is not None:
+            self._steps.add_(1)
+        return True
+
+    def _told(self) -> list[tuple[float, float]]:
+        """The rate and the decay of each group."""
+        return [(float(one["lr"]), self._own_decay(one)) for one in self.param_groups]
 
     def _own_decay(self, group: dict[str, Any]) -> float:
         """The amount of the strategy's one decay."""
@@ -146,12 +169,15 @@ class Hooked(Strategy):
     def _goes_in_one(self) -> bool:
         """Whether this step is a compiled pass: nobody looks at shares, and no group has a rule of its own."""
         compiled, kept = self._compiled, self._bounding.kept
-        if compiled is None or kept.shares is not None or any(map(self._differs, self.param_groups)):
+        if compiled is None:
+            return False
+        compiled.forget()
+        if kept.shares is not None or any(map(self._differs, self.param_groups)):
             return False
         names = {} if compiled.by_row else kept.names
         return compiled.reaches(
             [
-                One(names.get(param, ""), param, param.grad, {}, 0.0, 0.0)
+                One(names.get(param, ""), param, param.grad, {}, {}, 0)
                 for group in self.param_groups
                 for param in group["params"]
                 if param.grad is not None and param.numel()
@@ -259,6 +285,16 @@ CLASSES: dict[str, Any] = {
     "Adam": StrategyAdam,
     "AdamW": StrategyAdamW,
 }
+
+
+def _side_by_side(states: list[dict[str, Any]]) -> Tensor | None:
+    """torch's counts as places of one row, so that all are counted at once."""
+    if not states:
+        return None
+    found = torch.stack([one["step"] for one in states]).float()
+    for one, count in zip(states, found.unbind(), strict=True):
+        one["step"] = count
+    return found
 
 
 def _behind_clips(strategy: descent) -> descent:

@@ -21,12 +21,13 @@ from ..clips.norms import Member, members_of
 from ..clips.tiles import Room
 from ..ranks import as_number
 from .base import Strategy, Wishes
-from .compiled import BEFORE, Compiled, One, own
+from .compiled import BEFORE, Compiled, own
 from .decays import with_own_decay
 from .kernels import tell_autograd
 from .loading import damaged
 from .parameters import check_group, group_of
 from .passes import TOLD, Passes, fits, reaches, sets_of
+from .rows import One
 
 _KEPT = "stepsize."  # begins the names of what is kept for the next update, beside the rule's own state
 
@@ -138,30 +139,40 @@ class StrategyEngine(Strategy):
     def _pass_compiled(self, compiled: Compiled, moving: Mapping[str, Member], given: dict[str, Any]) -> bool:
         """The update in one compiled pass; False where it has to go the ordinary way."""
         if self.shares is not None or not self.scheduler.needs <= BEFORE:
+            compiled.forget()
             return False
+        members = members_of(self)
+        again = compiled.again(members, self.state)
+        ones = [] if again else self._ones(moving)
+        if not again and not compiled.reaches(ones):
+            return False
+        if self.scheduler.needs:
+            self.scheduler.show(given)
+        amount = next((float(one.amount) for one in self.strategy.stages if isinstance(one, weight_decay)), 0.0)
+        numbers = [(float(one["lr"]), float(one.get("weight_decay", amount))) for one in self.param_groups]
+        tell_autograd([one.param for one in moving.values()])
+        if again:
+            compiled.once_more(numbers)
+        else:
+            self._states = compiled.move(members, ones, numbers, self._states)
+        if compiled.by_row:
+            for one in moving.values():
+                state = self.state[one.param]
+                if "count" in state:
+                    state["count"] += 1
+        return True
+
+    def _ones(self, moving: Mapping[str, Member]) -> list[One]:
+        """What moves, with memory of its own."""
         new = {name: one for name, one in moving.items() if one.param not in self.state}
         if new:
             self._start(new)
-        decay = next((float(one.amount) for one in self.strategy.stages if isinstance(one, weight_decay)), 0.0)
-        ones = [
-            One(
-                name, one.param, _gradient(one), self.state[one.param], 0.0, float(one.group.get("weight_decay", decay))
-            )
-            for name, one in moving.items()
-        ]
-        if not compiled.reaches(ones):
-            return False
-        own(ones)
-        if self.scheduler.needs:
-            self.scheduler.show(given)
-        ones = [one._replace(rate=float(moving[one.name].group["lr"])) for one in ones]
-        tell_autograd([one.param for one in ones])
-        self._states = compiled.move(ones, self._states)
-        if compiled.by_row:
-            for one in ones:
-                if "count" in one.state:
-                    one.state["count"] += 1
-        return True
+        found: list[One] = []
+        for name, one in moving.items():
+            state = self.state[one.param]
+            found.append(One(name, one.param, _gradient(one), state, state, one.place[0]))
+        own(found)
+        return found
 
     def _update(self, moving: Mapping[str, Member], given: dict[str, Any], trials: _Trials) -> None:
         needs, state = self.scheduler.needs, self._state(moving)

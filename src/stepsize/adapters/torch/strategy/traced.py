@@ -36,22 +36,32 @@ class Kernel:
     """
 
     def __init__(
-        self, strategy: descent, params: list[Tensor], names: list[str], state: Any, transforms: Any, rows: bool
+        self,
+        strategy: descent,
+        params: list[Tensor],
+        names: list[str],
+        state: Any,
+        transforms: Any,
+        rows: bool = False,  # of any length; a count is read only
+        shared: bool = False,  # one count for all
     ) -> None:
-        self.keys, self._names, self._rows, self._state = list(state), names, rows, state
+        self.keys = sorted(state, key=lambda key: key == "count")  # last
+        self.names, self.shared = names, shared
+        self._rows, self._state = rows, state
         self._amounts: dict[str, Any] = {}
         decays = sum(isinstance(one, weight_decay) for one in strategy.stages)
         self._parts = (with_own_decay(strategy, self._amounts) if decays == 1 else strategy).parts
         self._transforms = transforms if transforms else tuple({} for part in strategy.split() for _ in part)
         self._places: list[tuple[int, bool]] = []  # which tensor, and whether it or its length is handed over
-        self._made: Callable[..., Any] = self._nothing
-        self._build(_empty(params, state, self._transforms, rows))
+        self.made: Callable[..., Any] = self._nothing
+        self._build(self._empty(params))
 
-    def call(self, flat: list[Tensor]) -> None:
-        """One update of these."""
-        self._made(*[flat[i].numel() if length else flat[i] for i, length in self._places])
+    def handed(self, flat: list[Tensor]) -> tuple[list[Any], dict[int, int]]:
+        """What the kernel is called with for these, and the place there of each."""
+        call = [flat[i].numel() if length else flat[i] for i, length in self._places]
+        return call, {i: place for place, (i, length) in enumerate(self._places) if not length}
 
-    def _nothing(self) -> None:
+    def _nothing(self, *handed: Any) -> None:
         """An update of which nothing depends on what it is handed."""
 
     def _build(self, empty: list[Tensor]) -> None:
@@ -61,7 +71,7 @@ class Kernel:
 
             def found(*handed: Any) -> tuple[Any, ...]:
                 """In place of the first call: where what it is handed comes from."""
-                self._places, self._made = [_place(one, empty) for one in handed], made
+                self._places, self.made = [_place(one, empty) for one in handed], made
                 return ()
 
             return found
@@ -80,16 +90,17 @@ class Kernel:
 
     def _update(self, flat: list[Tensor]) -> None:
         """The text that is compiled."""
-        names, count = self._names, len(self._names)
-        columns = [dict(zip(names, flat[i * count : (i + 1) * count], strict=True)) for i in range(4 + len(self.keys))]
-        params, grads, *rows_of_one = columns[:4]
-        rates, decays = ({name: one[0] for name, one in some.items()} for some in rows_of_one)
-        remembered = columns[4:]
+        names, more = self.names, iter(flat)
+        params, grads = ({name: next(more) for name in names} for _ in range(2))
+        rates, decays = ({name: next(more)[0] for name in names} for _ in range(2))
         self._amounts.update(decays)
-        rows = {name: {key: one[name] for key, one in zip(self.keys, remembered, strict=True)} for name in names}
-        memory = iter(flat[len(columns) * count :])
-        held = tuple([filled(one, memory, kept) for one in self._transforms])
-        rules = {name: shown(one, self._state) for name, one in rows.items()}
+        rows: dict[str, dict[str, Tensor]] = {name: {} for name in names}
+        for key in self.keys:
+            shared = next(more) if self.shared and key == "count" else None
+            for name in names:
+                rows[name][key] = next(more) if shared is None else shared
+        held = tuple([filled(one, more, kept) for one in self._transforms])
+        rules = {name: self._shown(one) for name, one in rows.items()}
         transforms = tuple([shown(*both) for both in zip(held, self._transforms, strict=True)])
         state = State(rules, (), 0, transforms, {})
         made = advance(self._parts, params, grads, state, (), {}, lambda *told: (rates, (), None))
@@ -101,6 +112,28 @@ class Kernel:
         for old, new in zip(held, made.state.transforms, strict=True):
             write(old, new)
 
+    def _shown(self, rule: dict[str, Tensor]) -> Any:
+        """What the rule remembers, as it sees it."""
+        if not self._rows:
+            return shown(rule, self._state)
+        return {key: one[0] if key == "count" else one for key, one in rule.items()}
+
+    def _empty(self, params: list[Tensor]) -> list[Tensor]:
+        """Arrays to trace with, whose memory nobody touches; no two are the same."""
+        found = [torch.empty_like(one) for _ in range(2) for one in params]
+        found += [torch.empty(1, dtype=params[0].dtype) for _ in range(2) for _ in params]
+        for key in self.keys:
+            if self._rows and key == "count":
+                found += [torch.empty(1) for _ in (params[:1] if self.shared else params)]
+            elif self._rows or is_array(self._state[key]):
+                found += map(torch.empty_like, params)
+            else:
+                found += [torch.empty(1, dtype=torch.float64) for _ in params]
+        for one in found:
+            if self._rows and one.numel() > 1:
+                _compiler().mark_dynamic(one, 0)
+        return found + [torch.empty_like(as_row(one)) for one in leaves(self._transforms)]
+
 
 def _compiler() -> Any:
     """torch's tracer, which takes seconds to import: only where it is used."""
@@ -110,20 +143,23 @@ def _compiler() -> Any:
 
 
 def _keep_numbers_apart(graph: Any) -> None:
-    """Numbers that arrays are computed with are computed once, not again for every element.
+    """Numbers that arrays are computed with are computed once, not again for every array and every element.
 
     A view of a number is the same number; the compiler puts what is viewed into memory.
     """
-
-    def dim(node: Any) -> int:
-        value = node.meta.get("example_value")
-        return value.dim() if isinstance(value, Tensor) else -1
-
+    known: dict[Any, Any] = {}
     for node in list(graph.graph.nodes):
-        if node.op not in ("call_function", "call_method") or node.target is operator.getitem or dim(node) != 0:
+        if node.op not in ("call_function", "call_method") or _dim(node) != 0:
             continue
-        users = [one for one in node.users if dim(one) > 0]
-        if users:
+        what = node.op, node.target, repr(node.args), repr(node.kwargs)
+        if what in known:
+            node.replace_all_uses_with(known[what])
+            graph.graph.erase_node(node)
+        else:
+            known[what] = node
+    for node in known.values():
+        users = [one for one in node.users if _dim(one) > 0]
+        if users and node.target is not operator.getitem:
             with graph.graph.inserting_after(node):
                 apart = graph.graph.call_function(torch.as_strided, (node, (), ()))
             apart.meta = dict(node.meta)
@@ -132,21 +168,9 @@ def _keep_numbers_apart(graph: Any) -> None:
     graph.recompile()
 
 
-def _empty(params: list[Tensor], state: Any, transforms: Any, rows: bool) -> list[Tensor]:
-    """Arrays to trace with, whose memory nobody touches; no two are the same."""
-    numbers = [[torch.empty(1, dtype=params[0].dtype) for _ in params] for _ in range(2)]
-    columns = [list(map(torch.empty_like, params)), list(map(torch.empty_like, params)), *numbers]
-    for one in state.values():
-        if is_array(one):
-            columns.append(list(map(torch.empty_like, params)))
-        else:
-            columns.append([torch.empty((1,), dtype=torch.float32 if rows else torch.float64) for _ in params])
-    made = [one for column in columns for one in column]
-    if rows:
-        for one in made:
-            if one.numel() > 1:
-                _compiler().mark_dynamic(one, 0)
-    return made + [torch.empty_like(as_row(one)) for one in leaves(transforms)]
+def _dim(node: Any) -> int:
+    value = node.meta.get("example_value")
+    return value.dim() if isinstance(value, Tensor) else -1
 
 
 def _place(handed: Any, empty: list[Tensor]) -> tuple[int, bool]:
