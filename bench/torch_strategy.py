@@ -4,6 +4,8 @@ Each line is the median over rounds of the process time of some steps, ours over
 round and the bound that we hold ourselves to. Gradients are put back before each step, outside the time; every fourth
 is ten times as long, so that clips have something to do. `python bench/torch_strategy.py` prints the table in some
 minutes; with arguments only the lines whose text has one of them: `python bench/torch_strategy.py stable 1e7 memory`.
+`python bench/torch_strategy.py compile` prints the lines of strategies with `compile=True`, and how many seconds the
+compiler took (cold, where TORCHINDUCTOR_FORCE_DISABLE_CACHES=1 is set); further words choose among them, too.
 """
 
 import os
@@ -73,6 +75,22 @@ LINES = [
 ]
 
 
+# the same with `compile=True`; those above are moved as rows, which no number of tensors makes longer to compile
+COMPILED_ROWS = [
+    ("sgd() | 1e-3 | clip(1e-4)", sgd),
+    ("sgd(momentum=0.9) | 1e-3 | clip(1e-4)", momentum),
+    ("adam() | 1e-3 | clip(1e-4)", adam),
+    ("adamw(weight_decay=0.1) | 1e-3 | clip(1e-4)", adamw),
+    ("rmsprop() | 1e-3 | clip(1e-4)", foreach),
+]
+COMPILED_LISTS = [
+    ("adam() | clip_rms() | 1e-3", adam),
+    ("adam() | trust() | 1e-3", adam),
+    ("adam() | stable() | 1e-3", adam),
+    ("adam() | 1e-3 | clip_norm(0.01)", adam),
+]
+
+
 def parameters(elements: int, tensors: int) -> list[torch.nn.Parameter]:
     random = torch.Generator().manual_seed(0)
     params = [torch.nn.Parameter(torch.randn(elements // tensors, generator=random)) for _ in range(tensors)]
@@ -112,7 +130,7 @@ def ratios(ours: Stepper, theirs: Stepper, steps: int) -> list[float]:
 
 
 def wanted(*words: str) -> bool:
-    asked = [one for one in sys.argv[1:] if one != "memory"]
+    asked = [one for one in sys.argv[1:] if one not in ("memory", "compile")]
     return not asked or any(one in " ".join(words) for one in asked)
 
 
@@ -129,15 +147,39 @@ def times() -> None:
                     tensors,
                     False,
                 )
-                found = ratios(ours, stepper(theirs, elements, tensors, clipped), IN_ROUND[size])
                 told = f"{'clip_grad_norm_ + ' if clipped else ''}{theirs.__name__}"
-                middle = statistics.median(found)
-                verdict = "" if bound is None else f"≤ {bound}{'' if middle <= bound else '  MISSED'}"
-                spread = f"({min(found):.2f} to {max(found):.2f})"
-                print(
-                    f"{text + ', ' + answer:<54} {shape:<12} / {told:<22} {middle:6.2f}  {spread:<18} {verdict}",
-                    flush=True,
-                )
+                found = ratios(ours, stepper(theirs, elements, tensors, clipped), IN_ROUND[size])
+                show(f"{text + ', ' + answer:<54} {shape:<12} / {told:<22}", found, bound)
+
+
+def show(what: str, found: list[float], bound: float | None) -> None:
+    middle = statistics.median(found)
+    verdict = "" if bound is None else f"≤ {bound}{'' if middle <= bound else '  MISSED'}"
+    spread = f"({min(found):.2f} to {max(found):.2f})"
+    print(f"{what} {middle:6.2f}  {spread:<18} {verdict}", flush=True)
+
+
+def compiled() -> None:
+    for lines, counts in ((COMPILED_ROWS, TENSORS), (COMPILED_LISTS, (1, 20))):
+        for text, theirs in lines:
+            for size, elements in ELEMENTS.items():
+                for tensors in counts:
+                    if wanted(text, f"{size} in {tensors}"):
+                        ours = stepper(
+                            lambda params, text=text: optimizer(params, text, on_nonfinite="ignore", compile=True),
+                            elements,
+                            tensors,
+                            False,
+                        )
+                        start = time.perf_counter()
+                        ours()
+                        took = f"compiled in {time.perf_counter() - start:.1f} s"
+                        found = ratios(ours, stepper(theirs, elements, tensors, False), IN_ROUND[size])
+                        show(
+                            f"{text:<44} {size + ' in ' + str(tensors):<12} {took:<19} / {theirs.__name__:<9}",
+                            found,
+                            1.1,
+                        )
 
 
 def peak(text: str) -> float:
@@ -169,7 +211,9 @@ def memory() -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    if sys.argv[1:2] != ["memory"]:
+    if "compile" in sys.argv:
+        compiled()
+    elif sys.argv[1:2] != ["memory"]:
         times()
     if len(sys.argv) == 1 or "memory" in sys.argv:
         memory()

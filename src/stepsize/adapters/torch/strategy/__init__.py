@@ -15,4 +15,9 @@ inert       which of those cannot act and are left out
 
 staged      all others: the update of `descend` on tensors
 passes      the same numbers in passes over tiles, without a copy
+
+compiled    either kind in one compiled pass: what goes through it, and as what
+traced      the text made into a kernel
+trees       memory as tensors
+decays      a decay whose amounts differ by parameter
 """

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -26,6 +28,7 @@ class Wishes(NamedTuple):
     units: dict[str, Any]
     on_nonfinite: str
     on_change: str
+    compiled: bool = False
 
 
 class Strategy(Optimizer):
@@ -37,6 +40,7 @@ class Strategy(Optimizer):
 
     def _begin(self, wishes: Wishes) -> None:
         """Take the strategy, from its beginning."""
+        _follow_no_further(type(self))
         self._wishes, self.strategy = wishes, wishes.strategy
         lenient = "raise" if wishes.on_nonfinite == "raise" else "hold"
         self.scheduler = StrategySchedule(
@@ -159,3 +163,21 @@ class Strategy(Optimizer):
             return False
         grads = [one.grad for group in self.param_groups for one in group["params"] if one.grad is not None]
         return bool(grads) and not any(bool(one.any()) for one in grads)
+
+
+def _follow_no_further(kind: Any) -> None:
+    """A compiled training loop calls the step as it is: traced, it would ask its controllers and write memory twice."""
+    as_it_is = kind.step  # with the hooks that torch has put around it
+    if hasattr(as_it_is, _AS_IT_IS):
+        return
+    untraced = torch.compiler.disable(as_it_is)  # type: ignore[no-untyped-call]
+
+    @wraps(as_it_is)
+    def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return (untraced if torch.compiler.is_compiling() else as_it_is)(self, *args, **kwargs)
+
+    setattr(step, _AS_IT_IS, True)
+    kind.step = step
+
+
+_AS_IT_IS = "_stepsize_as_it_is"

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ...._errors import StepsizeError
+from ....clipping.decay import weight_decay
 from ....clipping.value import clip
-from ....descents import Clip
+from ....descents import Clip, Transform, descent
 from ....rules.adam import adam
 from ..clips.closures import with_closure
 from ..clips.hung import Clipping, GradientClipping, UpdateClipping
@@ -18,10 +20,12 @@ from ..clips.measured import measured
 from ..clips.norms import members_of, settled
 from .base import Strategy, Wishes
 from .bounding import Bounding
+from .compiled import Compiled
 from .inert import Group, acting, farthest
 from .kernels import KEPT, Moved, begin_late, listed, tell_autograd
 from .native import native
 from .parameters import group_of, refuse_own_decay
+from .rows import One
 
 
 class Hooked(Strategy):
@@ -29,6 +33,8 @@ class Hooked(Strategy):
 
     _clips: list[Clipping]
     _at_work = False  # while torch's step is being made, and nothing leaves it out
+    _in_one = _again = False  # whether this step is one compiled pass, and of the same parameters as the last
+    _steps: Tensor | None = None  # torch's counts of those, in a row
     _tiled = False  # whether this step is made in tiles, of which these are gathered, within these clips
     _gathered: list[Moved]
     _active: tuple[Clip, ...]
@@ -50,11 +56,16 @@ class Hooked(Strategy):
             self.register_step_post_hook(_after)
         kept = UpdateClipping("optimizer", self, stages.updates, "ignore", hang=False)
         self._bounding = Bounding(stages.name, kept)
+        self._compiled = Compiled(_behind_clips(wishes.strategy)) if wishes.compiled else None
         self._clips, self._guard = [guard, kept], guard
         guard.agreed = self._agreed
 
     def _init_group(self, group: dict[str, Any], *lists: list[Any]) -> Any:
         """torch lists what it is about to move; here is where our stages around its kernels come in."""
+        if self._at_work and group is self.param_groups[0]:
+            self._again = self._goes_on()
+        if self._at_work and self._again:
+            return (False, False) if self._bounding.name == "Adagrad" else False  # nothing is left for torch to list
         outcome = super()._init_group(group, *lists)  # type: ignore[misc]
         if group.get("fused") and (outcome is True or (isinstance(outcome, tuple) and outcome[0])):
             group["fused"] = False  # torch has no fused kernel for sparse gradients
@@ -65,16 +76,14 @@ class Hooked(Strategy):
     def _around(self, group: dict[str, Any], lists: tuple[list[Any], ...]) -> None:
         if group is self.param_groups[0]:
             self._plan()
-        if group.get("fused"):
+        if group.get("fused") or self._in_one:
             tell_autograd(lists[0])
-        if self._tiled:
+        if self._tiled or self._in_one:
             self._gathered += listed(self._bounding.name, group, lists, self.state)
             for one in lists:
                 one.clear()  # nothing is left for torch to move
             if group is self.param_groups[-1]:
-                self._bounding.move(
-                    self._gathered, self._active, [self._kept_share(one.group) for one in self._gathered]
-                )
+                self._move(self._gathered)
                 self._gathered = []
             return
         if self._decoupled and lists[0]:
@@ -82,10 +91,104 @@ class Hooked(Strategy):
         if group.get("fused") and group.get("momentum"):
             begin_late(group, lists, self.state)
 
+    def _move(self, moved: list[Moved]) -> None:
+        """All that torch has listed, by us."""
+        if self._in_one:
+            assert self._compiled is not None
+            self._move_in_one(self._compiled, moved)
+        else:
+            self._bounding.move(moved, self._active, [self._kept_share(one.group) for one in moved])
+
+    def _move_in_one(self, compiled: Compiled, moved: list[Moved]) -> None:
+        """One compiled pass; torch's memory under the rule's names."""
+        kept, ones, keys = self._bounding.kept, list[One](), _KEYS[self._bounding.name]
+        names = {} if compiled.by_row else kept.names
+        places = [id(one) for one in self.param_groups]
+        self._steps = _side_by_side([self.state[param] for one in moved if one.steps for param in one.params])
+        for one in moved:
+            for param, grad in zip(one.params, one.grads, strict=True):
+                if not param.numel():
+                    continue
+                held = self.state[param]
+                state = {key: held[name] for key, name in keys.items() if held.get(name) is not None}
+                if one.first:
+                    state["sum"].zero_()
+                if self._bounding.name == "SGD":
+                    state["count"] = int(not one.first)
+                ones.append(One(names.get(param, ""), param, grad, state, held, places.index(id(one.group))))
+        if names:  # a momentum that begins stands first or last in torch's lists, and the kernel is that of one order
+            order = {name: i for i, name in enumerate(names.values())}
+            ones.sort(key=lambda one: order[one.name])
+        first = len(compiled.strategy.stages) - len(kept.clips)
+        params = {names[param]: param for one in moved for param in one.params} if names else {}
+        memory = () if compiled.by_row else tuple(kept.memory(i, params) for i in range(len(kept.clips)))
+        before: list[Any] = [{} for one in compiled.strategy.stages[:first] if isinstance(one, Transform)]
+        after = compiled.move(members_of(self), ones, self._told(), (*before, *memory)) if ones else ()
+        for i, found in enumerate(after[len(before) :]):
+            kept.learn(i, found)
+        if self._steps is not None and (compiled.by_row or "count" not in keys):
+            self._steps.add_(1)
+
+    def _goes_on(self) -> bool:
+        """The update at once, where the parameters of the last compiled pass move again."""
+        compiled, kept = self._compiled, self._bounding.kept
+        if compiled is None or kept.shares is not None or any(map(self._differs, self.param_groups)):
+            return False
+        if not compiled.again(members_of(self), self.state):
+            return False
+        compiled.once_more(self._told())
+        tell_autograd(compiled.params)
+        if self._steps is not None:
+            self._steps.add_(1)
+        return True
+
+    def _told(self) -> list[tuple[float, float]]:
+        """The rate and the decay of each group."""
+        return [(float(one["lr"]), self._own_decay(one)) for one in self.param_groups]
+
+    def _own_decay(self, group: dict[str, Any]) -> float:
+        """The amount of the strategy's one decay."""
+        return float(group.get(_OWN, self._decoupled) if self._decoupled else group["weight_decay"])
+
+    def _differs(self, group: dict[str, Any]) -> bool:
+        """Whether a group has something else than rate and decay of its own."""
+        one = sum(isinstance(stage, weight_decay) for stage in self.strategy.stages) == 1
+        free = (
+            "params",
+            "param_names",
+            "lr",
+            "initial_lr",
+            "foreach",
+            "fused",
+            _OWN,
+            *(("weight_decay",) if one else ()),
+        )
+        known = self.defaults
+        return any(group[key] != known[key] for key in group if key in known and key not in free)
+
+    def _goes_in_one(self) -> bool:
+        """Whether this step is a compiled pass: nobody looks at shares, and no group has a rule of its own."""
+        compiled, kept = self._compiled, self._bounding.kept
+        if compiled is None:
+            return False
+        compiled.forget()
+        if kept.shares is not None or any(map(self._differs, self.param_groups)):
+            return False
+        names = {} if compiled.by_row else kept.names
+        return compiled.reaches(
+            [
+                One(names.get(param, ""), param, param.grad, {}, {}, 0)
+                for group in self.param_groups
+                for param in group["params"]
+                if param.grad is not None and param.numel()
+            ]
+        )
+
     def _plan(self) -> None:
         """Before anything has moved: which clips of the update may act, and whether tiles or a copy serve them."""
         kept, self._gathered, self._tiled, self._active = self._bounding.kept, [], False, ()
-        if not kept.clips:
+        self._in_one = self._goes_in_one()
+        if not kept.clips or self._in_one:
             return
         moving = [(one, [param for param in one["params"] if param.grad is not None]) for one in self.param_groups]
         far = self._farthest(moving) if any(type(one) is clip for one in kept.clips) else math.inf
@@ -168,6 +271,13 @@ class StrategyAdamW(Hooked, torch.optim.AdamW):
 
 
 _OWN = "decoupled_weight_decay_of_strategy"
+_KEYS = {  # what torch calls the memory of a rule
+    "SGD": {"sum": "momentum_buffer"},
+    "Adagrad": {"squares": "sum"},
+    "RMSprop": {"squares": "square_avg", "mean": "grad_avg", "sum": "momentum_buffer"},
+    "Adam": {"count": "step", "mean": "exp_avg", "squares": "exp_avg_sq"},
+    "AdamW": {"count": "step", "mean": "exp_avg", "squares": "exp_avg_sq"},
+}
 CLASSES: dict[str, Any] = {
     "SGD": StrategySGD,
     "Adagrad": StrategyAdagrad,
@@ -175,6 +285,22 @@ CLASSES: dict[str, Any] = {
     "Adam": StrategyAdam,
     "AdamW": StrategyAdamW,
 }
+
+
+def _side_by_side(states: list[dict[str, Any]]) -> Tensor | None:
+    """torch's counts as places of one row, so that all are counted at once."""
+    if not states:
+        return None
+    found = torch.stack([one["step"] for one in states]).float()
+    for one, count in zip(states, found.unbind(), strict=True):
+        one["step"] = count
+    return found
+
+
+def _behind_clips(strategy: descent) -> descent:
+    """The strategy without the clips of the gradient, which are hung before the step."""
+    before = strategy.stages[: strategy.stages.index(strategy.rule)]
+    return descent(*(one for one in strategy.stages if one not in before or isinstance(one, weight_decay)))
 
 
 def decoupled(group: dict[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ...._errors import StepsizeError, one_of
+from ...._errors import StepsizeError, flag, one_of
 from ....course.strangers import no_argument
 from ....descents import descent
 from ....text import as_descent
 from ..clips.hung import ANSWERS
 from ..clips.norms import tensors_of
 from .base import Strategy, Wishes
+from .compiled import refuse
 from .fused import CLASSES, decoupled
 from .native import beyond, kernel, native
 from .parameters import listed, refuse_own_decay
@@ -30,6 +31,7 @@ def optimizer(
     on_change: str = "error",
     fused: bool | None = None,
     foreach: bool | None = None,
+    compile: bool = False,
     **units: Any,
 ) -> Strategy:
     """A whole strategy as a torch optimizer: rule, rate, schedule, controllers and clips in one `step()`.
@@ -44,6 +46,16 @@ def optimizer(
     `total_steps` and units are those of `Scheduler`. `on_nonfinite` says what happens to a gradient that is NaN or
     infinite: "raise", "skip" the update, "zero" the elements, or "ignore". `fused` and `foreach` choose torch's
     implementation; left out, it is fused where torch has that.
+
+    With `compile` an update from the rule to the parameters is one pass over memory that torch's compiler makes of the
+    same formulas, in seconds to minutes at the first step: use it for long runs of large models on a processor, with a
+    C++ compiler there (g++); the numbers differ by rounding. Where all stages look at one element at a time (`clip`,
+    `weight_decay`, the rules of torch), one kernel serves for parameters of every shape, whichever have a gradient;
+    with other stages each list of parameters that move together has one, for four lists. Steps beyond these go the
+    ordinary way: of parameters of several types, half precision or groups with options of their own, and while somebody
+    looks at the shares of clips (`Recorder`). The state is the same, so either kind loads the other's. Clips before a
+    rule of torch and the answer to what is not finite are not part of the pass. A controller that looks at the update
+    itself, or asks for the loss again, is refused.
 
     Controllers decide the rate of the update that they look at, as in `descend`. One that watches the loss takes it
     from the closure, or from `step(loss=loss)`; one that tries other rates evaluates it again, by the closure or by
@@ -67,7 +79,10 @@ def optimizer(
         if name not in _UNITS:
             raise no_argument("optimizer", name, value)
     units = {"total_steps": total_steps, "steps_per_epoch": steps_per_epoch, **units}
-    wishes = Wishes(whole, units, on_nonfinite, on_change)
+    flag("optimizer", "compile", compile)
+    if compile:
+        refuse(whole, tensors_of(given))
+    wishes = Wishes(whole, units, on_nonfinite, on_change, bool(compile))
     reason = beyond(whole)
     if reason:
         if fused or foreach:

@@ -12,6 +12,10 @@ from ...._errors import StepsizeError
 from ....clipping.decay import weight_decay
 from ....descents import descent
 
+_NOT_BY_GROUP = (
+    "momentum", "dampening", "nesterov", "betas", "alpha", "eps", "centered", "amsgrad", "maximize", "lr_decay"
+)  # fmt: skip
+
 
 def listed(params: Any) -> list[Any]:
     """Parameters, pairs or groups, as a list; what is none of these is said in one line."""
@@ -59,6 +63,19 @@ def refuse_own_decay(group: Any, strategy: descent) -> None:
             f"optimizer: a group has a weight_decay and {strategy} has {decays or 'none'}: write one weight_decay into "
             "the strategy, for the groups to change"
         )
+
+
+def check_group(group: dict[str, Any], strategy: descent | None) -> None:
+    """Refuse what the engine would not do for a group."""
+    if strategy is None:
+        return
+    own = [name for name in _NOT_BY_GROUP if name in group]
+    if own:
+        raise StepsizeError(
+            f"optimizer: a group has {own[0]!r} of its own, which this strategy has once for all groups "
+            f"({strategy}): leave it out; a group may have lr and weight_decay"
+        )
+    refuse_own_decay(group, strategy)
 
 
 def _refuse_unordered(what: str, held: Any) -> None:

@@ -21,14 +21,14 @@ from ..clips.norms import Member, members_of
 from ..clips.tiles import Room
 from ..ranks import as_number
 from .base import Strategy, Wishes
+from .compiled import BEFORE, Compiled, own
+from .decays import with_own_decay
 from .kernels import tell_autograd
 from .loading import damaged
-from .parameters import group_of, refuse_own_decay
+from .parameters import check_group, group_of
 from .passes import TOLD, Passes, fits, reaches, sets_of
+from .rows import One
 
-_NOT_BY_GROUP = (
-    "momentum", "dampening", "nesterov", "betas", "alpha", "eps", "centered", "amsgrad", "maximize", "lr_decay"
-)  # fmt: skip
 _KEPT = "stepsize."  # begins the names of what is kept for the next update, beside the rule's own state
 
 
@@ -48,6 +48,7 @@ class StrategyEngine(Strategy):
         super()._begin(wishes)
         self.register_step_post_hook(_count)
         self._in_passes, self._room = reaches(self.strategy), Room()
+        self._compiled = Compiled(self.strategy) if wishes.compiled else None
         with self._own_hooks():
             self._guard = GradientClipping("optimizer", self, (), wishes.on_nonfinite)
         self._guard.agreed = self._agreed
@@ -59,7 +60,7 @@ class StrategyEngine(Strategy):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; its `weight_decay` is used in place of the strategy's."""
         param_group = group_of(param_group)
-        _check_group(param_group, getattr(self, "strategy", None))
+        check_group(param_group, getattr(self, "strategy", None))
         super().add_param_group(param_group)
         if hasattr(self, "_carried"):
             self._lay_out()
@@ -69,7 +70,7 @@ class StrategyEngine(Strategy):
         self._members = {str(i): one for i, one in enumerate(members_of(self))}
         self._amounts: dict[str, float] = {}
         with_own = any("weight_decay" in group for group in self.param_groups)
-        self._carried = _with_own_decay(self.strategy, self._amounts) if with_own else self.strategy
+        self._carried = with_own_decay(self.strategy, self._amounts) if with_own else self.strategy
 
     @torch.no_grad()
     def step(
@@ -103,6 +104,8 @@ class StrategyEngine(Strategy):
             given = {"loss": outcome if loss is None else loss, "grad_variance": grad_variance}
             if "grad_norm" in self.scheduler.needs:
                 given["grad_norm"] = self._grad_norm()
+            if self._compiled is not None and self._pass_compiled(self._compiled, moving, given):
+                return outcome
             if self._in_passes and self.scheduler.needs <= TOLD and fits(moving):
                 self._pass(moving, given)
             else:
@@ -132,6 +135,44 @@ class StrategyEngine(Strategy):
         if self.shares is not None:
             self.shares = [passes.share()]
         self._states = tuple(merged(old, now) for old, now in zip(self._states, passes.states, strict=True))
+
+    def _pass_compiled(self, compiled: Compiled, moving: Mapping[str, Member], given: dict[str, Any]) -> bool:
+        """The update in one compiled pass; False where it has to go the ordinary way."""
+        if self.shares is not None or not self.scheduler.needs <= BEFORE:
+            compiled.forget()
+            return False
+        members = members_of(self)
+        again = compiled.again(members, self.state)
+        ones = [] if again else self._ones(moving)
+        if not again and not compiled.reaches(ones):
+            return False
+        if self.scheduler.needs:
+            self.scheduler.show(given)
+        amount = next((float(one.amount) for one in self.strategy.stages if isinstance(one, weight_decay)), 0.0)
+        numbers = [(float(one["lr"]), float(one.get("weight_decay", amount))) for one in self.param_groups]
+        tell_autograd([one.param for one in moving.values()])
+        if again:
+            compiled.once_more(numbers)
+        else:
+            self._states = compiled.move(members, ones, numbers, self._states)
+        if compiled.by_row:
+            for one in moving.values():
+                state = self.state[one.param]
+                if "count" in state:
+                    state["count"] += 1
+        return True
+
+    def _ones(self, moving: Mapping[str, Member]) -> list[One]:
+        """What moves, with memory of its own."""
+        new = {name: one for name, one in moving.items() if one.param not in self.state}
+        if new:
+            self._start(new)
+        found: list[One] = []
+        for name, one in moving.items():
+            state = self.state[one.param]
+            found.append(One(name, one.param, _gradient(one), state, state, one.place[0]))
+        own(found)
+        return found
 
     def _update(self, moving: Mapping[str, Member], given: dict[str, Any], trials: _Trials) -> None:
         needs, state = self.scheduler.needs, self._state(moving)
@@ -318,39 +359,6 @@ def _count(made: Any, args: Any, kwargs: Any) -> None:
     """Last of all: the update is done, the schedule moves on."""
     if not made._left_out:
         made.scheduler.step()
-
-
-class _OwnDecay(Transform):
-    """The strategy's weight decay, with amounts of their own for the parameters of some groups."""
-
-    __slots__ = ("amount", "amounts")
-    amount: float
-    amounts: dict[str, float]
-
-    def __init__(self, amount: float, amounts: dict[str, float]) -> None:
-        self._store(amount=amount, amounts=amounts)
-
-    def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
-        amounts = {name: self.amounts.get(name, self.amount) for name in flowing}
-        return {name: array + amounts[name] * params[name] for name, array in flowing.items()}, 0.0
-
-
-def _with_own_decay(strategy: descent, amounts: dict[str, float]) -> descent:
-    stages = (_OwnDecay(one.amount, amounts) if isinstance(one, weight_decay) else one for one in strategy.stages)
-    return descent(*stages)
-
-
-def _check_group(group: dict[str, Any], strategy: descent | None) -> None:
-    """Refuse what the engine would not do for a group."""
-    if strategy is None:
-        return
-    own = [name for name in _NOT_BY_GROUP if name in group]
-    if own:
-        raise StepsizeError(
-            f"optimizer: a group has {own[0]!r} of its own, which this strategy has once for all groups "
-            f"({strategy}): leave it out; a group may have lr and weight_decay"
-        )
-    refuse_own_decay(group, strategy)
 
 
 def _decays(one: Member) -> bool:
