@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import Module
 
 from ...._errors import StepsizeError
 from ....clipping.decay import weight_decay
 from ....descents import descent
+from ..clips.hung import refuse_parts
+from ..clips.norms import Member
 
 _NOT_BY_GROUP = (
     "momentum", "dampening", "nesterov", "betas", "alpha", "eps", "centered", "amsgrad", "maximize", "lr_decay"
@@ -76,6 +79,25 @@ def check_group(group: dict[str, Any], strategy: descent | None) -> None:
             f"({strategy}): leave it out; a group may have lr and weight_decay"
         )
     refuse_own_decay(group, strategy)
+
+
+def refuse_moving(moving: Mapping[str, Member]) -> None:
+    """Gradients and parameters that the engine cannot compute with."""
+    devices = {one.param.device for one in moving.values()}
+    if len(devices) > 1:
+        raise StepsizeError(
+            f"optimizer: parameters lie on {' and '.join(sorted(map(str, devices)))}, of which torch's own optimizers "
+            "can do a step but not this strategy: put them on one device"
+        )
+    for one in moving.values():
+        if one.param.dtype == torch.float16:
+            raise StepsizeError(
+                f"optimizer: {one.name()} is in float16, whose squares overflow above 256: keep parameters in float32 "
+                "and use autocast, or write a strategy that torch's optimizers compute"
+            )
+    tensors = [(one, tensor) for one in moving.values() for tensor in (one.param, one.param.grad) if tensor is not None]
+    instead = "one that torch's optimizers compute, as clip_norm(1) | sgd() | 0.1, or dense gradients"
+    refuse_parts("optimizer", "this strategy cannot compute with", tensors, instead)
 
 
 def _refuse_unordered(what: str, held: Any) -> None:

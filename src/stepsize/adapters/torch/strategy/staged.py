@@ -14,7 +14,7 @@ from ....clipping.decay import weight_decay
 from ....descents import Array, Arrays, State, Transform, descent
 from ....quantities import Memory, at_start
 from ....update import advance, trial
-from ..clips.hung import GradientClipping, refuse_parts
+from ..clips.hung import GradientClipping
 from ..clips.measured import measured
 from ..clips.memory import merged, on_device, unlike
 from ..clips.norms import Member, members_of
@@ -25,7 +25,7 @@ from .compiled import BEFORE, Compiled, own
 from .decays import with_own_decay
 from .kernels import tell_autograd
 from .loading import damaged
-from .parameters import check_group, group_of
+from .parameters import check_group, group_of, refuse_moving
 from .passes import TOLD, Passes, fits, reaches, sets_of
 from .rows import One
 
@@ -109,7 +109,7 @@ class StrategyEngine(Strategy):
             if self._in_passes and self.scheduler.needs <= TOLD and fits(moving):
                 self._pass(moving, given)
             else:
-                _refuse(moving)
+                refuse_moving(moving)
                 self._update(moving, given, _Trials(self, moving, loss_of, closure))
         return outcome
 
@@ -385,22 +385,3 @@ def _copied(tensor: Tensor) -> Tensor:
 def _gradient(one: Member) -> Tensor:
     assert one.param.grad is not None  # those that have none do not move
     return one.param.grad
-
-
-def _refuse(moving: Mapping[str, Member]) -> None:
-    """Gradients and parameters that the engine cannot compute with."""
-    devices = {one.param.device for one in moving.values()}
-    if len(devices) > 1:
-        raise StepsizeError(
-            f"optimizer: parameters lie on {' and '.join(sorted(map(str, devices)))}, of which torch's own optimizers "
-            "can do a step but not this strategy: put them on one device"
-        )
-    for one in moving.values():
-        if one.param.dtype == torch.float16:
-            raise StepsizeError(
-                f"optimizer: {one.name()} is in float16, whose squares overflow above 256: keep parameters in float32 "
-                "and use autocast, or write a strategy that torch's optimizers compute"
-            )
-    tensors = [(one, tensor) for one in moving.values() for tensor in (one.param, _gradient(one))]
-    instead = "one that torch's optimizers compute, as clip_norm(1) | sgd() | 0.1, or dense gradients"
-    refuse_parts("optimizer", "this strategy cannot compute with", tensors, instead)

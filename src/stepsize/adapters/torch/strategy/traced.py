@@ -66,7 +66,7 @@ class Kernel:
 
     def _build(self, empty: list[Tensor]) -> None:
         def backend(graph: Any, examples: list[Any]) -> Callable[..., Any]:
-            _keep_numbers_apart(graph)
+            _keep_numbers_apart(graph, self._rows)
             made: Any = _compiler().lookup_backend("inductor")(graph, examples)
 
             def found(*handed: Any) -> tuple[Any, ...]:
@@ -142,11 +142,14 @@ def _compiler() -> Any:
     return torch._dynamo
 
 
-def _keep_numbers_apart(graph: Any) -> None:
+def _keep_numbers_apart(graph: Any, rows: bool) -> None:
     """Numbers that arrays are computed with are computed once, not again for every array and every element.
 
     A view of a number is the same number; the compiler puts what is viewed into memory.
     """
+    for node in list(graph.graph.nodes) if rows else ():  # there they are corrections near 1, elsewhere of any size
+        if node.target is operator.truediv and _dim(node) > 0 and _dim(node.args[1]) == 0:
+            _multiply_instead(graph.graph, node)
     known: dict[Any, Any] = {}
     for node in list(graph.graph.nodes):
         if node.op not in ("call_function", "call_method") or _dim(node) != 0:
@@ -168,8 +171,20 @@ def _keep_numbers_apart(graph: Any) -> None:
     graph.recompile()
 
 
+def _multiply_instead(graph: Any, node: Any) -> None:
+    """An array over a number as the array times its reciprocal: a processor divides many times slower."""
+    array, number = node.args
+    with graph.inserting_before(node):
+        inverse = graph.call_function(torch.reciprocal, (number,))
+        inverse.meta = dict(number.meta)
+        product = graph.call_function(operator.mul, (array, inverse))
+        product.meta = dict(node.meta)
+    node.replace_all_uses_with(product)
+    graph.erase_node(node)
+
+
 def _dim(node: Any) -> int:
-    value = node.meta.get("example_value")
+    value = node.meta.get("example_value") if hasattr(node, "meta") else None
     return value.dim() if isinstance(value, Tensor) else -1
 
 
