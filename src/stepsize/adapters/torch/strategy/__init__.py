@@ -14,10 +14,12 @@ bounding    clips after the rate, in tiles
 inert       which of those cannot act and are left out
 
 staged      all others: the update of `descend` on tensors
+trials      the batch at other parameters, for controllers that try rates
 passes      the same numbers in passes over tiles, without a copy
 
 compiled    either kind in one compiled pass: what goes through it, and as what
 traced      the text made into a kernel
+rows        parameters as rows of one kernel
 trees       memory as tensors
 decays      a decay whose amounts differ by parameter
 """

@@ -6,20 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.optim import Optimizer
 
 from ...._errors import StepsizeError
 from ....clipping.decay import weight_decay
-from ....descents import Array, Arrays, State, Transform, descent
+from ....descents import Array, Arrays, State, Transform
 from ....quantities import Memory, at_start
-from ....update import advance, trial
+from ....update import advance
 from ..clips.hung import GradientClipping
 from ..clips.measured import measured
 from ..clips.memory import merged, on_device, unlike
 from ..clips.norms import Member, members_of
 from ..clips.tiles import Room
-from ..ranks import as_number
 from .base import Strategy, Wishes
 from .compiled import BEFORE, Compiled, own
 from .decays import with_own_decay
@@ -28,6 +26,7 @@ from .loading import damaged
 from .parameters import check_group, group_of, refuse_moving
 from .passes import TOLD, Passes, fits, reaches, sets_of
 from .rows import One
+from .trials import Trials, copied, gradient_of
 
 _KEPT = "stepsize."  # begins the names of what is kept for the next update, beside the rule's own state
 
@@ -110,7 +109,7 @@ class StrategyEngine(Strategy):
                 self._pass(moving, given)
             else:
                 refuse_moving(moving)
-                self._update(moving, given, _Trials(self, moving, loss_of, closure))
+                self._update(moving, given, Trials(self, moving, loss_of, closure))
         return outcome
 
     def _grad_norm(self) -> float:
@@ -170,14 +169,14 @@ class StrategyEngine(Strategy):
         found: list[One] = []
         for name, one in moving.items():
             state = self.state[one.param]
-            found.append(One(name, one.param, _gradient(one), state, state, one.place[0]))
+            found.append(One(name, one.param, gradient_of(one), state, state, one.place[0]))
         own(found)
         return found
 
-    def _update(self, moving: Mapping[str, Member], given: dict[str, Any], trials: _Trials) -> None:
+    def _update(self, moving: Mapping[str, Member], given: dict[str, Any], trials: Trials) -> None:
         needs, state = self.scheduler.needs, self._state(moving)
         tries = trials.begin() if "loss_at" in needs else False
-        params = {name: _copied(one.param) if tries else one.param.detach() for name, one in moving.items()}
+        params = {name: copied(one.param) if tries else one.param.detach() for name, one in moving.items()}
         grads: Arrays = {name: one.param.grad for name, one in moving.items()}
         self._amounts.update((name, one.group["weight_decay"]) for name, one in moving.items() if _decays(one))
 
@@ -301,60 +300,6 @@ class StrategyEngine(Strategy):
             self._states = tuple(merged(*both) for both in zip(self._states, saved, strict=True))
 
 
-class _Trials:
-    """Evaluations of the batch elsewhere; parameters and gradients come back as they were."""
-
-    def __init__(
-        self,
-        made: StrategyEngine,
-        moving: Mapping[str, Member],
-        loss_of: Callable[[], Any] | None,
-        closure: Callable[[], Any] | None,
-    ) -> None:
-        self.made, self.moving, self.loss_of, self.closure = made, moving, loss_of, closure
-        self.grads: dict[str, Tensor] = {}
-
-    def begin(self) -> bool:
-        """Whether there is anything to evaluate with; a closure may clear gradients in place, so they are copied."""
-        if self.loss_of is None and self.closure is not None:
-            self.grads = {name: _copied(_gradient(one)) for name, one in self.moving.items()}
-            self._give_back()
-        return self.loss_of is not None or self.closure is not None
-
-    def at(self, carried: descent, at: Memory, after: State) -> Callable[[float], float]:
-        """From a rate to the loss of the batch where it leads."""
-
-        def loss_of(there: Arrays) -> float:
-            try:
-                self._put(there)
-                return as_number("loss_of", self._evaluated())
-            finally:
-                self._put(at["params"])
-
-        return trial(carried.parts, at, after, loss_of)
-
-    def _put(self, there: Arrays) -> None:
-        for name, one in self.moving.items():
-            one.param.copy_(there[name])
-        torch.clear_autocast_cache()  # an autocast around the loop would go on with the weights that it cast before
-
-    def _evaluated(self) -> Any:
-        if self.loss_of is not None:
-            return self.loss_of()
-        assert self.closure is not None
-        for one in self.moving.values():
-            one.param.grad = None  # a closure that clears gradients in place would clear those of the update
-        try:
-            with self.made._guard.paused(), torch.enable_grad():
-                return self.closure()
-        finally:
-            self._give_back()
-
-    def _give_back(self) -> None:
-        for name, one in self.moving.items():
-            one.param.grad = self.grads[name]
-
-
 def _count(made: Any, args: Any, kwargs: Any) -> None:
     """Last of all: the update is done, the schedule moves on."""
     if not made._left_out:
@@ -376,12 +321,3 @@ def _put(moving: Mapping[str, Member], params: Arrays, update: Arrays) -> Arrays
     for name, one in moving.items():
         one.param.copy_(params[name] - update[name])
     return params
-
-
-def _copied(tensor: Tensor) -> Tensor:
-    return tensor.detach().clone()
-
-
-def _gradient(one: Member) -> Tensor:
-    assert one.param.grad is not None  # those that have none do not move
-    return one.param.grad
