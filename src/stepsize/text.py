@@ -330,7 +330,9 @@ def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str,
     fields = _fields(word)
     for field in named:
         if field in ("lr", "learning_rate") and name != "plan":
-            raise ParseError(f"the rate comes after the rule: write {name}() | 0.1", column)
+            if isinstance(word, type) and hasattr(word, "update"):
+                raise ParseError(f"the rate comes after the rule: write {name}() | 0.1", column)
+            raise ParseError(f"the rate comes before a schedule: write 0.1 * {name}(…)", column)
         if field not in fields and name != "plan":
             takes = f"its fields are {', '.join(fields)}" if fields else "it has none"
             near = _similar(field, fields).rstrip(".")

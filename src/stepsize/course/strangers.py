@@ -66,6 +66,8 @@ def _presets_with(name: str) -> list[str]:
 
 def no_expression(host: Host, one: object) -> float:
     """A bare number as a fixed rate; anything else is an error that names what the user can write for it."""
+    if one is None:
+        raise StepsizeError(f'{host.name}: there is no expression: write one, such as "warmup(100) >> cosine()"')
     if isinstance(one, (list, tuple)):
         by_group = ", ".join(f"{i}: {each!r}" for i, each in enumerate(one[:2]))
         raise StepsizeError(
@@ -82,7 +84,7 @@ def no_expression(host: Host, one: object) -> float:
     if callable(one) and not hasattr(one, "__float__"):
         raise StepsizeError(
             f"{host.name}: an expression is not a Python function: write its formula in t, formula('0.95**t'), or a "
-            "word that it is, exponential(0.95, 1)"
+            "word that it is, exponential(0.95, every=1)"
         )
     return number(host.name, "expression", one, low=0)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dataclasses import field as held
 from typing import Any
 
-from .._errors import LengthError, StepsizeError
+from .._errors import LengthError, StepsizeError, number
 from ..descents import Stage, descent
 from ..lengths import MissingFactError
 from ..schedules.base import Factor
@@ -137,6 +137,9 @@ def check_targets(targets: tuple[Target, ...], host: Host, knobs: Knobs) -> None
         own = [knobs.initial(index, target.field) for index in here]
         if target.group is None and isinstance(target.value, rate):
             _check_one_base(host, target, own)
+        if isinstance(target.value, Factor):
+            for index, one in zip(here, own, strict=True):
+                number(host.name, f"{target.field} of group {called(knobs, index)}", one)
         if isinstance(target.value, Factor) and target.field != "lr" and here and not any(own):
             _check_base(host, target, called(knobs, here[0]))
 

@@ -72,7 +72,10 @@ def preset(**bounds: Bounds) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @functools.wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             owner = function.__name__
-            given = signature.bind(*args, **kwargs)  # a missing or an unknown name is Python's own error
+            try:
+                given = signature.bind(*args, **kwargs)
+            except TypeError:
+                return function(*args, **kwargs)  # which names what is missing, or too much
             for name, value in given.arguments.items():
                 given.arguments[name] = _checked(owner, name, value, kinds[name], bounds.get(name))
             try:

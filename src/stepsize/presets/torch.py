@@ -15,7 +15,7 @@ from ..schedules.rate import rate
 from ..schedules.recipes import cyclic
 from ..schedules.shapes import constant, exponential, linear, stages, staircase
 from ..schedules.time import repeat
-from ._arguments import COUNT, NATURAL, POSITIVE, SHARE, SOME, preset
+from ._arguments import COUNT, NATURAL, POSITIVE, SHARE, SOME, Bounds, preset
 from ._shared import Expression, half_cosine, knots, multistep_at, sequence, share, wave
 
 TYPE_CHECKING = False
@@ -79,12 +79,12 @@ def ConstantLR(factor: float = 1 / 3, total_iters: int = 5) -> Factor:
     return stages(factor, 1.0, at=(total_iters,)) if total_iters else constant(factor)
 
 
-@preset(start_factor=SHARE, end_factor=SHARE)
+@preset(start_factor=Bounds(above=0, high=1), end_factor=SHARE)
 def LinearLR(start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5) -> Factor:
     """A line from one factor to another.
 
-    Formula: start + (end − start)·min(t, N)/N; with total_iters = 0 it stays at the start for ever. torch forbids the
-    start 0, this does not. Source: torch.optim.lr_scheduler.LinearLR.
+    Formula: start + (end − start)·min(t, N)/N; with total_iters = 0 it stays at the start for ever.
+    Source: torch.optim.lr_scheduler.LinearLR.
 
     >>> LinearLR(0.1, total_iters=10)
     linear(0.1, 1.0, 10)

@@ -11,7 +11,7 @@ from .combine import Several as Together
 from .combine import clamp, product, then
 from .questions import inside, quiet
 from .rate import rate
-from .shapes import constant, linear, stages, warmup
+from .shapes import constant, exponential, linear, stages, warmup
 from .tables import table
 from .time import repeat
 
@@ -154,6 +154,15 @@ def _dead(look: _Look) -> str:
     if _is_frozen(look.factor) or not _numbers(look.written):
         return ""
     return f"from step {since} of {look.steps} on the factor is below 1/10000 of its highest: {_instead(look)}"
+
+
+def _falls_once(look: _Look) -> str:
+    """A ratio for one step, which as a length is over with it: torch's gamma is a ratio each step."""
+    for written, one, _ in _placed(look.written, look.factor):
+        if isinstance(one, exponential) and one.every is None and one.length == 1 and look.steps >= _SHORTEST:
+            instead = f"exponential({one.gamma!r}, every=1)"
+            return f"{short(written)} is over after 1 step and holds: for a ratio each step write {instead}"
+    return ""
 
 
 def _does_not_come(look: _Look) -> str:
@@ -311,4 +320,12 @@ def _named(part: Factor) -> str:
     return "warmup(" if isinstance(part, warmup) else f"linear({part.start:g}, {part.end:g}, "  # type: ignore[attr-defined]
 
 
-_ONE_OF = (_outlasts, _dead, _over_early, _part_over_early, _does_not_come, _short_cycles)  # the first is told
+_ONE_OF = (
+    _outlasts,
+    _falls_once,
+    _dead,
+    _over_early,
+    _part_over_early,
+    _does_not_come,
+    _short_cycles,
+)  # the first is told

@@ -35,7 +35,7 @@ def multistep(*at: Length, gamma: float = 0.1) -> stages:
     ratio = number("multistep", "gamma", gamma, above=0)
     _check_no_gamma(at, ratio)
     when = tuple(check_length("multistep", "at", one) for one in at)
-    check_rising("multistep", when)
+    _check_rising(when, ratio)
     try:
         factors = [float(ratio) ** i for i in range(len(at) + 1)]
     except OverflowError:
@@ -43,6 +43,17 @@ def multistep(*at: Length, gamma: float = 0.1) -> stages:
             f"multistep: gamma {ratio!r} to the power {len(at)} is too large for a number: write a smaller gamma"
         ) from None
     return stages(*factors, at=when)
+
+
+def _check_rising(when: tuple[Length, ...], gamma: float) -> None:
+    """Boundaries that fall are shown in their order."""
+    try:
+        check_rising("multistep", when)
+    except StepsizeError as error:
+        told = ", ".join(map(str, sorted({one for one in when if isinstance(one, int)})))
+        known = len(when) == sum(isinstance(one, int) for one in when)
+        more = "" if gamma == 0.1 else f", gamma={gamma:g}"
+        raise (StepsizeError(f"{error}: write multistep({told}{more})") if known else error) from None
 
 
 def _check_no_gamma(at: tuple[object, ...], gamma: float) -> None:

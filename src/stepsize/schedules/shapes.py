@@ -303,7 +303,8 @@ def check_rising(owner: str, bounds: tuple[Length, ...]) -> None:
     """Boundaries in steps must rise; those in other units are checked again once they are steps."""
     known = [one for one in bounds if isinstance(one, int)]
     if known != sorted(set(known)):
-        raise StepsizeError(f"{owner}: the boundaries in at must rise, not {shown(tuple(bounds))}")
+        where = " in at" if owner == "stages" else ""
+        raise StepsizeError(f"{owner}: the boundaries{where} must rise, not {shown(tuple(bounds))}")
 
 
 def in_steps(part: Factor, field: str, length: Length) -> int:

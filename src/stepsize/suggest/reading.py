@@ -94,6 +94,12 @@ class Lenient(_Reader):
     def _word(self, node: ast.expr, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         word = self.words.get(name) or look_up(name)
         fields = _fields(word)
+        base = (
+            None if name in RULES else next((named.pop(one) for one in ("lr", "learning_rate") if one in named), None)
+        )
+        if base is not None:  # cosine(lr=0.1)
+            made = self._word(node, name, arguments, named)
+            return rate(base, made) if isinstance(made, Factor) else made
         for field in [one for one in named if one not in fields]:
             value = named.pop(field)
             if field in _MINIMA:
@@ -121,6 +127,8 @@ class Lenient(_Reader):
         kind = type(node.op).__name__
         if kind in ("BitOr", "Mult") and _is_rule(right) and (_number(left) or callable(left)):
             left, right = right, left  # 0.1 * adam(), 0.1 | adam()
+        if kind == "Mult" and isinstance(right, rate) and _number(left) and left == right.base:
+            return right  # 0.1 * cosine(lr=0.1)
         if kind in ("BitOr", "Mult") and isinstance(right, descent) and isinstance(left, Factor):
             left, right = right, left
         if kind in ("BitOr", "Mult") and isinstance(left, descent) and isinstance(right, Factor):

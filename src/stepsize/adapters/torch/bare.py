@@ -9,36 +9,42 @@ from typing import Any
 from ..._errors import StepsizeError
 from ...course.course import Course
 
+_SURE = 3  # so many whole numbers, each one more than the last, are no metric
+
 
 class Bare:
     """Reads the numbers without a name that come to one scheduler.
 
-    A whole number that goes up by one from step to step, or begins at the count of the steps, is an epoch. The epoch
-    that the step leads to anyhow is taken, where no controller looks at anything; any other is refused, with both
-    readings. Everything else is a metric; one that nothing looks at is told once.
+    A whole number that comes first and is the count of the steps is an epoch; so are three in a row from 0 or 1 on,
+    where steps are counted elsewhere. The epoch that the step leads to anyhow is taken, where no controller looks at
+    anything; any other is refused, with both readings. Everything else is a metric, whole or not; one that nothing
+    looks at is told once.
     """
 
     def __init__(self) -> None:
-        self._last: int | None = None  # the whole number that came last
+        self._came: list[int | None] = []  # the whole numbers that came first, None for others
         self._told = False
 
     def read(self, number: Any, epoch: Any, course: Course, at: int | None, *, named: bool) -> Any:
         """The metric that a number is, or None; `at` steps are counted, None where other calls are."""
         needed = bool(course.needs) and not named
-        last, self._last = self._last, whole_number(number)
-        coming = None if at is None else at + 1
+        now, coming = whole_number(number), None if at is None else at + 1
+        if number is not None and len(self._came) < _SURE:
+            self._came.append(now)
         if epoch is not None:
             if number is None and not needed and coming is not None and whole_number(epoch) == coming:
                 return None
             raise _no_epoch(epoch, "epoch=", needed)
-        if self._last is None:
+        if now is None:
             self._tell_unused(number, course)
             return number
         if needed:
-            if self._last in ((at, coming) if last is None else (last + 1,)):
+            first = len(self._came) == 1 and now in (at, coming)
+            counted = at is None and now == self._came[-1] and self._came in ([0, 1, 2], [1, 2, 3])
+            if first or counted:
                 raise _no_epoch(number, "", needed)
             return number
-        if self._last != coming:
+        if now != coming:
             raise _no_epoch(number, "", needed)
         return None
 
@@ -54,7 +60,10 @@ class Bare:
 
 
 def whole_number(number: Any) -> int | None:
-    """A whole number as one of Python's, anything else as None."""
+    """A whole number as one of Python's, anything else as None; one in an array of one element counts."""
+    if hasattr(number, "dtype") and getattr(number, "ndim", 1) == 0 and hasattr(number, "item"):
+        kind = str(number.dtype).removeprefix("torch.")
+        number = number.item() if kind.startswith(("int", "uint")) else None
     return int(number) if _is_whole(number) else None
 
 
@@ -65,7 +74,8 @@ def _is_whole(number: Any) -> bool:
 def _no_epoch(number: Any, name: str, needed: bool) -> StepsizeError:
     told = _short(number)
     metric = f"step(metric={told}) or step(loss={told})" if needed else "nothing here looks at one"
-    begin = f", and Scheduler(…, done={told}) begins at one" if _is_whole(number) and number >= 0 else ""
+    whole = whole_number(number)
+    begin = f", and Scheduler(…, done={told}) begins at one" if whole is not None and whole >= 0 else ""
     return StepsizeError(
         f"Scheduler: step({name}{told}) may be an epoch or a metric: step takes no epoch: write step(), lengths such "
         f"as '2ep'{begin}; a metric has a name: {metric}"
@@ -73,5 +83,8 @@ def _no_epoch(number: Any, name: str, needed: bool) -> StepsizeError:
 
 
 def _short(number: Any) -> str:
+    whole = whole_number(number)
+    if whole is not None:
+        return str(whole)
     text = "a tensor" if hasattr(number, "shape") else " ".join(repr(number).split())  # which is not read back
     return text if len(text) <= 40 else text[:39] + "…"

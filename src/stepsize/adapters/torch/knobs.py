@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 from torch import Tensor
@@ -94,7 +95,7 @@ def put(group: Group, name: str, place: int | None, value: float) -> None:
 def _is_number(held: object) -> bool:
     if isinstance(held, Tensor):
         return held.numel() == 1 and held.is_floating_point()
-    return isinstance(held, (int, float)) and not isinstance(held, bool)
+    return isinstance(held, Real) and not isinstance(held, bool)  # also NumPy's
 
 
 def _tensors(held: object) -> list[Tensor]:

@@ -76,7 +76,10 @@ def differing(groups: Sequence[dict[str, Any]], rows: Sequence[Row], values: Seq
     Rates of 0 are no sign: torch.distributed.checkpoint sets them for a step that only lays out the state.
     """
     for row in rows:
-        held = groups[row.group].get(row.field)
+        name, _, place = row.field.partition(".")
+        held = groups[row.group].get(name)
+        if place and isinstance(held, (tuple, list)):
+            held = held[int(place)]
         if isinstance(held, (float, int)):
             written = row.base * values[row.part]
             if held != written and held != 0 and not math.isclose(held, written, rel_tol=1e-6):

@@ -76,7 +76,7 @@ def check_text(column: pl.Series, hint: str) -> None:
 
     if column.dtype != pl.String:
         return
-    numbers = column.cast(pl.Float64, strict=False).is_not_null() | is_number(column).fill_null(False)
+    numbers = column.cast(pl.Float64, strict=False).is_not_null() | (column.is_not_null() & is_number(column))
     share = numbers.sum() / max(column.count(), 1)
     if share >= NUMBER_SHARE:
         row = int((column.is_not_null() & ~numbers).arg_max() or 0)
