@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from .._errors import StepsizeError
-from .._space import namespace
+from .._space import held_by, namespace
 from .._value import field
 from ..descents import Array, Arrays, Clip, Rule, RuleState
 from ..measures import begun
@@ -70,7 +70,7 @@ class stable(Clip):
         if count is not None:
             squares = squares / begun(self.beta2, count, squares)
         xp = namespace(squares)
-        return xp.clip(xp.sqrt(squares), float(self.eps), None)
+        return xp.clip(xp.sqrt(squares), held_by(squares, float(self.eps), xp), None)
 
     def _misplaced(self) -> NoReturn:
         raise StepsizeError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._errors import StepsizeError
-from .._space import namespace
+from .._space import held_by, namespace
 from .._value import field
 from ..descents import Array, Arrays, Transform
 from .shorten import norm_of, scaled
@@ -47,5 +47,5 @@ class trust(Transform):
         one = xp.ones_like(update)
         usable = (param > 0) & (update > _NOTHING * param) & xp.isfinite(param) & xp.isfinite(update)
         ratio = float(self.coefficient) * xp.where(usable, param, one) / xp.where(usable, update, one)
-        high = None if self.high is None else float(self.high)
-        return xp.where(usable, xp.clip(ratio, float(self.low), high), one)
+        high = None if self.high is None else held_by(ratio, float(self.high), xp)
+        return xp.where(usable, xp.clip(ratio, held_by(ratio, float(self.low), xp), high), one)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import StepsizeError, number, shown
-from .._space import namespace
+from .._space import held_by, namespace
 from .._value import field
 from ..descents import Array, Arrays, Clip
 from ..measures import global_norm, share_of
@@ -54,7 +54,8 @@ class unitwise(Clip):
     def _bounded(self, array: Array, param: Array, many: bool) -> tuple[Array, Array]:
         rows = self._rows(array, many)
         lengths = global_norm({"": self._rows(param, many)}, many=True)
-        bound = float(self.max) * namespace(lengths).clip(lengths, float(self.floor), None)
+        xp = namespace(lengths)
+        bound = float(self.max) * xp.clip(lengths, held_by(lengths, float(self.floor), xp), None)
         factor, longer = to_bound(global_norm({"": rows}, many=True), bound)
         xp = namespace(array)
         flags = xp.broadcast_to(xp.reshape(longer, (-1, 1)), rows.shape)

@@ -42,11 +42,12 @@ class armijo(Controller):
     the trial goes where the clipped step would go while the promise is that of the whole step, so it errs low.
 
     `c` and `shrink` in (0, 1), `doubling` a length in which the first trial may double ("1ep" in Vaswani et al.; 1
-    for full batch; None: it never grows), `high` ≥ 1 and `low` in (0, 1] bounds of the factor, `tries` ≥ 1. Where no
-    trial is accepted the answer is 0, so a step that was seen to fail is not made, and the next search goes on below
-    the last trial. A trial whose loss is NaN or infinite counts as not accepted. Where loss, slope or rate is NaN or
-    infinite, or the rate 0, nothing is tried and the factor stays. It never ends. Source: Armijo (1966); for
-    mini-batches Vaswani et al. (NeurIPS 2019), whose numbers are armijo(0.1, 0.9, doubling="1ep", tries=100).
+    for full batch; None: it never grows), `high` ≥ 1 and `low` in (0, 1] bounds of the factor, `tries` from 1 to
+    10,000. Where no trial is accepted the answer is 0, so a step that was seen to fail is not made, and the next search
+    goes on below the last trial. A trial whose loss is NaN or infinite counts as not accepted. Where loss, slope or
+    rate is NaN or infinite, or the rate 0, nothing is tried and the factor stays. It never ends. Source: Armijo
+    (1966); for mini-batches Vaswani et al. (NeurIPS 2019), whose numbers are armijo(0.1, 0.9, doubling="1ep",
+    tries=100).
 
     >>> from stepsize import problems, descend
     >>> run = descend(problems.least_squares([[1.0], [2.0]], [2.0, 4.0]), "sgd() | 10 * armijo()", steps=2)
@@ -58,7 +59,7 @@ class armijo(Controller):
     needs = ("loss", "slope", "rate", "loss_at")
     c: float = field(default=0.1, above=0, below=1)
     shrink: float = field(default=0.5, above=0, below=1)
-    tries: int = field(default=10, low=1, kw_only=True)
+    tries: int = field(default=10, low=1, high=10_000, kw_only=True)
     doubling: Length | None = field(default=10, check=check_length, kw_only=True)
     low: float = field(default=1e-9, above=0, high=1, kw_only=True)
     high: float = field(default=100.0, low=1, kw_only=True)

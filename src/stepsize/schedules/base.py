@@ -152,9 +152,9 @@ class Factor(Value):
     def __call__(self, t: Any = None) -> Any:
         """The factor of update `t` (updates already done, from 0): a number for a number, an array for an array."""
         try:
-            if (type(t) is int or type(t) is float) and 0 <= t <= FARTHEST:
+            if (type(t) is int or type(t) is float) and 0 <= t <= 9007199254740992:  # FARTHEST, as a constant
                 value = self._scalar(t)
-                if 0 <= value < 1e309:  # infinity, as a constant
+                if value < 1e309:  # infinity, as a constant; no factor is negative, and NaN is less than nothing
                     return value
                 return self._as_entry(t, f"it is {value}")
         except AttributeError:
@@ -212,7 +212,7 @@ class Factor(Value):
             value = float(self._scalar(t, factors))
         except (ValueError, ArithmeticError) as error:
             raise error if isinstance(error, StepsizeError) else self._undefined(t, error) from None
-        if not 0 <= value < math.inf:
+        if not value < math.inf:
             raise self._undefined(t, f"it is {value}")
         return value
 

@@ -66,12 +66,12 @@ class formula(Curve):
         _translate(self.text, "t", "u", str(self.length) if isinstance(self.length, int) else "T")
 
     def _formula(self, t: str, write: Dialect) -> str:
-        if write.scalar:
-            t = f"({t} * 1.0)"  # a whole number would be multiplied exactly, without an end, and an array is not
+        # a whole number would be multiplied exactly, without an end, and an array is not
+        step = f"({t} * 1.0)" if write.scalar else t
         if self._endless:
-            return f"check({_translate(self.text, t, 'u', 'T')})"
+            return f"check({_translate(self.text, step, 'u', 'T')})"
         length = self._length()
-        return f"check({_translate(self.text, t, write.progress(t, length), str(length))})"
+        return f"check({_translate(self.text, step, write.progress(t, length), str(length))})"
 
     @property
     def _endless(self) -> bool:

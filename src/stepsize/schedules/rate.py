@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from .._errors import StepsizeError, number, shown
 from .._space import namespace
 from .._value import Value
@@ -50,9 +48,9 @@ class rate(Value):
         if type(factor) is not float:
             return self._on_array(factor)
         value = self.base * factor
-        if value == math.inf:
-            raise StepsizeError(f"{self} is too large for a number at step {shown(t)}: choose a smaller base")
-        return value
+        if value < 1e309:  # infinity, as a constant
+            return value
+        raise StepsizeError(f"{self} is too large for a number at step {shown(t)}: choose a smaller base")
 
     def _on_array(self, factor: Any) -> Any:
         xp = namespace(factor)
@@ -75,7 +73,7 @@ class rate(Value):
         if isinstance(other, Factor):
             return rate(self.base, self.factor * other)
         if isinstance(other, (int, float)) and not isinstance(other, bool):
-            return rate(self.base * other, self.factor)
+            return rate(self.base * number("rate", "base", other), self.factor)
         if isinstance(other, rate):
             raise StepsizeError(
                 f"two rates cannot be multiplied, each has a base: write {self.base!r} * {other.factor._grouped()}"

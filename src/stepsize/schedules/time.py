@@ -285,7 +285,8 @@ class shift(Bent):
         return None if inner is None else whole_steps(max(1, inner - self.steps))
 
     def _formula(self, t: str, write: Dialect) -> str:
-        moved = f"({t} + {self.steps})" if self.steps >= 0 else f"most({t} - {-self.steps}, 0)"
+        # a float, so that a whole number near 2^53 is rounded as an array is
+        moved = f"({t} + {float(self.steps)!r})" if self.steps >= 0 else f"most({t} - {-self.steps}, 0)"
         return write.bound(moved, lambda own: self.factor._formula(own, write))
 
     def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:

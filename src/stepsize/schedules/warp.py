@@ -54,6 +54,8 @@ class warp(Bent):
                 f"warp: the updates of the knots must rise from 0 on, their steps not fall, not {checked}"
             )
         self._store(factor=pure("warp", factor), knots=tuple(checked))
+        if min(self._lines()[2]) < 1 / _FARTHEST:
+            raise StepsizeError(f"warp: between two knots at most 2^53 steps go by in an update, not more: {checked}")
 
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
         if self.factor._sized:
