@@ -261,3 +261,11 @@ def test_the_command_line_says_it_in_json():
 def test_a_length_in_a_unit_that_is_not_known_is_the_usual_error():
     with pytest.raises(StepsizeError, match="steps_per_epoch"):
         doubts(parse("cosine('3ep')"), 100)
+
+
+def test_a_ratio_for_one_step_is_told():
+    """`exponential(0.95, 1)` is over after one step: torch's gamma is `every=1`."""
+    assert doubts(parse("0.1 * exponential(0.95, 1)"), 9000) == [
+        "exponential(0.95, 1) is over after 1 step and holds: for a ratio each step write exponential(0.95, every=1)"
+    ]
+    assert doubts(parse("0.1 * exponential(0.9995, every=1)"), 9000) == []

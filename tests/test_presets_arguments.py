@@ -77,6 +77,7 @@ REFUSED = [
     ("timm.WSDLRScheduler", (10, 5), {"stable_fn": "flat"}, "stable_fn must be one of constant, rsqrt, power"),
     ("timm.WSDLRScheduler", (10, 5), {"decay_ratio": 1.0}, "decay_ratio must be a number > 0 and < 1"),
     ("torch.ConstantLR", (1.5,), {}, "factor must be a number ≥ 0 and ≤ 1"),
+    ("torch.LinearLR", (0,), {}, "start_factor must be a number > 0 and ≤ 1, not 0"),
     ("torch.LinearLR", (0.1, 1.5), {}, "end_factor must be a number ≥ 0 and ≤ 1"),
     ("torch.CosineAnnealingWarmRestarts", (0,), {}, "T_0 must be a number ≥ 1"),
     ("torch.CosineAnnealingWarmRestarts", (10, 0), {}, "T_mult must be a number ≥ 1"),
@@ -152,10 +153,10 @@ def test_an_error_of_the_words_inside_names_the_preset_and_its_arguments():
 
 
 def test_a_missing_or_unknown_argument_is_pythons_own_error():
-    with pytest.raises(TypeError, match="missing a required argument: 'step_size'"):
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'step_size'"):
         presets.torch.StepLR()
     with pytest.raises(TypeError, match="unexpected keyword argument 'size'"):
-        presets.torch.StepLR(30, size=3)
+        presets.torch.StepLR(size=3)
 
 
 EDGES = [

@@ -238,6 +238,13 @@ def test_a_text_target_of_a_class_a_row_is_refused(tmp_path):
             load(str(path), target="y", task=task)
 
 
+def test_no_more_than_all_values_are_numbers(tmp_path):
+    cells = ["n/a", "?", "x", "NULL"]
+    text = rows(["a", "y"], lambda i: cells[i // 3 % 4] if i % 3 == 0 else i, lambda i: i / 3, count=60)
+    with pytest.raises(StepsizeError, match=r"as 8\d% of its values are, not 'x' in data row 7"):
+        load(str(written(tmp_path, text)), target="y")
+
+
 def test_a_quarter_of_dashes_is_missing(tmp_path):
     made = load(
         str(written(tmp_path, rows(["a", "y"], lambda i: "-" if i % 4 == 0 else i, lambda i: i / 3))), target="y"

@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch.optim.lr_scheduler import ExponentialLR, LambdaLR, LinearLR, SequentialLR
@@ -464,3 +465,61 @@ def test_a_strategy_that_leaves_updates_out_or_has_groups_of_its_own_is_silent()
         one.grad, two.grad = torch.full((2,), size), torch.ones(2)
         made.step()
     assert (made.skipped, made.scheduler.last_epoch) == (4, 2)
+
+
+@pytest.mark.parametrize("metrics", [(40, 52, 60, 61), (9, 7, 3, 3, 4), (5, 6, 7, 8), (2, 3, 4)])
+@pytest.mark.parametrize("kind", [Scheduler, PlateauScheduler])
+def test_a_whole_metric_is_no_epoch(kind, metrics):
+    """The number of right answers may rise by one from one evaluation to the next."""
+    made = sgd()
+    scheduler = kind(made, "plateau(0.5, 9, watch='metric', mode='max')")
+    for one in metrics:
+        update(made)
+        scheduler.step(one)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_epochs_handed_to_a_plateau_scheduler_are_told_by_the_second(first):
+    made = sgd()
+    scheduler = PlateauScheduler(made, "plateau(0.5, 2, watch='metric')")
+    with pytest.raises(StepsizeError, match=rf"step\({first + 1}\) may be an epoch or a metric"):
+        for epoch in range(first, first + 3):
+            update(made)
+            scheduler.step(epoch)
+
+
+@pytest.mark.parametrize("whole", [torch.tensor, np.int64, np.array])
+def test_an_epoch_in_an_array_is_one(whole):
+    scheduler = Scheduler(sgd(), "plateau(0.5, patience=2)")
+    update(scheduler.optimizer)
+    with pytest.raises(StepsizeError, match=r"step\(1\) may be an epoch.*done=1"):
+        scheduler.step(whole(1))
+
+
+def test_a_tuple_entry_set_by_hand_is_told():
+    made = torch.optim.AdamW([torch.nn.Parameter(torch.ones(2))], lr=0.1)
+    scheduler = Scheduler(made, {"betas.0": "linear(1, 0.9, 10)"})
+    stepped(scheduler, 3)
+    made.param_groups[0]["betas"] = (0.5, 0.9)
+    update(made)
+    with pytest.warns(UserWarning, match=r"betas\.0 of group 0 is 0\.5"):
+        scheduler.step()
+
+
+@pytest.mark.parametrize("base", [float("nan"), float("inf")])
+def test_a_base_that_is_no_number_is_refused(base):
+    made = sgd()
+    made.param_groups[0]["lr"] = base
+    with pytest.raises(StepsizeError, match="lr of group 0 must be a number"):
+        Scheduler(made, "cosine()", total_steps=9)
+
+
+def test_a_rate_of_numpys_is_a_rate():
+    made = sgd()
+    made.param_groups[0]["lr"] = np.float32(0.5)
+    assert Scheduler(made, "cosine()", total_steps=9).get_last_lr() == [0.5]
+
+
+def test_no_expression_is_said():
+    with pytest.raises(StepsizeError, match="there is no expression: write one"):
+        Scheduler(sgd(), None)

@@ -126,10 +126,11 @@ def _resumed(course: Course, state: Mapping[str, Any], choice: str, knobs: Knobs
 def _refused(course: Course, differ: str, was: int | None) -> StepsizeError:
     """The error of a state that differs, with every choice; `was` is the length before where that alone differs."""
     name, run = course.host.name, course.total_steps
-    share = '"share" goes on at the same share of the new length, ' if was else ""
+    keep = 'on_change="keep"'
+    first = f'on_change="share") goes on at the same share of the new length, {keep}' if was else f"{keep})"
     longer = f"; to stretch the rest of the old one, load with total_steps={was}, then extend({run})" if was else ""
     return StepsizeError(
-        f'{name}: the state was saved under {differ}: load_state_dict(state, on_change=…): {share}"keep" continues the '
+        f"{name}: the state was saved under {differ}: load_state_dict(state, {first} continues the "
         'state\'s, "replace" goes on with the new one, "restart" begins it; where a host loads the state, write '
         f"{name}(…, on_change=…) instead{longer}"
     )

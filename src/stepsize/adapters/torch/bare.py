@@ -9,28 +9,27 @@ from typing import Any
 from ..._errors import StepsizeError
 from ...course.course import Course
 
-_SURE = 3  # so many whole numbers, each one more than the last, are no metric
-
 
 class Bare:
     """Reads the numbers without a name that come to one scheduler.
 
-    A whole number that comes first and is the count of the steps is an epoch; so are three in a row from 0 or 1 on,
-    where steps are counted elsewhere. The epoch that the step leads to anyhow is taken, where no controller looks at
-    anything; any other is refused, with both readings. Everything else is a metric, whole or not; one that nothing
-    looks at is told once.
+    A whole number that comes first and is the count of the steps is an epoch; so is one that goes up by one where a loss
+    is awaited, and the second of 0, 1 or of 1, 2 where steps are counted elsewhere: right answers may go up by one, but
+    seldom from there. The epoch that the step leads to anyhow is taken, where no controller looks at anything; any other
+    is refused, with both readings. Everything else is a metric, whole or not; one that nothing looks at is told once.
     """
 
     def __init__(self) -> None:
-        self._came: list[int | None] = []  # the whole numbers that came first, None for others
+        self._last: int | None = None  # the whole number that came last
+        self._came = 0
         self._told = False
 
     def read(self, number: Any, epoch: Any, course: Course, at: int | None, *, named: bool) -> Any:
         """The metric that a number is, or None; `at` steps are counted, None where other calls are."""
         needed = bool(course.needs) and not named
         now, coming = whole_number(number), None if at is None else at + 1
-        if number is not None and len(self._came) < _SURE:
-            self._came.append(now)
+        last, self._last = self._last, now
+        self._came += number is not None
         if epoch is not None:
             if number is None and not needed and coming is not None and whole_number(epoch) == coming:
                 return None
@@ -39,9 +38,9 @@ class Bare:
             self._tell_unused(number, course)
             return number
         if needed:
-            first = len(self._came) == 1 and now in (at, coming)
-            counted = at is None and now == self._came[-1] and self._came in ([0, 1, 2], [1, 2, 3])
-            if first or counted:
+            rises = last is not None and now == last + 1
+            counted = at is None and self._came == 2 and last in (0, 1)
+            if (self._came == 1 and now in (at, coming)) or (rises and ("loss" in course.needs or counted)):
                 raise _no_epoch(number, "", needed)
             return number
         if now != coming:
