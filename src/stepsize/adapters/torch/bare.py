@@ -13,10 +13,11 @@ from ...course.course import Course
 class Bare:
     """Reads the numbers without a name that come to one scheduler.
 
-    A whole number that comes first and is the count of the steps is an epoch; so is one that goes up by one where a loss
-    is awaited, and the second of 0, 1 or of 1, 2 where steps are counted elsewhere: right answers may go up by one, but
-    seldom from there. The epoch that the step leads to anyhow is taken, where no controller looks at anything; any other
-    is refused, with both readings. Everything else is a metric, whole or not; one that nothing looks at is told once.
+    A whole number that comes first and is the count of the steps is an epoch; so is one that goes up by one where a
+    loss is awaited, and the second of 0, 1 or of 1, 2 where steps are counted elsewhere: right answers may go up by
+    one, but seldom from there. The epoch that the step leads to anyhow is taken, where no controller looks at anything;
+    any other is refused, with both readings. Everything else is a metric, whole or not; one that nothing looks at is
+    told once.
     """
 
     def __init__(self) -> None:
