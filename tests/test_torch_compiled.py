@@ -31,10 +31,10 @@ POINTWISE = [
     "rmsprop(eps_in_root=True, initial=1) | 1e-2",
 ]
 WHOLE = [
-    "sgd(momentum=0.9) | weight_decay(0.1) | 1e-2 | clip_rms(5e-3)",
-    "zclip(warm_up=3) | adam() | stable() | 1e-2 | clip(8e-3)",
-    "adam() | 1e-2 * spike() | adagc(1.05, max=0.01, warm_up=2)",
-    "adam() | trust() | 1e-2 | percentile(0.01)",
+    "sgd(momentum=0.9) | weight_decay(0.1) | 1e-2 | unitwise(0.002)",
+    "zclip(warm_up=3) | adam() | stable() | unitwise() | 1e-2 | clip(8e-3)",
+    "adam() | 1e-2 * spike() | spam(2, warm_up=1) | adagc(1.05, max=0.01, warm_up=2)",
+    "adam() | trust() | unitwise() | 1e-2 | percentile(0.01)",
 ]
 
 
@@ -94,7 +94,7 @@ def test_other_stages_have_a_kernel_for_each_list_that_moves(text, traced):
 
 def test_beyond_four_lists_steps_go_the_ordinary_way(traced):
     params = [torch.nn.Parameter(torch.ones(2)) for _ in range(6)]
-    made = optimizer(params, "sgd() | clip_rms(1) | 0.1", compile=True)
+    made = optimizer(params, "sgd() | unitwise(100) | 0.1", compile=True)
     for count in range(1, 7):
         for one in params[:count]:
             one.grad = torch.ones(2)
@@ -105,9 +105,10 @@ def test_beyond_four_lists_steps_go_the_ordinary_way(traced):
 
 @pytest.mark.parametrize("text", CLIPPED[::3])
 def test_every_clip_of_the_vocabulary(text, traced):
-    found, _ = trained(text, dtype=torch.float64, compile=True)
+    """Some stay as they are; all give the same numbers."""
+    found, made = trained(text, dtype=torch.float64, compile=True)
     torch.testing.assert_close(found, trained(text, dtype=torch.float64)[0], rtol=1e-6, atol=1e-7)
-    assert traced
+    assert bool(traced) == (made._compiled is not None)
 
 
 @pytest.mark.parametrize("text", [*POINTWISE[:5], *WHOLE])

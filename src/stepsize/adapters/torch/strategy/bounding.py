@@ -24,7 +24,7 @@ from ..clips.numbers import BY_LENGTH
 from ..clips.tiles import Room, Tile, cut, is_dense, joined, parted, put, row, spread, tiles
 from .kernels import Moved, kernel
 
-_IN_TILES = (clip, *BY_LENGTH, clip_rms, adagc)
+IN_TILES = (clip, *BY_LENGTH, clip_rms, adagc)
 _FLOATS = (torch.float32, torch.float64)
 
 
@@ -42,7 +42,7 @@ class Bounding:
 
     def reaches(self, moving: list[tuple[dict[str, Any], list[Tensor]]], active: tuple[Clip, ...]) -> bool:
         """Whether these clips can be had in tiles of these parameters of each group."""
-        if self._kernel is None or not all(type(one) in _IN_TILES for one in active):
+        if self._kernel is None or not all(type(one) in IN_TILES for one in active):
             return False
         return all(_is_plain(group) and all(map(_fits, params)) for group, params in moving)
 

@@ -2,7 +2,8 @@
 
 Everything that changes from step to step is handed to the kernel as a tensor. Where every stage looks at one element at
 a time, arrays are rows of any length, some of them a call, and one kernel serves for all parameters; a place that is
-left over takes an empty row. Other stages look at whole arrays: their kernel is that of one list of parameters.
+left over takes an empty row. Other stages look at whole arrays: their kernel is that of one list of parameters, made
+where the ordinary way is out of place.
 """
 
 from __future__ import annotations
@@ -50,6 +51,15 @@ def refuse(strategy: descent, params: list[Tensor]) -> None:
     for one in strategy.stages:
         if not isinstance(one, rate) and not one.traceable:
             raise StepsizeError(f"optimizer: {one} says that it cannot be traced: write compile=False for {strategy}")
+
+
+def one_pass(strategy: descent, tiled: bool) -> Compiled | None:
+    """The compiled updates of a strategy; None where tiles, if it can be had in them, are quicker.
+
+    What torch's compiler makes of stages that look at whole arrays puts every array between two of them into memory.
+    """
+    made = Compiled(strategy)
+    return made if made.by_row or not tiled else None
 
 
 def fits(moving: Sequence[One]) -> bool:

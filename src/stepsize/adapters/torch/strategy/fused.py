@@ -19,8 +19,8 @@ from ..clips.hung import Clipping, GradientClipping, UpdateClipping
 from ..clips.measured import measured
 from ..clips.norms import members_of, settled
 from .base import Strategy, Wishes
-from .bounding import Bounding
-from .compiled import Compiled
+from .bounding import IN_TILES, Bounding
+from .compiled import Compiled, one_pass
 from .inert import Group, acting, farthest
 from .kernels import KEPT, Moved, begin_late, listed, tell_autograd
 from .native import native
@@ -56,7 +56,8 @@ class Hooked(Strategy):
             self.register_step_post_hook(_after)
         kept = UpdateClipping("optimizer", self, stages.updates, "ignore", hang=False)
         self._bounding = Bounding(stages.name, kept)
-        self._compiled = Compiled(_behind_clips(wishes.strategy)) if wishes.compiled else None
+        tiled = all(type(one) in IN_TILES for one in stages.updates)
+        self._compiled = one_pass(_behind_clips(wishes.strategy), tiled) if wishes.compiled else None
         self._clips, self._guard = [guard, kept], guard
         guard.agreed = self._agreed
 
@@ -120,7 +121,7 @@ class Hooked(Strategy):
             order = {name: i for i, name in enumerate(names.values())}
             ones.sort(key=lambda one: order[one.name])
         first = len(compiled.strategy.stages) - len(kept.clips)
-        params = {names[param]: param for one in moved for param in one.params} if names else {}
+        params = {one.name: one.param for one in ones}
         memory = () if compiled.by_row else tuple(kept.memory(i, params) for i in range(len(kept.clips)))
         before: list[Any] = [{} for one in compiled.strategy.stages[:first] if isinstance(one, Transform)]
         after = compiled.move(members_of(self), ones, self._told(), (*before, *memory)) if ones else ()

@@ -50,12 +50,13 @@ def optimizer(
     With `compile` an update from the rule to the parameters is one pass over memory that torch's compiler makes of the
     same formulas, in seconds to minutes at the first step: use it for long runs of large models on a processor, with a
     C++ compiler there (g++); the numbers differ by rounding. Where all stages look at one element at a time (`clip`,
-    `weight_decay`, the rules of torch), one kernel serves for parameters of every shape, whichever have a gradient;
-    with other stages each list of parameters that move together has one, for four lists. Steps beyond these go the
-    ordinary way: of parameters of several types, half precision or groups with options of their own, and while somebody
-    looks at the shares of clips (`Recorder`). The state is the same, so either kind loads the other's. Clips before a
-    rule of torch and the answer to what is not finite are not part of the pass. A controller that looks at the update
-    itself, or asks for the loss again, is refused.
+    `weight_decay`, the rules of torch), one kernel serves for parameters of every shape, whichever have a gradient.
+    Rules and stages of your own, `unitwise` and `spam` have one for each list of parameters that move together, for
+    four lists. Stages that only scale arrays are quicker as they are, and go the ordinary way; so do steps of
+    parameters of several types, half precision or groups with options of their own, and while somebody looks at the
+    shares of clips (`Recorder`). The state is the same, so either kind loads the other's. Clips before a rule of torch
+    and the answer to what is not finite are not part of the pass. A controller that looks at the update itself, or asks
+    for the loss again, is refused.
 
     Controllers decide the rate of the update that they look at, as in `descend`. One that watches the loss takes it
     from the closure, or from `step(loss=loss)`; one that tries other rates evaluates it again, by the closure or by

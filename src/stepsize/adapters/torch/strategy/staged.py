@@ -19,7 +19,7 @@ from ..clips.memory import merged, on_device, unlike
 from ..clips.norms import Member, members_of
 from ..clips.tiles import Room
 from .base import Strategy, Wishes
-from .compiled import BEFORE, Compiled, own
+from .compiled import BEFORE, Compiled, one_pass, own
 from .decays import with_own_decay
 from .kernels import tell_autograd
 from .loading import damaged
@@ -47,7 +47,7 @@ class StrategyEngine(Strategy):
         super()._begin(wishes)
         self.register_step_post_hook(_count)
         self._in_passes, self._room = reaches(self.strategy), Room()
-        self._compiled = Compiled(self.strategy) if wishes.compiled else None
+        self._compiled = one_pass(self.strategy, self._in_passes) if wishes.compiled else None
         with self._own_hooks():
             self._guard = GradientClipping("optimizer", self, (), wishes.on_nonfinite)
         self._guard.agreed = self._agreed
