@@ -17,6 +17,7 @@ staged      all others: the update of `descend` on tensors
 passes      the same numbers in passes over tiles, without a copy
 
 compiled    either kind in one compiled pass: what goes through it, and as what
+rows        parameters as rows, some of them a call
 traced      the text made into a kernel
 trees       memory as tensors
 decays      a decay whose amounts differ by parameter
