@@ -5,10 +5,12 @@ compiled numbers differ by rounding: in float32 within 2e-6 of an element after 
 """
 
 import copy
+import gc
 import json
 import os
 import pickle
 import shutil
+import weakref
 
 import pytest
 import torch
@@ -261,3 +263,15 @@ def test_the_compiled_numbers_and_one_graph_for_life(text):
     torch.testing.assert_close(found, trained(text)[0], rtol=0, atol=2e-6)
     trained(text, steps=12, begin=6, made=made)
     assert counters["stats"]["unique_graphs"] == before + 1
+
+
+def test_gradients_are_let_go_after_the_step(traced):
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([weight], "sgd() | 0.1 | clip(0.01)", compile=True)
+    for _ in range(3):
+        weight.grad = torch.ones(2)
+        held = weakref.ref(weight.grad)
+        made.step()
+        weight.grad = None
+        gc.collect()
+        assert held() is None
