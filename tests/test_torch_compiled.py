@@ -5,8 +5,12 @@ compiled numbers differ by rounding: in float32 within 2e-6 of an element after 
 """
 
 import copy
+import gc
 import json
+import os
 import pickle
+import shutil
+import weakref
 
 import pytest
 import torch
@@ -248,6 +252,7 @@ def test_a_graph_from_before_the_step_is_out_of_date(traced):
         loss.backward()
 
 
+@pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="torch's compiler needs g++")
 @pytest.mark.parametrize("text", [POINTWISE[3], WHOLE[1]])
 def test_the_compiled_numbers_and_one_graph_for_life(text):
     """With torch's compiler: rates, counts and memory move on, and nothing is compiled again."""
@@ -258,3 +263,15 @@ def test_the_compiled_numbers_and_one_graph_for_life(text):
     torch.testing.assert_close(found, trained(text)[0], rtol=0, atol=2e-6)
     trained(text, steps=12, begin=6, made=made)
     assert counters["stats"]["unique_graphs"] == before + 1
+
+
+def test_gradients_are_let_go_after_the_step(traced):
+    weight = torch.nn.Parameter(torch.ones(2))
+    made = optimizer([weight], "sgd() | 0.1 | clip(0.01)", compile=True)
+    for _ in range(3):
+        weight.grad = torch.ones(2)
+        held = weakref.ref(weight.grad)
+        made.step()
+        weight.grad = None
+        gc.collect()
+        assert held() is None

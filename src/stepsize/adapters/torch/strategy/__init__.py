@@ -18,6 +18,7 @@ trials      the batch at other parameters, for controllers that try rates
 passes      the same numbers in passes over tiles, without a copy
 
 compiled    either kind in one compiled pass: what goes through it, and as what
+rows        parameters as rows, some of them a call
 traced      the text made into a kernel
 rows        parameters as rows of one kernel
 trees       memory as tensors

@@ -33,7 +33,8 @@ class Rows:
     """One list of parameters in calls of one kernel."""
 
     def __init__(self, kernel: Kernel, moving: Sequence[One], groups: int) -> None:
-        self._kernel, self._moving = kernel, moving
+        self._kernel = kernel
+        self._moving = [one._replace(grad=one.param) for one in moving]  # gradients are the script's, to be freed
         self.params = [one.param for one in moving]
         self._dtype = moving[0].param.dtype
         self._lies = [(one.param.data_ptr(), one.param.stride()) for one in moving]
@@ -84,7 +85,7 @@ class Rows:
         for call in self._calls:
             self._kernel.made(*call)
         for call, place in self._gradients:
-            call[place] = None  # they are the script's, to be freed
+            call[place] = None
         self._done += 1
         for count in self._counts.values():
             count.add_(1)
