@@ -95,6 +95,22 @@ def test_a_late_gradient_moves_as_under_torchs_default(text, how):
 
 
 @pytest.mark.parametrize("text", LINES)
+def test_a_gradient_that_lies_otherwise_in_memory_is_the_same_gradient(text):
+    """torch's own fused kernels pair elements by their place in memory, and are wrong here without a word."""
+    moved = []
+    for turned in (True, False):
+        torch.manual_seed(0)
+        start = torch.randn(4, 3, dtype=torch.float64).t()
+        weight = torch.nn.Parameter(start if turned else start.contiguous())
+        made = optimizer([weight], text)
+        for _ in range(2):
+            weight.grad = torch.randn(3, 4, dtype=torch.float64)
+            made.step(loss=1.0) if made.scheduler.needs else made.step()
+        moved.append(weight.detach())
+    torch.testing.assert_close(*moved, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("text", LINES)
 def test_a_graph_from_before_the_step_is_out_of_date(text):
     weight = torch.nn.Parameter(torch.ones(3))
     made = optimizer([weight], text)

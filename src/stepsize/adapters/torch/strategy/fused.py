@@ -22,7 +22,7 @@ from .base import Strategy, Wishes
 from .bounding import IN_TILES, Bounding
 from .compiled import Compiled, one_pass
 from .inert import Group, acting, farthest
-from .kernels import KEPT, Moved, begin_late, listed, tell_autograd
+from .kernels import KEPT, Moved, begin_late, lay_alike, listed, tell_autograd
 from .native import native
 from .parameters import group_of, refuse_own_decay
 from .rows import One
@@ -79,6 +79,8 @@ class Hooked(Strategy):
             self._plan()
         if group.get("fused") or self._in_one:
             tell_autograd(lists[0])
+        if group.get("fused"):
+            lay_alike(lists[0], lists[1])
         if self._tiled or self._in_one:
             self._gathered += listed(self._bounding.name, group, lists, self.state)
             for one in lists:

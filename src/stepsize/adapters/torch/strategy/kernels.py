@@ -97,6 +97,13 @@ def kernel(name: str) -> Callable[[Moved], None] | None:
     return {"SGD": _sgd, "Adagrad": _adagrad, "Adam": adam_of_torch, "AdamW": adam_of_torch}.get(name)
 
 
+def lay_alike(params: list[Tensor], grads: list[Tensor]) -> None:
+    """Copy a gradient that lies otherwise than its parameter: torch's fused kernels pair elements by their place."""
+    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+        if param.stride() != grad.stride():
+            grads[i] = torch.empty_like(param, dtype=grad.dtype).copy_(grad)
+
+
 def tell_autograd(params: list[Tensor]) -> None:
     """A graph from before the step is out of date: its backward is an error, not a wrong gradient."""
     torch.autograd.graph.increment_version(params)
