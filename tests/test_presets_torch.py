@@ -9,7 +9,7 @@ import torch
 from torch.optim import lr_scheduler as theirs
 from torch.optim.swa_utils import SWALR
 
-from stepsize import StepsizeError, formula, rate
+from stepsize import StepsizeError, formula, linear, rate
 from stepsize.presets import torch as ours
 
 BASE, STEPS = 0.3, 260
@@ -203,8 +203,10 @@ def test_chained_is_a_product_and_torchs_forgets_what_came_before_a_restart():
     assert rates(preset, 11)[10] == pytest.approx(BASE * 0.9**10, rel=CLOSE)
 
 
-def test_linear_may_start_at_zero_and_torchs_may_not():
-    assert ours.LinearLR(0.0, 1.0, 10)(0) == 0.0
+def test_torchs_linear_may_not_start_at_zero_and_the_word_may():
+    assert linear(0.0, 1.0, 10)(0) == 0.0
+    with pytest.raises(StepsizeError, match="start_factor must be a number > 0"):
+        ours.LinearLR(0.0, 1.0, 10)
     with pytest.raises(ValueError, match="Starting multiplicative factor"):
         by_torch(partial(theirs.LinearLR, start_factor=0.0))
 
