@@ -3,6 +3,7 @@
 import gc
 import statistics
 import time
+import warnings
 
 import torch
 from speed import ROUNDS, line, ratio
@@ -11,13 +12,17 @@ from torch.optim import lr_scheduler as theirs
 from stepsize import parse
 from stepsize.adapters.torch import Scheduler
 
+warnings.filterwarnings("ignore", "Scheduler: step")  # nothing trains here
 TOTAL = 1_000_000
 TEXT = "warmup(100) >> cosine()"
 
 
 def optimizer(groups: int) -> torch.optim.Optimizer:
     made = torch.optim.SGD(
-        [{"params": [torch.nn.Parameter(torch.ones(2))]} for _ in range(groups)], lr=0.1, momentum=0.9
+        [{"params": [torch.nn.Parameter(torch.ones(2))]} for _ in range(groups)],
+        lr=0.1,
+        momentum=0.9,
+        weight_decay=0.01,
     )
     made.step()
     return made

@@ -42,6 +42,7 @@ class Others:
 
     def __init__(self) -> None:
         self.stale: str | None = None  # what is to be said of the bases when the first update is made with them
+        self.seen = False  # before the update: a value that the scheduler has not written
         self._told = False
 
     def before_update(self, scheduler: Scheduler) -> bool:
@@ -49,11 +50,12 @@ class Others:
         if self.stale is not None and scheduler.last_epoch == 0:
             warnings.warn(f"Scheduler: {self.stale}", stacklevel=5)
         self.stale = None
-        return not self._told and _written_by_others(scheduler) is not None
+        self.seen = not self._told and _written_by_others(scheduler) is not None
+        return self.seen
 
-    def at_step(self, scheduler: Scheduler) -> None:
+    def tell(self, scheduler: Scheduler) -> None:
         """Tell of a value that the scheduler has not written."""
-        found = None if self._told else _written_by_others(scheduler)
+        found, self.seen = None if self._told else _written_by_others(scheduler), False
         if found is not None:
             self._told = True
             warnings.warn(f"{scheduler._host.name}: {found.told}", stacklevel=4)

@@ -190,8 +190,10 @@ class Scheduler(LRScheduler):
             return
         course = self.course
         values = averaged(self._wanted(given), self.process_group) if course.needs else None
-        self._others.at_step(self)
-        self._watch.step(self.optimizer, course.units)
+        if values is None or self._others.seen:
+            self._others.tell(self)
+        if not self._watch.over:
+            self._watch.step(self.optimizer, course.units)
         self._go(course.made(values))
         if self._course.overdue:
             warnings.warn(

@@ -95,7 +95,7 @@ class StrategySchedule(Scheduler):
 
     def update_begins(self) -> None:
         """Before an update, which writes over what somebody else wrote: told at once, and once."""
-        self._others.at_step(self)
+        self._others.tell(self)
 
     def _look_around(self) -> None:
         """Only for other writers: its steps are its updates."""
