@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import stepsize as s
+from calls import calls_of
 from scheduled import ALONE
 from stepsize import StepsizeError, parse
 from stepsize.schedules.extend import extend
@@ -157,6 +158,10 @@ ROWS = [("cooldown_now",), ("cooldown_now", "stretch_rest"), ("keep_step", "cool
 @pytest.mark.parametrize("rules", ROWS, ids=str)
 @pytest.mark.parametrize("text", TEXTS)
 def test_three_hundred_changes_are_one_cool_down_that_parses(text, rules):
+    assert calls_of(lambda: three_hundred_changes(text, rules)) < 4_000_000
+
+
+def three_hundred_changes(text, rules):
     f, was, at = parse(text).over(100), 100, 50
     for i in range(300):
         rule, at = rules[i % len(rules)], at + 2
@@ -182,11 +187,13 @@ def test_a_thousand_changes_of_a_course_are_a_hundred_bytes_each():
         return scheduler
 
     for change in (lambda x: x.cooldown(50), lambda x: x.extend(x.course.total_steps + 10)):
-        scheduler = after(1000, change)
+        made = []
+        assert calls_of(lambda change=change, made=made: made.append(after(1000, change))) < 11_000_000
+        (scheduler,) = made
         state = scheduler.state_dict()
         assert len(json.dumps(state)) < 120 * 1000
         other = after(0, change)
-        other.load_state_dict(state)
+        assert calls_of(lambda other=other, state=state: other.load_state_dict(state)) < 500_000
         assert other.rates_at(500) == scheduler.rates_at(500)
         assert other.get_last_lr() == scheduler.get_last_lr()
         assert parse(scheduler.expression) == parse(other.expression)

@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import stepsize as s
+from calls import calls_of
 from stepsize import StepsizeError, parse
 from stepsize.schedules.base import Dialect, Factor
 from stepsize.schedules.functions import array_functions, scramble
@@ -178,14 +179,18 @@ def test_a_deep_nest_is_a_value_or_one_line_at_once(wrap):
         text = "cosine(5)"
         for _ in range(depth):
             text = wrap.format(text)
-        try:
-            f = parse(text)
-            values = [f(t) for t in range(100)]
-            written = len(f._formula("t", Dialect(scalar=True)))
-            assert f(np.arange(100)) == pytest.approx(values, abs=1e-9)
-            assert written < 2000 * depth
-        except StepsizeError:  # in one line, as all of them are
-            pass
+        assert calls_of(lambda text=text, depth=depth: a_deep_nest(text, depth)) < 20_000 * depth
+
+
+def a_deep_nest(text, depth):
+    try:
+        f = parse(text)
+        values = [f(t) for t in range(100)]
+        written = len(f._formula("t", Dialect(scalar=True)))
+        assert f(np.arange(100)) == pytest.approx(values, abs=1e-9)
+        assert written < 2000 * depth
+    except StepsizeError:  # in one line, as all of them are
+        pass
 
 
 def test_a_slip_in_a_formula_is_said_to_be_one_and_not_a_deep_nest():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from .._errors import StepsizeError
 from ..vocabulary import look_up
 
@@ -10,16 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-
-def _adam(rule: str, lr: Any = 1e-3, betas: Any = (0.9, 0.999), eps: Any = 1e-8, weight_decay: Any = None) -> Any:
-    named: dict[str, Any] = {}
-    if tuple(betas) != (0.9, 0.999):
-        named["beta1"], named["beta2"] = betas
-    if eps != 1e-8:
-        named["eps"] = eps
-    if rule == "adamw":
-        return look_up("adamw")(**named, **({} if weight_decay is None else {"weight_decay": weight_decay})) | lr
-    return _decayed(look_up("adam")(**named), weight_decay) | lr
+_USUAL = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 
 
 def _decayed(rule: Any, amount: Any) -> Any:
@@ -27,7 +20,8 @@ def _decayed(rule: Any, amount: Any) -> Any:
     return look_up("weight_decay")(amount) | rule if amount else rule
 
 
-def adam(
+def _adam(
+    word: str,
     lr: Any = 1e-3,
     betas: Any = (0.9, 0.999),
     eps: Any = 1e-8,
@@ -37,39 +31,20 @@ def adam(
     beta1: Any = None,
     beta2: Any = None,
 ) -> Any:
-    """Adam of torch, Keras and optax, with its rate.
+    """Adam of torch, Keras and optax, or AdamW by that word, with its rate.
 
-    >>> adam(3e-4, weight_decay=0.1)
+    >>> RULES["adam"](3e-4, weight_decay=0.1)
     weight_decay(0.1) | adam() | 0.0003
-    """
-    if amsgrad:
-        raise StepsizeError("there is no amsgrad")
-    return _adam("adam", lr, _betas(betas, beta1, beta2), eps, weight_decay)
-
-
-def adamw(
-    lr: Any = 1e-3,
-    betas: Any = (0.9, 0.999),
-    eps: Any = 1e-8,
-    weight_decay: Any = None,
-    amsgrad: bool = False,
-    *,
-    beta1: Any = None,
-    beta2: Any = None,
-) -> Any:
-    """AdamW of torch, with its rate.
-
-    >>> adamw(3e-4, weight_decay=0.1)
+    >>> RULES["adamw"](3e-4, weight_decay=0.1)
     adam() | weight_decay(0.1) | 0.0003
     """
     if amsgrad:
         raise StepsizeError("there is no amsgrad")
-    return _adam("adamw", lr, _betas(betas, beta1, beta2), eps, weight_decay)
-
-
-def _betas(betas: Any, beta1: Any, beta2: Any) -> tuple[Any, Any]:
-    """Both averages, whether they were written as a pair or by name."""
-    return (betas[0] if beta1 is None else beta1, betas[1] if beta2 is None else beta2)
+    written = {"beta1": betas[0] if beta1 is None else beta1, "beta2": betas[1] if beta2 is None else beta2, "eps": eps}
+    named = {name: one for name, one in written.items() if one != _USUAL[name]}
+    if word == "adam":
+        return _decayed(look_up(word)(**named), weight_decay) | lr
+    return look_up(word)(**named, **({} if weight_decay is None else {"weight_decay": weight_decay})) | lr
 
 
 def sgd(
@@ -111,8 +86,8 @@ def adagrad(lr: Any = 1e-2, *, eps: Any = 1e-10, weight_decay: Any = None) -> An
 
 
 RULES: Mapping[str, Callable[..., Any]] = {
-    "adam": adam,
-    "adamw": adamw,
+    "adam": partial(_adam, "adam"),
+    "adamw": partial(_adam, "adamw"),
     "sgd": sgd,
     "rmsprop": rmsprop,
     "adagrad": adagrad,

@@ -47,7 +47,11 @@ CLOCKS = ("", " %H:%M", " %H:%M:%S")
 
 
 class Readings(NamedTuple):
-    """For each value of a column, the mark that must be its decimal mark: "," or ".", or "" where both can be."""
+    """For each value of a column, the mark that must be its decimal mark, "," or ".".
+
+    Where none must be: "" for a comma and "point" for a point that can both be marks of thousands, "plain" for digits
+    alone.
+    """
 
     text: pl.Series
     marks: pl.Series
@@ -120,7 +124,7 @@ def _core(text: pl.Series) -> pl.Series:
 
 
 def _marked(text: pl.Series) -> pl.Series:
-    """The decimal mark that each value must have, "" where its one mark can be both, null where it is no number."""
+    """The mark of each value, as `Readings` has them; null where it is no number."""
     import polars as pl
 
     core = pl.col("core")
