@@ -193,7 +193,7 @@ def test_a_thousand_changes_of_a_course_are_a_hundred_bytes_each():
         state = scheduler.state_dict()
         assert len(json.dumps(state)) < 120 * 1000
         other = after(0, change)
-        assert calls_of(lambda other=other, state=state: other.load_state_dict(state)) < 500_000
+        assert calls_of(lambda other=other, state=state: other.load_state_dict(state)) < 3_500_000
         assert other.rates_at(500) == scheduler.rates_at(500)
         assert other.get_last_lr() == scheduler.get_last_lr()
         assert parse(scheduler.expression) == parse(other.expression)

@@ -17,21 +17,18 @@ if TYPE_CHECKING:
 
 _ADVICE = re.compile(rf"(?:[:;] write |: {re.escape(_OPERATORS)}).*", re.S)
 _OWN = re.compile(r": write (.+)$", re.S)
-_PIECE = re.compile(r"[^\W\d]\w*|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")  # words and numbers
 _SYNTAX = re.compile(r"this is not an expression \(.*\)")
 
 
 def better(error: ParseError, text: str, words: dict[str, Callable[..., Any]]) -> ParseError:
     """The same error, or one that shows the line to write, with what the user wrote in its right places."""
     own = _own_line(error, words)
-    if own and set(_PIECE.findall(text)) <= set(_PIECE.findall(own)):
-        return error  # the word itself says what to write, with all that the user wrote
     said = ""
     for spelled in spellings(text):
         reader = Lenient(spelled, words)
         line = _line(reader, spelled, words)
         if line and own and read(own, words) == read(line, words):
-            return error
+            return error  # the word itself says what to write, and more plainly
         if line and line != text.strip():
             return ParseError(_told(error, text, reader, line), error.column)
         said = said or reader.unfit or (f"{reader.foreign} {example(reader.foreign)}" if reader.foreign else "")
