@@ -142,12 +142,20 @@ def _about(told: dict[str, Any]) -> dict[str, Any]:
         "measured_at": None if measured_at is None else tuple(map(_whole, measured_at)),
         "measured": None if told["measured"] is None else _floats(told["measured"]),
         "validated": None if told["validated"] is None else _floats(told["validated"]),
+        "tested": None if told.get("tested") is None else _floats(told["tested"]),
+        "metrics": {str(name): _floats(one) for name, one in told.get("metrics", {}).items()} or None,
         "policy": tuple(str(one) for one in told.get("policy", ())),
     }
-    for name in ("measured", "validated"):
-        if found[name] is not None and len(found[name]) != len(measured_at):
-            raise ValueError(f"{name} must have an entry for each of measured_at")
+    for name in ("measured", "validated", "tested"):
+        _check_measured(name, found[name], measured_at)
+    for name, column in (found["metrics"] or {}).items():
+        _check_measured(name, column, measured_at)
     return found
+
+
+def _check_measured(name: str, column: Floats | None, measured_at: Sequence[int]) -> None:
+    if column is not None and len(column) != len(measured_at):
+        raise ValueError(f"{name} must have an entry for each of measured_at")
 
 
 def _row(row: dict[str, Any], names: Sequence[str], layers: Sequence[str] | None) -> _Row:
@@ -173,6 +181,8 @@ def _of_the_run(record: Record) -> dict[str, Any]:
         "measured_at": record.measured_at,
         "measured": _listed(record.measured),
         "validated": _listed(record.validated),
+        **({} if record.tested is None else {"tested": record.tested.tolist()}),
+        **({"metrics": {name: one.tolist() for name, one in record.metrics.items()}} if record.metrics else {}),
         **({"policy": record.policy} if record.policy else {}),
     }
 

@@ -35,6 +35,9 @@ class Record:
     that of the run, `planned_steps` how many updates were asked for, `diverged` is None where nobody said. `skipped`
     is 1 where the update was left out, for its gradients were not finite, and 0 where it was made. `policy` names the
     columns that say that the loss is one of reinforcement learning, whose value tells nothing. `source` names the file.
+    `measured`, `validated` and `tested` are the losses on all data to train on, to choose by and to judge by, after as
+    many updates as `measured_at` says; `metrics` are other measures there, such as the accuracy on the part that
+    judges, by their names.
     Two records are equal where every number and every word is; the file does not count.
     """
 
@@ -54,6 +57,8 @@ class Record:
     measured_at: tuple[int, ...] | None = None
     measured: Floats | None = None
     validated: Floats | None = None
+    tested: Floats | None = None
+    metrics: dict[str, Floats] | None = None
     source: str = ""
     seed: int | None = None
     extra_losses: Floats | None = None
