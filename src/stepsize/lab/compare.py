@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +17,11 @@ from ..descents import descent
 from ..rules.sgd import sgd
 from ..text import as_descent
 from .data.datasets import Dataset
-from .records.journal import Entrant, Finished, Journal, Settings
-from .records.thinned import thinned
-from .runs.descend import Run, descend_many, in_steps
+from .places.base import Place
+from .places.here import Here
+from .runs.descend import in_steps
+from .study.plan import Entrant, Grid, Plan
+from .study.study import Progress, Study
 from .workload import Workload
 
 DEFAULTS = (
@@ -30,7 +36,8 @@ DEFAULTS = (
 )
 DECADES_AROUND = 3
 POINTS_A_DECADE = 2
-RUNS_AT_ONCE = 32  # an interrupt loses at most these; more at once would be a little faster
+NAMED = re.compile(r"\s*(?P<name>[^=()'\"|>*]*[^=()'\"|>*\s])\s*=(?!=)\s*(?P<text>.+)", re.DOTALL)
+NOBODY = "none"
 
 
 def prepare(
@@ -40,71 +47,43 @@ def prepare(
     steps: int = 500,
     batch_size: int | None = 32,
     seeds: int = 5,
-    rates: tuple[float, float, int] | None = None,
-) -> Settings:
-    """The settings of a comparison: which strategies, at which base rates, for how long.
+    rates: tuple[float, float, int] | Sequence[float] | None = None,
+    reference: str | None = None,
+) -> Plan:
+    """The plan of a comparison: which strategies, at which base rates, for how long.
 
-    `texts` are strategies; none means the eight of the introductory texts. `rates` = (low, high, points) is one log
-    grid for all, otherwise three decades around each strategy's own base, which is always tried too. `seeds` ≥ 2,
-    because a comparison without a spread is none. Where no strategy is a fixed rate, `sgd() | 0.1` joins as the
-    reference whose loss is the target.
+    `texts` are strategies, each with a name before it where it has one (`Adam=adam() | 0.01`); none means the eight of
+    the introductory texts. `rates` are base rates for all, besides each one's own: a log grid (low, high, points), or a
+    list of any other length; otherwise three decades around each strategy's own. `seeds` ≥ 2, because a comparison
+    without a spread is none. `reference` is the name or the text of the strategy that others are held against, "none"
+    for none; left out, it is the first fixed rate, else the first strategy.
     """
     workload = _workload(workload)
-    rows_train, rows_validation = workload.rows
-    given = [as_descent(text) for text in texts]
-    named = {str(one): one for one in given}  # two writings of one strategy are one
-    whole = list(named.items()) or [(name, as_descent(text)) for name, text in DEFAULTS]
-    if not any(_is_fixed(one) for _, one in whole):
-        whole.append(("reference: fixed", as_descent("sgd() | 0.1")))
-    if batch_size is not None and batch_size > rows_train:  # also where a problem has no rows
+    if batch_size is not None and batch_size > workload.rows[0]:  # also where a problem has no rows
         batch_size = None
     if number("compare", "seeds", seeds, low=2, high=1000) != int(seeds):
         raise StepsizeError(f"compare: seeds must be a whole number, not {seeds!r}")
     steps = int(number("compare", "steps", steps, low=1))
-    for _, one in whole:
+    whole = _strategies(workload, texts)
+    for _, _, one in whole:
         in_steps(one, steps, workload.problem, batch_size)  # what does not fit is said before anything is trained
-    return Settings(
-        data=workload.name,
-        task=workload.task,
-        target=workload.target,
-        classes=workload.classes,
-        rows_train=rows_train,
-        rows_validation=rows_validation,
-        validated=workload.validation is not None,
-        columns=workload.columns,
-        model=workload.model,
-        fingerprint=workload.fingerprint,
-        notes=workload.notes,
+    return Plan(
+        subject=workload.subject,
+        strategies=tuple(_entrant(name, text, one, rates, int(seeds)) for name, text, one in whole),
         steps=steps,
         measure_every=workload.measure_every(steps, batch_size),
         batch_size=batch_size,
-        seeds=tuple(range(int(seeds))),
-        reference=next(i for i, (_, one) in enumerate(whole) if _is_fixed(one)),
-        strategies=tuple(_entrant(name, one, rates) for name, one in whole),
+        reference=_reference(whole, reference),
     )
 
 
-def compare(workload: Workload | Dataset, journal: Journal, on_runs: Callable[[int], None] | None = None) -> None:
-    """Train what the journal's settings ask for and the journal does not hold yet; `on_runs` is told how many ended."""
-    settings, workload = journal.settings, _workload(workload)
-    for index, entrant in enumerate(settings.strategies):
-        finished, strategy = journal.finished(index), entrant.strategy
-        for seeds in _portions(settings.seeds, len(entrant.bases)):
-            if all((base, seed) in finished for base in entrant.bases for seed in seeds):
-                continue
-            runs = descend_many(
-                workload.problem,
-                strategy,
-                steps=settings.steps,
-                rates=entrant.bases,
-                seeds=seeds,
-                batch_size=settings.batch_size,
-                measure_every=settings.measure_every,
-                validation=workload.validation,
-            )
-            journal.append(_finished(index, run) for run in runs if (run.base, run.seed) not in finished)
-            if on_runs is not None:
-                on_runs(len(runs))
+def compare(
+    study: Study, plan: Plan, place: Place | None = None, on_progress: Callable[[Progress], None] = lambda _: None
+) -> Plan:
+    """Train what the plan asks for and the study does not hold yet; the answer is the plan with all that it holds."""
+    grown = study.ask(plan)
+    study.train(plan.trials(), Here(study.workload) if place is None else place, on_progress=on_progress)
+    return grown
 
 
 def versions(packages: Sequence[str] = ("scikit-learn", "polars")) -> dict[str, str]:
@@ -118,21 +97,80 @@ def versions(packages: Sequence[str] = ("scikit-learn", "polars")) -> dict[str, 
     return found
 
 
+def split_name(given: str) -> tuple[str, str]:
+    """The name and the text of `NAME=EXPR`; the text is its own name where there is none.
+
+    >>> split_name("my Adam = adam() | 0.01"), split_name("adam(beta1=0.8) | 0.01")
+    (('my Adam', 'adam() | 0.01'), ('adam(beta1=0.8) | 0.01', 'adam(beta1=0.8) | 0.01'))
+    """
+    found = NAMED.fullmatch(given)
+    return (found["name"], found["text"]) if found else (given, given)
+
+
+def _strategies(workload: Workload, texts: Sequence[str]) -> list[tuple[str, str, descent]]:
+    """Names, texts and strategies; of two writings of one strategy the first is kept."""
+    given = [split_name(text) for text in texts] or list(DEFAULTS)
+    found: dict[str, tuple[str, str, descent]] = {}
+    for name, text in given:
+        one = workload.strategy(text)
+        found.setdefault(str(one), (" ".join(name.split()), text, one))
+    names = [name for name, _, _ in found.values()]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise StepsizeError(f"compare: two strategies are called {twice!r}: give each a name of its own")
+    return list(found.values())
+
+
+def _reference(whole: Sequence[tuple[str, str, descent]], wanted: str | None) -> int | None:
+    if wanted is None:
+        return next((i for i, (_, _, one) in enumerate(whole) if _is_fixed(one)), 0)
+    known = {name: i for i, (name, _, _) in enumerate(whole)}
+    for i, (_, text, one) in enumerate(whole):
+        known.setdefault(text, i)
+        known.setdefault(str(one), i)
+    if wanted in known:
+        return known[wanted]
+    if wanted == NOBODY:
+        return None
+    near = get_close_matches(wanted, known, n=1)
+    guess = f"did you mean {near[0]!r}?" if near else f"write one of {', '.join(name for name, _, _ in whole[:8])}"
+    raise StepsizeError(f"compare: the reference must be one of the strategies, or none, not {wanted!r}: {guess}")
+
+
 def _workload(given: Workload | Dataset) -> Workload:
     return given.workload() if isinstance(given, Dataset) else given
 
 
-def _entrant(name: str, whole: descent, rates: tuple[float, float, int] | None) -> Entrant:
+def _entrant(
+    name: str, text: str, whole: descent, rates: tuple[float, float, int] | Sequence[float] | None, seeds: int
+) -> Entrant:
     base = float(whole.rate.base)
     if base <= 0:
-        raise StepsizeError(f"{whole} has base rate 0, which trains nothing: give it one above 0")
+        raise StepsizeError(f"{text} has base rate 0, which trains nothing: give it one above 0")
     if rates is None:
         points = range(-DECADES_AROUND * POINTS_A_DECADE, DECADES_AROUND * POINTS_A_DECADE + 1)
         grid = [float(f"{base * 10 ** (k / POINTS_A_DECADE):.4g}") if k else base for k in points]
     else:
-        low, high, count = rates
-        grid = [float(f"{one:.6g}") for one in np.geomspace(low, high, count)]
-    return Entrant(name, str(whole), base, tuple(sorted({*grid, base})), parsed=whole)
+        grid = rate_grid(rates)
+    tried = Grid(tuple(sorted({*grid, base})), tuple(range(seeds)))
+    return Entrant(name, text, base, (tried,), parsed=whole)
+
+
+def rate_grid(rates: tuple[float, float, int] | Sequence[float]) -> list[float]:
+    """The base rates of (low, high, points), where points is a whole number ≥ 2, or of a list of rates.
+
+    >>> rate_grid((0.01, 1.0, 3)), rate_grid([0.1, 0.3])
+    ([0.01, 0.1, 1.0], [0.1, 0.3])
+    """
+    given: list[Any] = list(rates)
+    if len(given) == 3 and type(given[2]) is int and given[2] >= 2:
+        low, high, count = given
+        if not 0 < low < high < math.inf:
+            raise StepsizeError(f"compare: rates must have 0 < low < high, not {low!r} and {high!r}")
+        return [float(f"{one:.6g}") for one in np.geomspace(low, high, count)]
+    if not given:
+        raise StepsizeError("compare: rates must name at least 1 rate")
+    return [number("compare", "rates", one, above=0) for one in given]
 
 
 def _is_fixed(whole: descent) -> bool:
@@ -141,21 +179,4 @@ def _is_fixed(whole: descent) -> bool:
         and whole.rule == sgd()
         and not whole.rate.controllers
         and str(whole.rate) == repr(whole.rate.base)
-    )
-
-
-def _portions(seeds: tuple[int, ...], bases: int) -> list[tuple[int, ...]]:
-    """Seeds in portions, so that not too many runs share the memory at once."""
-    size = max(1, RUNS_AT_ONCE // bases)
-    return [seeds[i : i + size] for i in range(0, len(seeds), size)]
-
-
-def _finished(index: int, run: Run) -> Finished:
-    said = [one for one in run.why if one]
-    return Finished(
-        strategy=index,
-        record=thinned(run.record),
-        clipped=float(run.clipped.mean()) if run.steps else 0.0,
-        acted=len(said),
-        said=said[-1] if said else "",
     )

@@ -28,6 +28,7 @@ BUNDLED: tuple[str, ...] = tuple(TARGETS)
 KINDS = ("classification", "regression")
 SQUARES = "Least squares by its mean squared residual, on the standardised target"
 FEWEST_ROWS = 10
+FEW_ROWS_TO_CHOOSE = 500  # with fewer held out, both parts take turns in choosing and judging
 FEW_VALUES = 20  # whole numbers with so few different values are classes
 MOST_REAL_CLASSES = 50  # numbers with a fraction and more different values than this are no classes
 MOST_CLASSES = 1000
@@ -35,10 +36,10 @@ MOST_CLASSES = 1000
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A table made ready to train on: the training part, the validation part, and notes on what was done.
+    """A table made ready: a part to train on, one to choose by (validation), one to judge by (test), and notes.
 
-    The last column of `X_train` and `X_validation` holds ones, for the intercept; `columns` counts it. `y_train` and
-    `y_validation` are class numbers 0 … k − 1 for `classes`, or the target standardised by the training part.
+    The last column of each `X` holds ones, for the intercept; `columns` counts it. Each `y` holds class numbers
+    0 … k − 1 for `classes`, or the target standardised by the training part, whose standard deviation is `scale`.
     """
 
     name: str
@@ -50,7 +51,10 @@ class Dataset:
     y_train: Floats
     X_validation: Floats
     y_validation: Floats
+    X_test: Floats
+    y_test: Floats
     notes: tuple[str, ...]
+    scale: float = 1.0
 
     def problem(self) -> Problem:
         """Least squares, or softmax regression, over the training part."""
@@ -60,14 +64,20 @@ class Dataset:
         """The same problem over the validation part."""
         return self._problem(self.X_validation, self.y_validation)
 
+    def test(self) -> Problem:
+        """The same problem over the part that judges."""
+        return self._problem(self.X_test, self.y_test)
+
     def workload(self) -> Workload:
-        """What a comparison needs: both problems, and what the reports say of them."""
-        parts = (self.X_train, self.y_train, self.X_validation, self.y_validation)
+        """What a comparison needs: the three problems, and what the reports say of them."""
+        parts = (self.X_train, self.y_train, self.X_validation, self.y_validation, self.X_test, self.y_test)
         model = "Softmax regression by its mean cross-entropy" if self.classes else SQUARES
         return Workload(
             name=self.name,
             problem=self.problem(),
             validation=self.validation(),
+            test=self.test(),
+            folded=len(self.y_validation) < FEW_ROWS_TO_CHOOSE,
             model=f"{model}, beginning at zero, with an intercept among the columns.",
             fingerprint=fingerprint(np.ascontiguousarray(one).tobytes() for one in parts),
             notes=tuple(self.notes),
@@ -80,7 +90,9 @@ class Dataset:
         )
 
     def _problem(self, X: Floats, y: Floats) -> Problem:
-        return softmax(X, y, classes=len(self.classes)) if self.classes else least_squares(X, y)
+        if self.classes:
+            return softmax(X, y, classes=len(self.classes))
+        return least_squares(X, y, target_scale=self.scale)
 
 
 def load(
@@ -88,35 +100,37 @@ def load(
     *,
     target: str | None = None,
     task: str | None = None,
-    validation_share: float = 0.25,
+    validation_share: float = 0.2,
+    test_share: float = 0.2,
     split_seed: int = 0,
     others: Sequence[str] = (),
 ) -> Dataset:
     """Read a bundled set or a CSV or Parquet file, and make it ready to train on.
 
     `data` is one of `BUNDLED` or a path; `target` the column to predict, for files only; `task` "classification" or
-    "regression", found from the target if left out; `validation_share` of the rows are held out, chosen by
-    `split_seed`; `others` are names that the caller knows besides, for the error. Numbers are filled with the training
+    "regression", found from the target if left out; `validation_share` and `test_share` of the rows are held out, to
+    choose by and to judge by, drawn by `split_seed`; `others` are names that the caller knows besides, for the error. Numbers are filled with the training
     median and standardised, text becomes columns of 0 and 1, all fitted on the training part only. What cannot be used
     is a StepsizeError that says what to change.
 
     >>> load("digits").X_train.shape
-    (1347, 65)
+    (1078, 65)
     """
     path = Path(data) if data in TARGETS else _found(data, others)  # before anything heavy is loaded
     _check_extras()
     if task not in (None, *KINDS):
         raise StepsizeError(f"compare: task must be classification or regression, not {task!r}")
-    share = number("compare", "validation_share", validation_share, above=0, below=1)
+    shares = {"validation_share": validation_share, "test_share": test_share}
+    share, judging = (number("compare", name, one, above=0, below=1) for name, one in shares.items())
     seed = number("compare", "split_seed", split_seed, low=0, high=2**32 - 1)
     if seed != int(seed):
         raise StepsizeError(f"compare: split_seed must be a whole number, not {split_seed!r}")
     if data in TARGETS:
-        return _prepared(data, _bundled(data, target), TARGETS[data], task, share, int(seed))
+        return _prepared(data, _bundled(data, target), TARGETS[data], task, (share, judging), int(seed))
     raw, read = read_table(path)
     chosen = _chosen(raw.columns, target)
     frame, dropped = without_empty(raw.with_columns(typed(column) for column in raw.get_columns()), chosen)
-    made = _prepared(path.name, frame, chosen, task, share, int(seed))
+    made = _prepared(path.name, frame, chosen, task, (share, judging), int(seed))
     told = () if task else of_target(frame[chosen], made.task)
     notes = (*read, *dropped, *of_columns(raw, frame, chosen), *told, *made.notes)
     return replace(made, notes=notes)
@@ -170,19 +184,22 @@ def _chosen(columns: Sequence[str], target: str | None) -> str:
     )
 
 
-def _prepared(name: str, frame: pl.DataFrame, target: str, task: str | None, share: float, seed: int) -> Dataset:
+def _prepared(
+    name: str, frame: pl.DataFrame, target: str, task: str | None, shares: tuple[float, float], seed: int
+) -> Dataset:
     chosen = _task(frame[target], task)
     _check_columns(frame, target, chosen)
     kept = frame.filter(frame[target].is_not_null())
     notes = _dropped(frame.height - kept.height, target)
     _check_rows(name, kept.height)
     y, classes = _classes(kept[target]) if chosen == "classification" else (_numbers(kept[target]), ())
-    train, held, told = _split(y, classes, share, seed)
+    parts, told = _split(y, classes, shares, seed)
+    scale = 1.0
     if not classes:
-        y = _standardised(y, train)
-    X_train, X_held, done = encoded(kept.drop(target), train, held)
-    every = (*notes, *told, *done)
-    return Dataset(name, chosen, target, classes, X_train.shape[1], X_train, y[train], X_held, y[held], every)
+        y, scale = _standardised(y, parts[0])
+    X, done = encoded(kept.drop(target), *parts)
+    cut = [one for rows, table in zip(parts, X, strict=True) for one in (table, y[rows])]
+    return Dataset(name, chosen, target, classes, X[0].shape[1], *cut, (*notes, *told, *done), scale)
 
 
 def _task(column: pl.Series, task: str | None) -> str:
@@ -282,24 +299,38 @@ def _numbers(column: pl.Series) -> Floats:
     return values
 
 
-def _standardised(y: Floats, train: Index) -> Floats:
+def _standardised(y: Floats, train: Index) -> tuple[Floats, float]:
+    """The target with mean 0 and deviation 1 over the training part, and what one unit of it is."""
     mean, spread = float(y[train].mean()), float(y[train].std())
-    return (y - mean) / (spread if spread > 0 else 1.0)
+    scale = spread if spread > 0 else 1.0
+    return (y - mean) / scale, scale
 
 
-def _split(y: Floats, classes: tuple[str, ...], share: float, seed: int) -> tuple[Index, Index, tuple[str, ...]]:
-    """Rows of the training and the validation part, in equal shares of every class where that is possible."""
+def _split(
+    y: Floats, classes: tuple[str, ...], shares: tuple[float, float], seed: int
+) -> tuple[tuple[Index, Index, Index], tuple[str, ...]]:
+    """Rows of the three parts, in equal shares of every class where that is possible."""
+    rows = len(y)
+    chosen_by, judged_by = (int(np.ceil(share * rows)) for share in shares)
+    if chosen_by + judged_by >= rows:
+        raise StepsizeError(
+            f"compare: validation_share and test_share must leave a row to train on, not {shares[0]:g} and "
+            f"{shares[1]:g} of {rows} rows"
+        )
+    train, held, uneven = _cut(y, np.arange(rows), classes, chosen_by + judged_by, seed)
+    choosing, judging, uneven_too = _cut(y, held, classes, judged_by, seed)
+    return (train, choosing, judging), tuple(dict.fromkeys((*uneven, *uneven_too)))
+
+
+def _cut(
+    y: Floats, rows: Index, classes: tuple[str, ...], held: int, seed: int
+) -> tuple[Index, Index, tuple[str, ...]]:
+    """The rows cut in two, `held` of them in the second part, with a remark where classes are not kept even."""
     from sklearn.model_selection import train_test_split
 
-    rows, held = len(y), int(np.ceil(share * len(y)))
-    if held == rows:
-        raise StepsizeError(
-            f"compare: validation_share must leave a row to train on, so ≤ {(rows - 1) / rows:.3g} for {rows} rows, "
-            f"not {share:g}"
-        )
-    counts = np.bincount(y.astype(int)) if classes else np.zeros(1, dtype=int)
-    even = bool(classes) and counts.min() >= 2 and len(classes) <= min(held, rows - held)
-    parts = train_test_split(np.arange(rows), test_size=held, random_state=seed, stratify=y if even else None)
+    counts = np.bincount(y[rows].astype(int), minlength=len(classes)) if classes else np.zeros(1, dtype=int)
+    even = bool(classes) and counts.min() >= 2 and len(classes) <= min(held, len(rows) - held)
+    parts = train_test_split(rows, test_size=held, random_state=seed, stratify=y[rows] if even else None)
     return np.sort(parts[0]), np.sort(parts[1]), _uneven(classes, counts) if classes and not even else ()
 
 

@@ -19,8 +19,8 @@ Index = NDArray[np.intp]
 MOST_WORDS = 20  # columns one text column may become; its rarer values share the last
 
 
-def encoded(frame: pl.DataFrame, train: Index, held: Index) -> tuple[Floats, Floats, list[str]]:
-    """Both parts as numbers, with a last column of ones; all is fitted on the training part."""
+def encoded(frame: pl.DataFrame, train: Index, *held: Index) -> tuple[list[Floats], list[str]]:
+    """Every part as numbers, with a last column of ones; all is fitted on the training part, the first."""
     import polars as pl
 
     fitting = frame[train]
@@ -33,13 +33,14 @@ def encoded(frame: pl.DataFrame, train: Index, held: Index) -> tuple[Floats, Flo
     table = frame.select(pl.col(numbers).cast(pl.Float64), pl.col(words).cast(pl.String))
     encoder = _encoder(numbers, words)
     X_train = np.asarray(encoder.fit_transform(table[train]), dtype=float)
-    X_held = np.asarray(encoder.transform(table[held]), dtype=float)
+    parts = [X_train, *(np.asarray(encoder.transform(table[one]), dtype=float) for one in held)]
     constant = np.ptp(X_train, axis=0) == 0
     if constant.all():
         raise _no_features(frame.columns)
-    X_train[:, constant] = X_held[:, constant] = 0.0
+    for one in parts:
+        one[:, constant] = 0.0
     notes += [*_number_notes(table[train], frame, numbers), *_word_notes(encoder, words)]
-    return _with_ones(X_train), _with_ones(X_held), notes
+    return [_with_ones(one) for one in parts], notes
 
 
 def _encoder(numbers: list[str], words: list[str]) -> Any:

@@ -21,8 +21,8 @@ class Outcome:
     """What a trial did so far: its record, and what its controllers and clips did.
 
     The record is `thinned`; `clipped` is the mean share of elements that a clip limited, `acted` at how many updates a
-    controller said something, and `said` the last of it, over all updates. `environment` names the versions that it
-    was trained with.
+    controller said something, and `said` the last of it, over all updates. `environment` is the versions that it was
+    trained with, in words.
     """
 
     trial: Trial

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..._errors import StepsizeError
@@ -64,7 +65,7 @@ class Trial:
         assert self.parsed is not None
         return self.parsed
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Sixteen digits that are equal for equal work, whatever it is called and however it is spelled."""
         told = {"strategy": str(self.strategy), **{name: getattr(self, name) for name in IDENTITY[1:]}}

@@ -1,0 +1,261 @@
+"""A study: trials of one workload that are trained where they are missing, in a folder that grows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..._errors import StepsizeError
+from ..places.base import Failed, Listener, Place, Portion, Result
+from ..places.trainer import in_words
+from ..trials.outcome import Outcome
+from ..trials.trial import Trial
+from ..workload import Workload
+from .claims import Claims
+from .journal import Journal
+from .plan import Plan
+
+LOOK_AGAIN_SECONDS = 0.5  # at what others train
+KEEP_EVERY_SECONDS = 60.0  # how much of a long trial a kill may cost
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is: trials that are where they were wanted, of how many, what runs here and elsewhere.
+
+    `best` is the finished one with the lowest loss on the part that chooses.
+    """
+
+    done: int
+    total: int
+    running: int
+    elsewhere: int
+    best: Outcome | None
+
+
+class Study:
+    """Trials of one workload, in a folder or in memory: what is there is never trained again.
+
+    Several processes may share a folder; each trains what nobody else trains. Trials that were trained with other
+    `versions` stay in the folder and do not count.
+    """
+
+    def __init__(self, workload: Workload, versions: Mapping[str, str], folder: Path | None = None) -> None:
+        self.workload, self.environment = workload, in_words(dict(versions))
+        self.journal = Journal(folder)
+        self._claims: Claims | None = None
+        self._running: set[str] = set()
+
+    def __enter__(self) -> Study:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what was claimed; nothing is left to be written."""
+        if self._claims is not None:
+            self._claims.close()
+            self._claims = None
+
+    def ask(self, plan: Plan) -> Plan:
+        """Write down a plan; the answer is that plan with what earlier ones of its kind asked for."""
+        with self._alone():
+            self.journal.refresh()
+            self.journal.ask(plan)
+        return plan.grown_from(self.journal.plans)
+
+    def outcome(self, trial: Trial) -> Outcome | None:
+        """What a trial did so far with these versions, None where it was not begun."""
+        return self.journal.outcomes.get((trial.key, self.environment))
+
+    def outcomes(self, trials: Iterable[Trial]) -> list[Outcome]:
+        """What these trials did so far, those that were begun."""
+        return [one for one in map(self.outcome, trials) if one is not None]
+
+    def strangers(self) -> dict[str, int]:
+        """How many trials of this problem were made with other versions, by their environment."""
+        found: dict[str, int] = {}
+        for (_, environment), one in self.journal.outcomes.items():
+            if environment != self.environment and one.trial.problem == self.workload.fingerprint:
+                found[environment] = found.get(environment, 0) + 1
+        return found
+
+    def train(
+        self,
+        trials: Iterable[Trial],
+        place: Place,
+        *,
+        until: int | None = None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        on_event: Listener | None = None,
+    ) -> list[Outcome]:
+        """Train what is missing of these trials, each to its end or until so many updates; what they did, in order.
+
+        A trial that is stopped at `until` is kept, and goes on from there when it is asked for again. An error or an
+        interrupt keeps everything that is finished, and of long trials all but the last minute.
+        """
+        wanted = {one.key: one for one in trials}
+        self._begin(wanted)
+        failures: list[str] = []
+        try:
+            while self._missing(wanted, until) and not failures:
+                for portion, result in place.run(self._portions(wanted, until, place), on_event):
+                    self._keep(portion, result)
+                    failures += [result.reason] if isinstance(result, Failed) else []
+                    on_progress(self._progress(wanted, until))
+                self._look_again(wanted, until, on_progress)
+        finally:
+            self._give_back(list(self._running))
+        if failures:
+            raise StepsizeError(failures[0] + (f" ({len(failures)} times)" if len(failures) > 1 else ""))
+        return self.outcomes(wanted.values())
+
+    def _begin(self, wanted: Mapping[str, Trial]) -> None:
+        foreign = [one for one in wanted.values() if one.problem != self.workload.fingerprint]
+        if foreign:
+            raise StepsizeError(f"a study of {self.workload.fingerprint} cannot train {foreign[0]}, of another problem")
+        with self._alone():
+            self.journal.refresh()
+            self.journal.know(self.workload.subject)
+
+    def _alone(self) -> AbstractContextManager[Any]:
+        if self.journal.folder is None:
+            return nullcontext()
+        if self._claims is None:
+            self._claims = Claims(self.journal.folder)
+        return self._claims.alone()
+
+    def _reached(self, trial: Trial, until: int | None) -> bool:
+        """Whether a trial is where it is wanted."""
+        there = self.outcome(trial)
+        return there is not None and (there.over or (until is not None and there.made >= until))
+
+    def _missing(self, wanted: Mapping[str, Trial], until: int | None) -> list[str]:
+        return [key for key, one in wanted.items() if not self._reached(one, until)]
+
+    def _portions(self, wanted: Mapping[str, Trial], until: int | None, place: Place) -> Iterator[Portion]:
+        """Lots that nobody trains yet, those that were begun first; asked for when a worker is free."""
+        most = self.workload.at_once
+        if place.workers > 1:
+            most = max(1, min(most, -(-len(self._missing(wanted, until)) // place.workers)))
+        busy: set[str] = set()
+        while lot := self._next(wanted, until, most, busy):
+            taken = self._take(lot, wanted, until)
+            busy |= set(lot) - set(taken)
+            if taken:
+                yield self._portion([wanted[key] for key in taken], until)
+
+    def _next(self, wanted: Mapping[str, Trial], until: int | None, most: int, busy: set[str]) -> list[str]:
+        missing = [key for key in self._missing(wanted, until) if key not in busy and key not in self._running]
+        return next(self._lots(missing, wanted, most), [])
+
+    def _lots(self, keys: Sequence[str], wanted: Mapping[str, Trial], most: int) -> Iterator[list[str]]:
+        """Trials that can train together: of one text and as far as one another, whole seeds where they fit."""
+        groups: dict[Any, dict[int, list[str]]] = {}
+        for key in keys:
+            one, made = wanted[key], self._made(wanted[key])
+            place = (-made, one.text, one.steps, one.batch_size or 0, one.measure_every)
+            groups.setdefault(place, {}).setdefault(one.seed, []).append(key)
+        for place in sorted(groups, key=lambda place: place[0] == 0):  # sorting keeps the order of what is equal
+            yield from packed(list(groups[place].values()), most)
+
+    def _made(self, trial: Trial) -> int:
+        """The updates that need not be made again."""
+        there = self.outcome(trial)
+        if there is None or self.journal.kept(trial.key, self.environment) is None:
+            return 0
+        return there.made
+
+    def _portion(self, trials: Sequence[Trial], until: int | None) -> Portion:
+        kept = [self.journal.kept(one.key, self.environment) for one in trials]
+        whole = len({None if one is None else one[0] for one in kept}) == 1
+        saved = tuple(one[1] for one in kept if one is not None) if whole else ()
+        return Portion(tuple(trials), saved, trials[0].steps if until is None else until, KEEP_EVERY_SECONDS)
+
+    def _take(self, lot: Sequence[str], wanted: Mapping[str, Trial], until: int | None) -> list[str]:
+        """Claim those of the lot that are missing still, and that nobody else trains."""
+        if self.journal.folder is None:
+            taken = list(lot)
+        else:
+            with self._alone():
+                assert self._claims is not None
+                taken = self._claims.take(lot, lambda keys: self._still_missing(keys, wanted, until))
+        self._running |= set(taken)
+        return taken
+
+    def _still_missing(self, keys: Collection[str], wanted: Mapping[str, Trial], until: int | None) -> list[str]:
+        self.journal.refresh()
+        return self._missing({key: wanted[key] for key in keys}, until)
+
+    def _keep(self, portion: Portion, result: Result) -> None:
+        """Write down what a portion did, its states first, so that a line never promises a state that is not there."""
+        if not isinstance(result, Failed):
+            with self._alone():
+                for one, state in zip(result.outcomes, result.saved, strict=True):
+                    if state is not None:
+                        self.journal.keep(one.trial.key, one.environment, one.made, state)
+                self.journal.add(*result.outcomes)
+                for one in result.outcomes:
+                    if one.over:
+                        self.journal.drop(one.trial.key, one.environment)
+        self._give_back([one.key for one in portion.trials])
+
+    def _give_back(self, keys: Sequence[str]) -> None:
+        self._running -= set(keys)
+        if self._claims is not None and keys:
+            self._claims.give_back(keys)
+
+    def _look_again(
+        self, wanted: Mapping[str, Trial], until: int | None, on_progress: Callable[[Progress], None]
+    ) -> None:
+        """Wait a moment where what is missing is trained by others."""
+        if self._claims is None or not self._missing(wanted, until):
+            return
+        self.journal.refresh()
+        if self._claims.elsewhere() & set(self._missing(wanted, until)):
+            on_progress(self._progress(wanted, until))
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+    def _progress(self, wanted: Mapping[str, Trial], until: int | None) -> Progress:
+        missing = self._missing(wanted, until)
+        elsewhere = self._claims.elsewhere() & set(missing) if self._claims is not None else set()
+        finished = [one for one in self.outcomes(wanted.values()) if one.over and not one.diverged]
+        return Progress(
+            done=len(wanted) - len(missing),
+            total=len(wanted),
+            running=len(self._running),
+            elsewhere=len(elsewhere),
+            best=min(finished, key=chosen_loss, default=None),
+        )
+
+
+def chosen_loss(one: Outcome) -> float:
+    """The last loss on the part that chooses, infinite where there is none."""
+    column = one.validation if one.record.validated is not None else one.train
+    last = column[-1] if column else None
+    return float("inf") if last is None else last
+
+
+def packed(seeds: Sequence[list[str]], most: int) -> Iterator[list[str]]:
+    """Lots of at most so many trials: whole seeds together where they fit, one cut up where it does not.
+
+    >>> list(packed([["a", "b"], ["c", "d"], ["e", "f"]], 5)), list(packed([["a", "b", "c"]], 2))
+    ([['a', 'b', 'c', 'd'], ['e', 'f']], [['a', 'b'], ['c']])
+    """
+    lot: list[str] = []
+    for own in seeds:
+        if lot and len(lot) + len(own) > most:
+            yield lot
+            lot = []
+        lot = lot + own
+        while len(lot) > most:
+            yield lot[:most]
+            lot = lot[most:]
+    if lot:
+        yield lot
