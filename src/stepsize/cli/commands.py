@@ -11,7 +11,7 @@ import rich_click as click
 
 from .. import __version__
 from .._errors import StepsizeError
-from .kinds import Expression, RateGrid, Whole
+from .kinds import Expression, Rates, Whole
 from .output import DONE, INTERRUPTED, fail, print_json, tell
 from .start import DEFAULT_STEPS, MOST_STEPS
 from .typed import meant, shielded
@@ -171,35 +171,95 @@ def list_words(as_json: bool) -> None:
 @click.option("--steps", type=Whole(1, 10_000_000), default=500, show_default=True, help="Updates in each run.")
 @click.option("--batch-size", type=Whole(min=0), default=32, show_default=True, help="Rows an update; 0: all.")
 @click.option("--seeds", type=Whole(2, 1000), default=5, show_default=True, help="Runs at every base rate.")
-@click.option(
-    "--rates", type=RateGrid(), help="Base rates for all besides each one's own; else three decades around it."
-)
+@click.option("--rates", type=Rates(), help="Base rates for all besides each one's own; else three decades around it.")
+@click.option("--reference", metavar="NAME|none", help="The strategy that others are held against.")
+@click.option("--jobs", type=Whole(1, 256), default=1, show_default=True, help="Processes that train.")
+@click.option("--cluster", metavar="ADDRESS", help="Train on the workers of this dask scheduler, tcp://HOST:PORT.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for page, pictures and journal.")
-@click.option("--json", "as_json", is_flag=True, help="The table as one JSON object a line and strategy.")
-def compare(data: str, expressions: tuple[str, ...], out: Path | None, as_json: bool, **options: Any) -> int:
-    """Train strategies on DATA, over base rates and seeds, and print what each is worth.
+@click.option("--csv", type=click.Path(path_type=Path, dir_okay=False), help="Save the table as CSV.")
+@click.option("--latex", type=click.Path(path_type=Path, dir_okay=False), help="Save the table as LaTeX.")
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Save the pictures as SVG.")
+@click.option("--pdf", type=click.Path(path_type=Path, dir_okay=False), help="Save the pictures as PDF.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and strategy, then the verdict.")
+def compare(
+    data: str,
+    expressions: tuple[str, ...],
+    out: Path | None,
+    csv: Path | None,
+    latex: Path | None,
+    svg: Path | None,
+    pdf: Path | None,
+    **options: Any,
+) -> int:
+    """Train strategies on DATA, over base rates and seeds, and say what is shown and what is not.
 
     DATA is digits, diabetes, breast_cancer or wine, or a CSV or Parquet file with --target: softmax regression for
     classes, least squares for numbers. Or a torch model on bundled data: digits-mlp, digits-cnn or topics-transformer.
-    Or path/to/file.py:function, a function of yours that returns a problem, or (problem, validation problem); its file
-    is run. With no EXPR it compares the eight strategies of the introductory texts.
+    Or path/to/file.py:function, a function of yours that returns a problem, two (one to choose by), three (one to
+    judge by), or a training loop; its file is run. Each EXPR may have a name: NAME=EXPR. With no EXPR it compares the
+    eight strategies of the introductory texts.
+
+    A folder of --out grows: strategies, rates, seeds and steps may be added, and what it holds is not trained again.
 
     Examples:
 
         stepsize compare digits --out digits-report
 
-        stepsize compare wine "sgd() | 0.1" "adam() | 0.01 * cosine()" --seeds 10
+        stepsize compare wine "sgd() | 0.1" "Adam=adam() | 0.01 * cosine()" --seeds 10 --jobs 2
 
         stepsize compare houses.csv --target price --rates 1e-4:1:9
 
-        stepsize compare model.py:digits "sgd(momentum=0.9) | 0.1" "adam() | 0.003 * cosine()"
+        stepsize compare model.py:digits "sgd(momentum=0.9) | 0.1" "adam() | 0.003 * cosine()" --rates 0.001,0.01,0.1
     """
     from .paths import look_at
 
     look_at(data)
     from .compare import compare_command
+    from .exports import Exports
 
-    return compare_command(data, expressions, out=out, as_json=as_json, **options)
+    return compare_command(data, expressions, exports=Exports(out, csv, latex, svg, pdf), **options)
+
+
+@main.group(epilog=EXIT_CODES)
+def study() -> None:
+    """Look at the folders that `stepsize compare --out DIR` makes, and merge them."""
+
+
+@study.command("show", epilog=EXIT_CODES)
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and trial.")
+def show_study(folder: Path, as_json: bool) -> int:
+    """Print what the study in DIR holds: its trials, and the table of each comparison.
+
+    Example:
+
+        stepsize study show digits-report
+    """
+    from .paths import look_for
+
+    look_for(folder, "name the --out folder of an earlier stepsize compare")
+    from .study import show_command
+
+    return show_command(folder, as_json)
+
+
+@study.command("merge", epilog=EXIT_CODES)
+@click.argument("into", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("others", type=click.Path(path_type=Path), nargs=-1, metavar="OTHER...")
+def merge_studies(into: Path, others: tuple[Path, ...]) -> int:
+    """Write into DIR what the OTHER studies hold and it lacks; they stay as they are.
+
+    Example:
+
+        stepsize study merge all-runs from-monday from-tuesday
+    """
+    from .paths import look_for
+
+    for one in others:
+        look_for(one, "name the --out folder of an earlier stepsize compare")
+    from .study import merge_command
+
+    return merge_command(into, others)
 
 
 @main.command(epilog=EXIT_CODES)

@@ -1,26 +1,29 @@
-"""`stepsize compare`: data in; a table, a page, pictures and a journal out."""
+"""`stepsize compare`: data in; a table, a verdict, a page, pictures and a journal out."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from ..course.log import put
-from ..lab.compare import compare, prepare, versions
-from ..lab.records.journal import FILE, Journal
+from ..lab.compare import prepare, versions
+from ..lab.places.base import Place
+from ..lab.places.here import Here
+from ..lab.places.recipe import Recipe
+from ..lab.study.journal import FILE
+from ..lab.study.plan import Plan
+from ..lab.study.study import Study
 from ..lab.workload import Workload
 from ..report.numbers import Summary, summarise
 from ..report.table import print_table
 from .bundled import workload
+from .exports import Exports
 from .notes import as_notes
 from .output import DONE, INTERRUPTED, note, print_json, tell
+from .progress import shown
 
 
 def compare_command(
@@ -32,78 +35,95 @@ def compare_command(
     steps: int,
     batch_size: int,
     seeds: int,
-    rates: tuple[float, float, int] | None,
-    out: Path | None,
+    rates: Sequence[float] | None,
+    reference: str | None,
+    jobs: int,
+    cluster: str | None,
+    exports: Exports,
     as_json: bool,
 ) -> int:
     """Run a comparison and print it; returns the exit code. An interrupt keeps every finished run."""
     given = workload(data, target=target, task=task)
-    settings = prepare(given, texts, steps=steps, batch_size=batch_size or None, seeds=seeds, rates=rates)
-    write = _writer() if out is not None else None
+    plan = prepare(
+        given, texts, steps=steps, batch_size=batch_size or None, seeds=seeds, rates=rates, reference=reference
+    )
+    exports.check()
     with as_notes():
-        journal = Journal(settings, versions(given.packages), out)
-    for remark in settings.notes:
+        study = Study(given, versions(given.packages), exports.out)
+    for remark in plan.subject.notes:
         note(remark)
-    interrupted = False
-    try:
-        _train(given, journal)
-    except KeyboardInterrupt:
-        interrupted = True
-    summary = summarise(journal)
-    written = "" if interrupted or out is None or write is None else write(summary, out)  # before a pipe may break
-    if as_json:
-        for row in summary.rows:
-            print_json(_honest(asdict(row), settings.validated))
-    elif summary.rows:
-        print_table(summary)
-    sys.stdout.flush()
+    with study, as_notes():
+        _say_strangers(study)
+        place = _place(given, Recipe(workload, (data,), {"target": target, "task": task}), jobs, cluster)
+        grown = study.ask(plan)
+        interrupted = _train(study, plan, place)
+        summary = summarise(grown, study.outcomes(grown.trials()), versions(given.packages))
+        written = "" if interrupted else exports.write(summary, study)  # before a pipe may break
+    tell_summary(summary, as_json)
     if interrupted:
-        return _say_interrupted(journal, out)
+        return _say_interrupted(study, plan, exports.out)
     if written:
         tell(written)
     return DONE
 
 
-def _honest(row: Any, validated: bool) -> Any:
+def tell_summary(summary: Summary, as_json: bool) -> None:
+    """Print a comparison: the table, or one JSON object for each strategy and one with the verdict."""
+    if as_json:
+        for row in summary.rows:
+            print_json(_honest(asdict(row), summary.settings))
+        print_json({"verdict": summary.verdict})
+    elif summary.rows:
+        print_table(summary)
+    sys.stdout.flush()
+
+
+def _honest(row: Any, plan: Plan) -> Any:
     """A row without the validation losses that there were not."""
-    if validated or not isinstance(row, (dict, list, tuple)):
+    if plan.subject.validated or not isinstance(row, (dict, list, tuple)):
         return row
     if not isinstance(row, dict):
-        return [_honest(one, validated) for one in row]
-    return {name: None if name.endswith("validation") else _honest(one, validated) for name, one in row.items()}
+        return [_honest(one, plan) for one in row]
+    return {name: None if name.endswith("validation") else _honest(one, plan) for name, one in row.items()}
 
 
-def _train(given: Workload, journal: Journal) -> None:
-    settings = journal.settings
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("training", total=settings.runs, completed=len(journal.records))
+def _place(given: Workload, recipe: Recipe, jobs: int, cluster: str | None) -> Place:
+    if cluster is not None:
+        from ..lab.places.cluster import Cluster
 
-        def report(_: int) -> None:
-            progress.update(bar, completed=len(journal.records))
-            if progress.disable:
-                tell(f"trained {len(journal.records)} of {settings.runs} runs")
+        return Cluster(recipe, given.fingerprint, cluster)
+    if jobs > 1:
+        from ..lab.places.processes import Processes
 
-        compare(given, journal, report)
+        return Processes(recipe, given.fingerprint, jobs)
+    return Here(Recipe(_itself, (given,)), given.fingerprint)
 
 
-def _writer() -> Callable[[Summary, Path], str]:
-    """What writes the page and the pictures and says so; made before the training, where a missing package is told."""
-    from ..report.figures import save_figures
-    from ..report.page import page
-
-    def write(summary: Summary, out: Path) -> str:
-        pictures = save_figures(summary, out)
-        put(out / "index.html", [page(summary).encode()])
-        names = ", ".join(one.name for one in pictures)
-        return f"written to {out}: index.html (open it in a browser), {names}, {FILE}"
-
-    return write
+def _itself(given: Workload) -> Workload:
+    return given
 
 
-def _say_interrupted(journal: Journal, out: Path | None) -> int:
-    done = f"interrupted: {len(journal.records)} of {journal.settings.runs} runs are finished"
+def _train(study: Study, plan: Plan, place: Place) -> bool:
+    """Train what is missing; whether that was interrupted."""
+    try:
+        with shown(plan.runs) as (on_progress, on_event):
+            study.train(plan.trials(), place, on_progress=on_progress, on_event=on_event)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        place.close()
+    return False
+
+
+def _say_strangers(study: Study) -> None:
+    for environment, count in study.strangers().items():
+        runs = "1 run" if count == 1 else f"{count} runs"
+        note(f"{study.journal.folder} also holds {runs} made with {environment}, which do not count here.")
+
+
+def _say_interrupted(study: Study, plan: Plan, out: Path | None) -> int:
+    finished = sum(one.over for one in study.outcomes(plan.trials()))
+    done = f"interrupted: {finished} of {plan.runs} runs are finished"
     if out is None:
         tell(f"{done}; with --out DIR they would be kept and the same command would continue")
     else:

@@ -12,8 +12,10 @@ from rich.text import Text
 
 from .._errors import StepsizeError
 from ..lab.diagnosis import Diagnosis, diagnose
-from ..lab.records.journal import FILE, Finished, Journal, is_journal, read_journal
 from ..lab.records.record import read
+from ..lab.study.journal import FILE, is_journal, read_journal
+from ..lab.study.listing import Listed, listed
+from ..lab.study.plan import Entrant
 from .notes import as_notes
 from .output import print_json
 
@@ -44,46 +46,45 @@ def _tell(told: Diagnosis, as_json: bool) -> None:
 
 
 def _journal(path: Path, number: int | None, strategy: str | None, as_json: bool) -> None:
-    """The runs of a comparison, a line each, or one of them whole."""
+    """The runs of a study, a line each, or one of them whole."""
     with as_notes():
-        journal = read_journal(path)
-    runs = _chosen(journal, path, number, strategy)
+        every = listed(read_journal(path))
+    runs = _chosen(every, path, number, strategy)
     if as_json:
-        for place, run in runs:
-            _print_json({**_about(journal, place, run), **diagnose(run.record).as_dict()})
+        for one in runs:
+            _print_json({**_about(one), **diagnose(one.outcome.record).as_dict()})
     elif number is not None:
-        place, run = runs[0]
-        name = journal.settings.strategies[run.strategy].name
-        print(f"run {place} of {path}: {name}, base rate {run.base:.4g}, seed {run.seed}", end="\n\n", flush=True)
-        _tell(diagnose(run.record), as_json=False)
+        trial = runs[0].outcome.trial
+        name = runs[0].plan.strategies[runs[0].strategy].name
+        print(f"run {number} of {path}: {name}, base rate {trial.rate:.4g}, seed {trial.seed}", end="\n\n", flush=True)
+        _tell(diagnose(runs[0].outcome.record), as_json=False)
     else:
-        _list(journal, runs)
+        _list(runs)
 
 
-def _chosen(journal: Journal, path: Path, number: int | None, strategy: str | None) -> list[tuple[int, Finished]]:
-    """The runs that were asked for, by their numbers."""
-    settings = journal.settings
-    runs = sorted(
-        ((settings.number(one.strategy, one.base, one.seed), one) for one in journal.records), key=lambda pair: pair[0]
-    )
+def _chosen(every: list[Listed], path: Path, number: int | None, strategy: str | None) -> list[Listed]:
+    """The runs that were asked for."""
+    runs = every
     if strategy is not None:
-        place = _strategy(journal, path, strategy)
-        runs = [pair for pair in runs if pair[1].strategy == place]
+        wanted = _strategy(every, path, strategy)
+        runs = [one for one in runs if str(one.plan.strategies[one.strategy].strategy) == wanted]
     if number is not None:
-        runs = [pair for pair in runs if pair[0] == number]
+        runs = [one for one in runs if one.number == number]
     if not runs:
-        what = "has no finished run yet" if number is None else f"has no finished run {number} (of {settings.runs})"
+        most = sum({id(one.plan): one.plan.runs for one in every}.values())
+        what = "has no run yet" if number is None else f"has no run {number} yet (of {most})"
         of = "" if strategy is None else f" of strategy {strategy}"
         raise StepsizeError(f"{path} {what}{of}: leave --run and --strategy out to see all that there are")
     return runs
 
 
-def _strategy(journal: Journal, path: Path, wanted: str) -> int:
-    """The place of a strategy, by its name or its text."""
-    known: dict[str, int] = {}
-    for place, one in enumerate(journal.settings.strategies):
-        known.setdefault(one.name, place)
-        known.setdefault(one.text, place)
+def _strategy(every: list[Listed], path: Path, wanted: str) -> str:
+    """The strategy of a name or a text."""
+    known: dict[str, str] = {}
+    for one in every:
+        entrant = one.plan.strategies[one.strategy]
+        for name in (entrant.name, entrant.text, str(entrant.strategy)):
+            known.setdefault(name, str(entrant.strategy))
     if wanted in known:
         return known[wanted]
     near = get_close_matches(wanted, known, n=1)
@@ -91,27 +92,33 @@ def _strategy(journal: Journal, path: Path, wanted: str) -> int:
     raise StepsizeError(f"{path} has no strategy {wanted!r}: {guess}")
 
 
-def _list(journal: Journal, runs: list[tuple[int, Finished]]) -> None:
+def _list(runs: list[Listed]) -> None:
     """A line for each run, under its strategy: which it is, how it ended, what was found."""
-    settings = journal.settings
-    print(f"{settings.data}: {len(runs)} of {settings.runs} runs; one of them whole: --run N")
-    for i, entrant in enumerate(settings.strategies):
-        own = [pair for pair in runs if pair[1].strategy == i]
-        if own:
-            name = f"{entrant.name}: " if entrant.name != entrant.text else ""
-            print(f"\n{name}{entrant.text}\n   run  base rate  seed  updates  last loss  found")
-        for place, run in own:
-            last = run.train[-1]
-            found = ", ".join(one.illness for one in diagnose(run.record).findings) or "–"
-            loss = "–" if last is None else f"{last:.4g}"
-            print(f"{place:>6}  {run.base:>9.4g}  {run.seed:>4}  {run.record.made:>7}  {loss:>9}  {found}")
+    for plan in {id(one.plan): one.plan for one in runs}.values():
+        own = [one for one in runs if one.plan is plan]
+        print(f"{plan.subject.data}: {len(own)} of {plan.runs} runs of {plan.steps} steps; one of them whole: --run N")
+        for i, entrant in enumerate(plan.strategies):
+            _list_strategy(entrant, [one for one in own if one.strategy == i])
 
 
-def _about(journal: Journal, place: int, run: Finished) -> dict[str, Any]:
+def _list_strategy(entrant: Entrant, runs: list[Listed]) -> None:
+    if not runs:
+        return
+    name = f"{entrant.name}: " if entrant.name != entrant.text else ""
+    print(f"\n{name}{entrant.text}\n   run  base rate  seed  updates  last loss  found")
+    for one in runs:
+        trial, last = one.outcome.trial, one.outcome.train[-1]
+        found = ", ".join(one.illness for one in diagnose(one.outcome.record).findings) or "–"
+        loss = "–" if last is None else f"{last:.4g}"
+        print(f"{one.number:>6}  {trial.rate:>9.4g}  {trial.seed:>4}  {one.outcome.made:>7}  {loss:>9}  {found}")
+
+
+def _about(one: Listed) -> dict[str, Any]:
     """Which run it is, for JSON."""
-    entrant = journal.settings.strategies[run.strategy]
-    which = {"run": place, "strategy": entrant.name, "text": entrant.text, "base": run.base, "seed": run.seed}
-    return which | {"updates": run.record.made, "diverged": run.diverged, "loss": run.train[-1]}
+    entrant, outcome = one.plan.strategies[one.strategy], one.outcome
+    which = {"run": one.number, "strategy": entrant.name, "text": entrant.text, "base": outcome.trial.rate}
+    ended = {"updates": outcome.made, "diverged": outcome.diverged, "loss": outcome.train[-1]}
+    return which | {"seed": outcome.trial.seed} | ended
 
 
 def _print_json(told: dict[str, Any]) -> None:

@@ -38,19 +38,31 @@ def _whole(text: str) -> int:
     return int(number)
 
 
-class RateGrid(plain.ParamType[tuple[float, float, int]]):
-    """LOW:HIGH:N, a log grid of base rates."""
+class Rates(plain.ParamType[tuple[float, ...]]):
+    """LOW:HIGH:N, a log grid of base rates, or a list of them with commas."""
 
-    name = "LOW:HIGH:N"
+    name = "RATES"
 
     def convert(self, value: Any, param: plain.Parameter | None, ctx: plain.Context | None) -> Any:
         if isinstance(value, tuple):
             return value
+        return self._grid(value, param, ctx) if ":" in value else self._list(value, param, ctx)
+
+    def _grid(self, value: str, param: plain.Parameter | None, ctx: plain.Context | None) -> tuple[float, ...]:
         try:
             low, high, count = value.split(":")
             grid = float(low), float(high), int(count)
         except ValueError:
-            self.fail(f"{value!r} is not LOW:HIGH:N, such as 1e-4:1:9", param, ctx)
+            self.fail(f"{value!r} is not LOW:HIGH:N, such as 1e-4:1:9, nor a list such as 0.01,0.1", param, ctx)
         if not (0 < grid[0] < grid[1] < float("inf") and 2 <= grid[2] <= 1000):
             self.fail(f"{value!r} must have 0 < LOW < HIGH and N from 2 to 1000, such as 1e-4:1:9", param, ctx)
         return grid
+
+    def _list(self, value: str, param: plain.Parameter | None, ctx: plain.Context | None) -> tuple[float, ...]:
+        try:
+            rates = tuple(float(one) for one in value.split(",") if one.strip())
+        except ValueError:
+            rates = ()
+        if not rates or not all(0 < one < float("inf") for one in rates):
+            self.fail(f"{value!r} is neither LOW:HIGH:N nor a list of rates above 0, such as 0.01,0.1,1", param, ctx)
+        return rates

@@ -15,7 +15,6 @@ import numpy as np
 from .._errors import StepsizeError, number
 from ..descents import descent
 from ..rules.sgd import sgd
-from ..text import as_descent
 from .data.datasets import Dataset
 from .places.base import Place
 from .places.here import Here

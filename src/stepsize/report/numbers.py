@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .._errors import StepsizeError
-from ..lab.records.journal import Finished, Journal, Settings
+from ..lab.study.plan import Entrant, Plan
+from ..lab.trials.outcome import Outcome
 
 BASIN = 1.1
 
@@ -39,6 +40,7 @@ class AtBase:
     base: float
     train: Mean | None
     validation: Mean | None
+    test: Mean | None
     diverged: int
     runs: int
 
@@ -47,7 +49,9 @@ class AtBase:
 class Row:
     """One strategy in the table; `best_base` is None where every base rate diverged with some seed.
 
-    The best base has the lowest mean validation loss among those where no seed diverged. `basin` is the range of
+    The best base has the lowest mean validation loss among those that were tried with every seed, none of which
+    diverged. `test` is the loss there on the part that judges, `worst` that of the worst seed, and `metrics` are other
+    measures of that part. `basin` is the range of
     base rates around it whose mean validation loss is within ten per cent of the best. `steps_to_target` is the
     median over the seeds at the best base that reached the target, `reached` how many did.
     """
@@ -59,6 +63,9 @@ class Row:
     at_edge: bool
     train: Mean | None
     validation: Mean | None
+    test: Mean | None
+    worst: float | None
+    metrics: dict[str, Mean]
     given_train: Mean | None
     given_validation: Mean | None
     steps_to_target: float | None
@@ -86,71 +93,85 @@ class Curve:
 
 @dataclass(frozen=True)
 class Summary:
-    """A whole comparison in numbers; `target` is the training loss that the reference reached with every seed."""
+    """A whole comparison in numbers; `target` is the training loss that the reference reached with every seed.
 
-    settings: Settings
+    `verdict` says in sentences what is shown and what is not. `unfinished` are the names of strategies that are left
+    out, because some of their runs are missing.
+    """
+
+    settings: Plan
     versions: dict[str, str]
     target: float | None
     rows: tuple[Row, ...]
     curves: tuple[Curve, ...]
+    verdict: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
 
 
-def summarise(journal: Journal) -> Summary:
-    """The numbers of a journal; strategies whose runs are not all finished are left out.
+def summarise(plan: Plan, outcomes: Iterable[Outcome], versions: dict[str, str]) -> Summary:
+    """The numbers of a plan's outcomes; strategies whose runs are not all finished are left out.
 
-    Where there is no validation problem, the training loss stands in for its loss (`Settings.chosen_by`).
+    Where there is no validation problem, the training loss stands in for its loss (`Plan.chosen_by`).
     """
-    settings = journal.settings
-    found = journal.records if settings.validated else [_judged_by_training(one) for one in journal.records]
-    records = [[one for one in found if one.strategy == i] for i in range(len(settings.strategies))]
-    whole = [
-        i
-        for i, strategy in enumerate(settings.strategies)
-        if len(records[i]) == len(strategy.bases) * len(settings.seeds)
-    ]
-    target = _target(settings, records) if settings.reference in whole else None
-    rows = [_row(settings, i, records[i], target) for i in whole]
-    curves = [_curve(records[i], row) for i, row in zip(whole, rows, strict=True)]
-    return Summary(settings, journal.versions, target, tuple(rows), tuple(curves))
+    found = {one.trial.key: one for one in outcomes if one.over}
+    if not plan.subject.validated:
+        found = {key: _judged_by_training(one) for key, one in found.items()}
+    records = [[found.get(one.key) for one in plan.trials_of(i)] for i in range(len(plan.strategies))]
+    whole = {i: [one for one in runs if one is not None] for i, runs in enumerate(records) if None not in runs}
+    target = _target(whole[plan.reference]) if plan.reference is not None and plan.reference in whole else None
+    rows = [_row(plan.strategies[i], runs, target) for i, runs in whole.items()]
+    curves = [_curve(runs, row) for runs, row in zip(whole.values(), rows, strict=True)]
+    unfinished = tuple(one.name for i, one in enumerate(plan.strategies) if i not in whole)
+    return Summary(plan, versions, target, tuple(rows), tuple(curves), (), unfinished)
 
 
-def _judged_by_training(run: Finished) -> Finished:
+def _judged_by_training(run: Outcome) -> Outcome:
     return replace(run, record=replace(run.record, validated=run.record.measured))
 
 
-def _target(settings: Settings, records: list[list[Finished]]) -> float | None:
-    best = _best(_bases(records[settings.reference]))
+def _target(records: list[Outcome]) -> float | None:
+    best = _best(_bases(records))
     if best is None:
         return None
-    finals = [one.train[-1] for one in records[settings.reference] if one.base == best.base]
+    finals = [one.train[-1] for one in records if one.trial.rate == best.base]
     return max(one for one in finals if one is not None)
 
 
-def _bases(records: list[Finished]) -> tuple[AtBase, ...]:
+def _bases(records: list[Outcome]) -> tuple[AtBase, ...]:
     return tuple(
-        _at_base(base, [one for one in records if one.base == base]) for base in sorted({one.base for one in records})
+        _at_base(base, [one for one in records if one.trial.rate == base])
+        for base in sorted({one.trial.rate for one in records})
     )
 
 
-def _at_base(base: float, runs: list[Finished]) -> AtBase:
+def _at_base(base: float, runs: list[Outcome]) -> AtBase:
     diverged = sum(one.diverged for one in runs)
-    train = [one.train[-1] for one in runs if one.train[-1] is not None]
-    validation = [one.validation[-1] for one in runs if one.validation[-1] is not None]
-    whole = not diverged and len(train) == len(validation) == len(runs)
-    return AtBase(base, Mean.of(train) if whole else None, Mean.of(validation) if whole else None, diverged, len(runs))
+    train, validation, test = (_last_of(runs, column) for column in ("train", "validation", "test"))
+    if diverged or train is None or validation is None:
+        train = validation = test = None
+    return AtBase(base, train, validation, test, diverged, len(runs))
+
+
+def _last_of(runs: Sequence[Outcome], column: str) -> Mean | None:
+    """The mean of the last entries of a column, None where one is not there."""
+    last = [getattr(one, column)[-1] for one in runs]
+    known = [one for one in last if one is not None]
+    return Mean.of(known) if len(known) == len(runs) and len(known) > 1 else None
 
 
 def _best(bases: tuple[AtBase, ...]) -> AtBase | None:
-    settled = [one for one in bases if one.validation is not None]
+    most = max((one.runs for one in bases), default=0)
+    settled = [one for one in bases if one.validation is not None and one.runs == most]
     return min(settled, key=lambda one: one.validation.value if one.validation else math.inf, default=None)
 
 
-def _row(settings: Settings, index: int, records: list[Finished], target: float | None) -> Row:
-    strategy, bases = settings.strategies[index], _bases(records)
+def _row(strategy: Entrant, records: list[Outcome], target: float | None) -> Row:
+    bases = _bases(records)
     best = _best(bases)
     given = next(one for one in bases if one.base == strategy.base)
-    at_best = [one for one in records if best is not None and one.base == best.base]
+    at_best = [one for one in records if best is not None and one.trial.rate == best.base]
     reached = [step for step in (_first_at(one, target) for one in at_best) if step is not None]
+    judged = [one.test[-1] if best is not None and best.test else one.validation[-1] for one in at_best]
     return Row(
         name=strategy.name,
         text=strategy.text,
@@ -159,16 +180,30 @@ def _row(settings: Settings, index: int, records: list[Finished], target: float 
         at_edge=best is not None and len(bases) > 1 and best.base in (bases[0].base, bases[-1].base),
         train=None if best is None else best.train,
         validation=None if best is None else best.validation,
+        test=None if best is None else best.test,
+        worst=max((one for one in judged if one is not None), default=None),
+        metrics=_metrics(at_best),
         given_train=given.train,
         given_validation=given.validation,
         steps_to_target=statistics.median(reached) if reached else None,
         reached=len(reached),
-        seeds=len(settings.seeds),
+        seeds=len(at_best) or len(strategy.seeds),
         diverged=sum(one.diverged for one in bases),
         runs=len(records),
         basin=_basin(bases, best),
         bases=bases,
     )
+
+
+def _metrics(runs: Sequence[Outcome]) -> dict[str, Mean]:
+    """The last of each measure that every run has."""
+    found: dict[str, Mean] = {}
+    for name in (runs[0].record.metrics or {}) if runs else {}:
+        columns = [(one.record.metrics or {}).get(name) for one in runs]
+        last = [float(one[-1]) for one in columns if one is not None and len(one) and math.isfinite(one[-1])]
+        if len(last) == len(runs) > 1:
+            found[name] = Mean.of(last)
+    return found
 
 
 def _basin(bases: tuple[AtBase, ...], best: AtBase | None) -> tuple[float, float] | None:
@@ -185,7 +220,7 @@ def _basin(bases: tuple[AtBase, ...], best: AtBase | None) -> tuple[float, float
     return bases[low].base, bases[high].base
 
 
-def _first_at(run: Finished, target: float | None) -> int | None:
+def _first_at(run: Outcome, target: float | None) -> int | None:
     if target is None:
         return None
     return next(
@@ -193,9 +228,9 @@ def _first_at(run: Finished, target: float | None) -> int | None:
     )
 
 
-def _curve(records: list[Finished], row: Row) -> Curve:
+def _curve(records: list[Outcome], row: Row) -> Curve:
     base = row.base if row.best_base is None else row.best_base
-    runs = [one for one in records if one.base == base]
+    runs = [one for one in records if one.trial.rate == base]
     longest = max(runs, key=lambda one: len(one.measured_at))
     places = range(len(longest.measured_at))
     train, validation = (

@@ -3,84 +3,93 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..lab.records.journal import Settings
-from .numbers import Row, Summary
+from ..lab.study.plan import Plan
+from .numbers import Mean, Row, Summary
 
 LONGEST_NAME = 28
 NARROWEST = 76
-HEADERS = (
-    "as given",
-    "validation loss",
-    "best rate",
-    "training loss",
-    "validation loss ",  # at the best rate
-    "steps to target",
-    "good rates",
-    "diverged",
-)
-_WIDTHS = (
-    (130, ("as given", "validation loss")),
-    (100, ("training loss",)),
-    (90, ("good rates",)),
-    (76, ("steps to target",)),
-)
+PIPED = 160  # columns of a table that nobody looks at in a terminal
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, what it shows of a row, and how wide a terminal must be for it."""
+
+    name: str
+    cell: Callable[[Row], str]
+    width: int = NARROWEST
+
+
+def columns(summary: Summary) -> list[Column]:
+    """Every column that this comparison has something for."""
+    subject, chosen_by = summary.settings.subject, summary.settings.chosen_by
+    found = [
+        Column("as given", lambda row: f"{row.base:.4g}", 150),
+        Column(f"{chosen_by} loss", lambda row: str(row.given_validation or "diverged"), 150),
+        Column("best rate", lambda row: "none" if row.best_base is None else f"{row.best_base:.4g}{_edge(row)}"),
+    ]
+    if subject.validated:  # else the next column says it already
+        found.append(Column("training loss", lambda row: _told(row.train), 130))
+    found.append(Column(f"{chosen_by} loss", lambda row: _told(row.validation), 90 if subject.tested else NARROWEST))
+    if subject.tested:
+        found.append(Column("test loss", lambda row: _told(row.test)))
+    for name in dict.fromkeys(name for row in summary.rows for name in row.metrics):
+        found.append(Column(name, lambda row, name=name: _told(row.metrics.get(name)), 110))  # type: ignore[misc]
+    found.append(Column("worst seed", lambda row: "–" if row.worst is None else f"{row.worst:.4g}", 140))
+    if summary.settings.reference is not None:
+        found.append(Column("steps to target", _reached, 100))
+    return [
+        *found,
+        Column("good rates", lambda row: f"×{row.basin[1] / row.basin[0]:.3g}" if row.basin else "–", 120),
+        Column("diverged", lambda row: f"{row.diverged / row.runs:.0%}"),
+    ]
 
 
 def print_table(summary: Summary) -> None:
-    """Print the comparison: what was compared, one line for each strategy, and what the columns mean."""
+    """Print the comparison: what was compared, a line for each strategy, what is shown, what the columns mean."""
     settings = summary.settings
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED)
     console.width = max(console.width, NARROWEST)  # narrower, a terminal breaks the lines and no number is cut
-    console.print(f"[bold]{escape(settings.data)}[/]: {escape(_compared(settings))}", soft_wrap=True)
+    console.print(f"[bold]{escape(settings.subject.data)}[/]: {escape(_compared(settings))}", soft_wrap=True)
+    every = columns(summary)
+    shown = [one for one in every if one.width <= console.width]
     table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
-    left_out = _too_wide(console.width)
-    repeated = [] if settings.validated else ["training loss"]  # the other column says it already
     table.add_column("strategy", no_wrap=True)
-    for header in HEADERS:
-        if header not in (*left_out, *repeated):
-            table.add_column(_named(header, settings), justify="right", no_wrap=True)
+    for one in shown:
+        table.add_column(one.name, justify="right", no_wrap=True)
     labels = labelled([row.name for row in summary.rows])
     for label, row in zip(labels, summary.rows, strict=True):
-        shown = [
-            cell for header, cell in zip(HEADERS, _cells(row), strict=True) if header not in (*left_out, *repeated)
-        ]
-        table.add_row(label, *shown)
+        table.add_row(escape(label), *(one.cell(row) for one in shown))
     console.print(table)
-    if left_out:
-        console.print(
-            f"Left out for want of width: {', '.join(_named(one, settings) for one in left_out)}; --json has all.",
-            style="dim",
-        )
+    if len(shown) < len(every):
+        left_out = ", ".join(one.name for one in every if one.width > console.width)
+        console.print(f"Left out for want of width: {left_out}; --json has all.", style="dim")
     for label, row in zip(labels, summary.rows, strict=True):
-        if label != row.name:
+        if label != row.text:
             console.print(f"{label}  {row.text}", markup=False, soft_wrap=True)
+    for line in summary.verdict:
+        console.print(line, markup=False, soft_wrap=True)
     for line in caption(summary):
-        console.print(line, style="dim", markup=False)
+        console.print(line, style="dim", markup=False, soft_wrap=True)
 
 
-def _compared(settings: Settings) -> str:
+def _compared(settings: Plan) -> str:
     """What was compared: the table and its task, or the model, then how much of it and for how long."""
-    rows = f"{settings.rows_train} rows to train" if settings.rows_train else ""
-    rows += f" and {settings.rows_validation} to validate" if rows and settings.rows_validation else ""
-    table = [settings.task, rows, f"{settings.columns} columns"]
-    parts = [", ".join(table) if settings.task else rows, f"{settings.steps} steps"]
-    batch = f", batch {settings.batch_size or 'all'}" if settings.rows_train else ""
-    told = "; ".join(one for one in parts if one) + f"{batch}, n = {len(settings.seeds)} seeds"
-    return told if settings.task else f"{settings.model}\n{told}"
-
-
-def _named(header: str, settings: Settings) -> str:
-    return header.rstrip().replace("validation", settings.chosen_by)
-
-
-def _too_wide(width: int) -> list[str]:
-    """The columns that a narrow terminal has no room for, the least telling first."""
-    return [header for needed, headers in _WIDTHS if width < needed for header in headers]
+    subject = settings.subject
+    parts = ((subject.rows_train, "train"), (subject.rows_validation, "choose by"), (subject.rows_test, "judge by"))
+    rows = ", ".join(f"{count} rows to {use}" for count, use in parts if count)
+    table = [subject.task, rows, f"{subject.columns} columns"]
+    told = [", ".join(table) if subject.task else rows, f"{settings.steps} steps"]
+    batch = f", batch {settings.batch_size or 'all'}" if subject.rows_train else ""
+    line = "; ".join(one for one in told if one) + f"{batch}, n = {len(settings.seeds)} seeds"
+    return line if subject.task else f"{subject.model}\n{line}"
 
 
 def labelled(names: list[str]) -> list[str]:
@@ -92,40 +101,42 @@ def labelled(names: list[str]) -> list[str]:
     return [name if len(name) <= LONGEST_NAME else f"[{i}]" for i, name in enumerate(names, 1)]
 
 
-def _cells(row: Row) -> list[str]:
-    best = "none" if row.best_base is None else f"{row.best_base:.4g}{'*' if row.at_edge else ''}"
+def _told(one: Mean | None) -> str:
+    return "–" if one is None else str(one)
+
+
+def _edge(row: Row) -> str:
+    return "*" if row.at_edge else ""
+
+
+def _reached(row: Row) -> str:
     reached = f" ({row.reached}/{row.seeds})" if row.reached < row.seeds else ""
-    width = f"×{row.basin[1] / row.basin[0]:.3g}" if row.basin else "–"
-    return [
-        f"{row.base:.4g}",
-        str(row.given_validation or "diverged"),
-        best,
-        str(row.train or "–"),
-        str(row.validation or "–"),
-        f"{row.steps_to_target:.0f}{reached}" if row.steps_to_target is not None else f"not reached{reached}",
-        width,
-        f"{row.diverged / row.runs:.0%}",
-    ]
+    return f"not reached{reached}" if row.steps_to_target is None else f"{row.steps_to_target:.0f}{reached}"
 
 
 def caption(summary: Summary) -> list[str]:
     """What the columns mean, in the fewest words that are still true."""
     settings = summary.settings
-    fixed = next((row for row in summary.rows if row.name == settings.strategies[settings.reference].name), None)
-    reference = f"the fixed rate {fixed.best_base:.4g}" if fixed and fixed.best_base else "the fixed rate"
-    target = (
-        f"{summary.target:.4g}, the training loss that {reference} reached with every seed"
-        if summary.target is not None
-        else "none: the fixed rate diverged at every base rate, or is not finished"
-    )
+    judge = " Test loss, worst seed and other measures: on rows that chose nothing." if settings.subject.tested else ""
     lines = [
         f"Losses: mean ± standard deviation over n = {len(settings.seeds)} seeds. "
-        f"Best rate: the lowest mean {settings.chosen_by} loss among rates where no seed diverged.",
-        f"Target: {target}.",
-        "Good rates: how far apart (highest ÷ lowest) the rates around the best lie that stay within 10 % of its loss.",
-        f"Steps to target are measured every {settings.measure_every} updates. "
-        "Diverged: share of all runs, over all rates and seeds.",
+        f"Best rate: the lowest mean {settings.chosen_by} loss among rates where no seed diverged.{judge}",
     ]
+    if settings.reference is not None:
+        lines.append(f"Target: {_target(summary)}, measured every {settings.measure_every} updates.")
+    lines.append(
+        "Good rates: how far apart (highest ÷ lowest) the rates around the best lie that stay within 10 % of its loss. "
+        "Diverged: share of all runs, over all rates and seeds."
+    )
     if any(row.at_edge for row in summary.rows):
         lines.append("* at the edge of the rates that were tried: widen them with --rates LOW:HIGH:N.")
     return lines
+
+
+def _target(summary: Summary) -> str:
+    settings = summary.settings
+    name = settings.strategies[settings.reference or 0].name
+    row = next((row for row in summary.rows if row.name == name), None)
+    if summary.target is None or row is None or row.best_base is None:
+        return f"none, because {name} diverged at every base rate, or is not finished"
+    return f"{summary.target:.4g}, the training loss that {name} reached at {row.best_base:.4g} with every seed"

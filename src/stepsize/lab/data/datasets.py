@@ -109,9 +109,9 @@ def load(
 
     `data` is one of `BUNDLED` or a path; `target` the column to predict, for files only; `task` "classification" or
     "regression", found from the target if left out; `validation_share` and `test_share` of the rows are held out, to
-    choose by and to judge by, drawn by `split_seed`; `others` are names that the caller knows besides, for the error. Numbers are filled with the training
-    median and standardised, text becomes columns of 0 and 1, all fitted on the training part only. What cannot be used
-    is a StepsizeError that says what to change.
+    choose by and to judge by, drawn by `split_seed`; `others` are names that the caller knows besides, for the error.
+    Numbers are filled with the training median and standardised, text becomes columns of 0 and 1, all fitted on the
+    training part only. What cannot be used is a StepsizeError that says what to change.
 
     >>> load("digits").X_train.shape
     (1078, 65)

@@ -33,14 +33,15 @@ def of_function(file: str, function: str) -> Workload:
     where = f"{path.name}:{function}"
     with _blaming(where, path), _beside(path), redirect_stdout(sys.stderr):  # stdout is for the table
         make = _function(_imported(path, text), function, path)
-        problem, validation = _pair(where, make())
-        _try(where, problem, validation)
+        problem, validation, test = _parts(where, make())
+        _try(where, problem, validation, test)
         told = (inspect.getdoc(make) or "").strip().splitlines() if inspect.isfunction(make) else []
         model = told[0] if told else f"The problem that {function} in {path.name} builds."
         return Workload(
             name=where,
             problem=problem,
             validation=validation,
+            test=test,
             model=sized(model, problem),
             fingerprint=fingerprint([text, function.encode()], problem),
             packages=tuple(package for module, package in RECORDED.items() if module in sys.modules),
@@ -110,15 +111,19 @@ def _defined_in(one: Any, module: ModuleType) -> bool:
     return getattr(one, "__module__", None) == module.__name__
 
 
-def _pair(where: str, made: Any) -> tuple[Problem, Problem | None]:
-    parts = made if isinstance(made, tuple) else (made, None)
-    wanted = len(parts) == 2 and _is_problem(parts[0]) and (parts[1] is None or _is_problem(parts[1]))
-    if wanted:
-        return parts[0], parts[1]
+def _parts(where: str, made: Any) -> tuple[Problem, Problem | None, Problem | None]:
+    """What trains, what chooses and what judges."""
+    parts = made if isinstance(made, tuple) else (made,)
+    first, *rest = parts or (None,)
+    if _is_problem(first) and len(rest) <= 2 and all(one is None or _is_problem(one) for one in rest):
+        validation, test = (*rest, None, None)[:2]
+        if test is None or validation is not None:
+            return first, validation, test
     told = f"({', '.join(map(_kind, made))})" if isinstance(made, tuple) else _kind(made)
     raise StepsizeError(
-        f"compare: {where} must return a problem or (problem, validation problem), not {told}: write return "
-        "stepsize.adapters.torch.problem(module, loss_fn, data), or one of stepsize.problems"
+        f"compare: {where} must return a problem, (problem, one to choose by) or (problem, one to choose by, one to "
+        f"judge by), not {told}: write return stepsize.adapters.torch.problem(module, loss_fn, data), or one of "
+        "stepsize.problems"
     )
 
 
@@ -126,13 +131,13 @@ def _is_problem(one: Any) -> bool:
     return all(hasattr(one, name) for name in NEEDED) and not isinstance(one, type)
 
 
-def _try(where: str, problem: Problem, validation: Problem | None) -> None:
-    """What training will ask: a gradient on two rows, losses on all data of both, for the parameters of seed 0."""
+def _try(where: str, problem: Problem, *others: Problem | None) -> None:
+    """What training will ask: a gradient on two rows, losses on all data of each, for the parameters of seed 0."""
     params = {name: np.asarray(one, dtype=float)[None] for name, one in problem.start(0).items()}
     losses, grads = problem.loss_and_grad(
         params, None if problem.size is None else np.arange(min(2, problem.size))[None]
     )
-    answers = [np.shape(losses), *(np.shape(one.loss(params)) for one in (problem, validation) if one is not None)]
+    answers = [np.shape(losses), *(np.shape(one.loss(params)) for one in (problem, *others) if one is not None)]
     if any(one != (1,) for one in answers) or {n: np.shape(g) for n, g in grads.items()} != {
         name: one.shape for name, one in params.items()
     }:

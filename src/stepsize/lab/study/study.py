@@ -50,6 +50,7 @@ class Study:
         self.journal = Journal(folder)
         self._claims: Claims | None = None
         self._running: set[str] = set()
+        self._failed: set[str] = set()
 
     def __enter__(self) -> Study:
         return self
@@ -103,6 +104,7 @@ class Study:
         wanted = {one.key: one for one in trials}
         self._begin(wanted)
         failures: list[str] = []
+        self._failed.clear()
         try:
             while self._missing(wanted, until) and not failures:
                 for portion, result in place.run(self._portions(wanted, until, place), on_event):
@@ -152,7 +154,8 @@ class Study:
                 yield self._portion([wanted[key] for key in taken], until)
 
     def _next(self, wanted: Mapping[str, Trial], until: int | None, most: int, busy: set[str]) -> list[str]:
-        missing = [key for key in self._missing(wanted, until) if key not in busy and key not in self._running]
+        taken = busy | self._running | self._failed
+        missing = [key for key in self._missing(wanted, until) if key not in taken]
         return next(self._lots(missing, wanted, most), [])
 
     def _lots(self, keys: Sequence[str], wanted: Mapping[str, Trial], most: int) -> Iterator[list[str]]:
@@ -195,7 +198,9 @@ class Study:
 
     def _keep(self, portion: Portion, result: Result) -> None:
         """Write down what a portion did, its states first, so that a line never promises a state that is not there."""
-        if not isinstance(result, Failed):
+        if isinstance(result, Failed):
+            self._failed.update(one.key for one in portion.trials)
+        else:
             with self._alone():
                 for one, state in zip(result.outcomes, result.saved, strict=True):
                     if state is not None:

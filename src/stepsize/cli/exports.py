@@ -1,0 +1,79 @@
+"""What a comparison writes besides its table: a folder with the page and the pictures, and single files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .._errors import StepsizeError
+from ..course.log import put, unwritable
+from ..lab.study.journal import FILE
+from ..lab.study.study import Study
+from ..report.numbers import Summary
+
+
+@dataclass(frozen=True)
+class Exports:
+    """Where a comparison goes; None for what nobody asked for. `check` before hours of training, `write` after them."""
+
+    out: Path | None = None
+    csv: Path | None = None
+    latex: Path | None = None
+    svg: Path | None = None
+    pdf: Path | None = None
+
+    def check(self) -> None:
+        """Say now what would fail at the end: a missing package, a wrong ending, a folder that is not there."""
+        if self.out is not None or self.svg is not None or self.pdf is not None:
+            from ..report import figures, page  # noqa: F401 - which say what is not installed
+        for name in ("csv", "latex", "svg", "pdf"):
+            path: Path | None = getattr(self, name)
+            ending = ".tex" if name == "latex" else f".{name}"
+            if path is None:
+                continue
+            if path.suffix.lower() != ending:
+                raise StepsizeError(f"--{name} {path} must end in {ending}: write {path.with_suffix(ending)}")
+            if not path.parent.is_dir():
+                raise StepsizeError(f"--{name} {path}: there is no folder {path.parent}: make it first")
+
+    def write(self, summary: Summary, study: Study) -> str:
+        """Write everything that was asked for; a sentence says where it is, empty where nothing was."""
+        told = []
+        if self.out is not None:
+            told.append(_folder(summary, self.out))
+        for name in ("csv", "latex", "svg", "pdf"):
+            path: Path | None = getattr(self, name)
+            if path is not None:
+                getattr(self, f"_{name}")(summary, path)
+                told.append(f"written to {path}")
+        return "\n".join(told)
+
+    def _csv(self, summary: Summary, path: Path) -> None:
+        from ..report.export import table_csv
+
+        put(path, [table_csv(summary).encode()])
+
+    def _latex(self, summary: Summary, path: Path) -> None:
+        from ..report.export import table_latex
+
+        put(path, [table_latex(summary).encode()])
+
+    def _svg(self, summary: Summary, path: Path) -> None:
+        from ..report.figures import save_overview
+
+        try:
+            save_overview(summary, path)
+        except OSError as error:
+            raise unwritable(path, error) from None
+
+    _pdf = _svg
+
+
+def _folder(summary: Summary, out: Path) -> str:
+    from ..report.figures import save_figures
+    from ..report.page import page
+
+    pictures = save_figures(summary, out)
+    put(out / "index.html", [page(summary).encode()])
+    names = ", ".join(one.name for one in pictures)
+    return f"written to {out}: index.html (open it in a browser), {names}, {FILE}"

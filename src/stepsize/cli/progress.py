@@ -1,0 +1,64 @@
+"""The bar of a study: trials done and running, the best so far, and the time left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..lab.places.base import Event, Listener
+from ..lab.study.study import Progress as Far
+from ..lab.study.study import chosen_loss
+from .output import tell
+
+
+@contextmanager
+def shown(total: int) -> Iterator[tuple[Callable[[Far], None], Listener]]:
+    """What a study tells how far it is and what its workers do; a bar in a terminal, else a line each time."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("runs", total=total)
+        running: dict[str, int] = {}
+        best = [""]
+
+        def on_progress(far: Far) -> None:
+            best[0] = told(far)
+            bar.update(task, completed=far.done, description=_described(running, best[0]))
+            if bar.disable:
+                tell(f"trained {far.done} of {far.total} runs{best[0]}")
+
+        def on_event(event: Event) -> None:
+            if event.kind == "started" and event.portion is not None:
+                running[event.worker] = len(event.portion.trials)
+            elif event.kind in ("finished", "failed", "lost"):
+                running.pop(event.worker, None)
+            bar.update(task, description=_described(running, best[0]))
+            if event.kind in ("lost", "refused", "said"):
+                bar.console.print(f"{event.worker}: {event.text}", markup=False, highlight=False)
+
+        yield on_progress, on_event
+
+
+def _described(running: dict[str, int], best: str) -> str:
+    return f"runs, {sum(running.values())} running{best}"
+
+
+def told(far: Far) -> str:
+    """What is best so far, and what others train."""
+    parts = []
+    if far.best is not None:
+        trial = far.best.trial
+        name = trial.name if len(trial.name) <= 30 else f"{trial.name[:29]}…"
+        parts.append(f"best so far {chosen_loss(far.best):.4g} by {name} at {trial.rate:.4g}")
+    if far.elsewhere:
+        parts.append(f"{far.elsewhere} trained by another process")
+    return "".join(f", {one}" for one in parts)
