@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..lab.compare import prepare, versions
+from ..lab.compare import here, prepare
+from ..lab.environment import versions
 from ..lab.places.base import Place
-from ..lab.places.here import Here
 from ..lab.places.recipe import Recipe
 from ..lab.study.journal import FILE
 from ..lab.study.plan import Plan
@@ -49,7 +49,7 @@ def compare_command(
     )
     exports.check()
     with as_notes():
-        study = Study(given, versions(given.packages), exports.out)
+        study = Study(given, exports.out)
     for remark in plan.subject.notes:
         note(remark)
     with study, as_notes():
@@ -96,11 +96,7 @@ def _place(given: Workload, recipe: Recipe, jobs: int, cluster: str | None) -> P
         from ..lab.places.processes import Processes
 
         return Processes(recipe, given.fingerprint, jobs)
-    return Here(Recipe(_itself, (given,)), given.fingerprint)
-
-
-def _itself(given: Workload) -> Workload:
-    return given
+    return here(given)
 
 
 def _train(study: Study, plan: Plan, place: Place) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .._errors import StepsizeError
+from ..lab.environment import from_words
 from ..lab.study.journal import Journal, read_journal
 from ..lab.study.listing import courses, environments
 from ..lab.study.merge import merge
@@ -31,7 +32,7 @@ def show_command(folder: Path, as_json: bool) -> int:
     for plan in plans:
         for environment, found in environments(journal, plan).items():
             print(f"\n{_course(plan)}, with {environment}: {_ends(found)} of {plan.runs} asked for", flush=True)
-            summary = summarise(plan, found, {})
+            summary = summarise(plan, found, from_words(environment))
             tell_summary(summary, as_json=False)
             if summary.unfinished:
                 print(f"Left out, not all of their runs are finished: {', '.join(summary.unfinished)}.")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from ..rules.sgd import sgd
 from .data.datasets import Dataset
 from .places.base import Place
 from .places.here import Here
+from .places.recipe import Recipe
 from .runs.descend import in_steps
 from .study.plan import Entrant, Grid, Plan
 from .study.study import Progress, Study
@@ -81,19 +80,17 @@ def compare(
 ) -> Plan:
     """Train what the plan asks for and the study does not hold yet; the answer is the plan with all that it holds."""
     grown = study.ask(plan)
-    study.train(plan.trials(), Here(study.workload) if place is None else place, on_progress=on_progress)
+    study.train(plan.trials(), here(study.workload) if place is None else place, on_progress=on_progress)
     return grown
 
 
-def versions(packages: Sequence[str] = ("scikit-learn", "polars")) -> dict[str, str]:
-    """The versions that the numbers depend on: of Python, stepsize, NumPy, and the packages of the workload."""
-    found = {"python": ".".join(str(one) for one in sys.version_info[:3])}
-    for name in ("stepsize", "numpy", *packages):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+def here(workload: Workload) -> Here:
+    """This process, as a place to train."""
+    return Here(Recipe(_itself, (workload,)), workload.fingerprint)
+
+
+def _itself(workload: Workload) -> Workload:
+    return workload
 
 
 def split_name(given: str) -> tuple[str, str]:

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any
 
 from ..._errors import StepsizeError
+from ..environment import in_words, versions
 from ..places.base import Failed, Listener, Place, Portion, Result
-from ..places.trainer import in_words
 from ..trials.outcome import Outcome
 from ..trials.trial import Trial
 from ..workload import Workload
@@ -42,11 +42,11 @@ class Study:
     """Trials of one workload, in a folder or in memory: what is there is never trained again.
 
     Several processes may share a folder; each trains what nobody else trains. Trials that were trained with other
-    `versions` stay in the folder and do not count.
+    versions stay in the folder and do not count.
     """
 
-    def __init__(self, workload: Workload, versions: Mapping[str, str], folder: Path | None = None) -> None:
-        self.workload, self.environment = workload, in_words(dict(versions))
+    def __init__(self, workload: Workload, folder: Path | None = None) -> None:
+        self.workload, self.environment = workload, in_words(versions(workload.packages))
         self.journal = Journal(folder)
         self._claims: Claims | None = None
         self._running: set[str] = set()
@@ -111,7 +111,8 @@ class Study:
                     self._keep(portion, result)
                     failures += [result.reason] if isinstance(result, Failed) else []
                     on_progress(self._progress(wanted, until))
-                self._look_again(wanted, until, on_progress)
+                self._look_again(wanted, until)
+                on_progress(self._progress(wanted, until))
         finally:
             self._give_back(list(self._running))
         if failures:
@@ -201,6 +202,7 @@ class Study:
         if isinstance(result, Failed):
             self._failed.update(one.key for one in portion.trials)
         else:
+            self._check_versions(result.outcomes)
             with self._alone():
                 for one, state in zip(result.outcomes, result.saved, strict=True):
                     if state is not None:
@@ -211,21 +213,23 @@ class Study:
                         self.journal.drop(one.trial.key, one.environment)
         self._give_back([one.key for one in portion.trials])
 
+    def _check_versions(self, outcomes: Iterable[Outcome]) -> None:
+        other = next((one.environment for one in outcomes if one.environment != self.environment), None)
+        if other is not None:
+            raise StepsizeError(f"a worker has {other}, and this process {self.environment}: give both the same")
+
     def _give_back(self, keys: Sequence[str]) -> None:
         self._running -= set(keys)
         if self._claims is not None and keys:
             self._claims.give_back(keys)
 
-    def _look_again(
-        self, wanted: Mapping[str, Trial], until: int | None, on_progress: Callable[[Progress], None]
-    ) -> None:
+    def _look_again(self, wanted: Mapping[str, Trial], until: int | None) -> None:
         """Wait a moment where what is missing is trained by others."""
         if self._claims is None or not self._missing(wanted, until):
             return
-        self.journal.refresh()
         if self._claims.elsewhere() & set(self._missing(wanted, until)):
-            on_progress(self._progress(wanted, until))
             time.sleep(LOOK_AGAIN_SECONDS)
+        self.journal.refresh()
 
     def _progress(self, wanted: Mapping[str, Trial], until: int | None) -> Progress:
         missing = self._missing(wanted, until)
