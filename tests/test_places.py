@@ -9,10 +9,10 @@ import threading
 import time
 from pathlib import Path
 
-import placed
 import pytest
-from placed import FINGERPRINT, portions, recipe, trial
 
+import placed
+from placed import FINGERPRINT, portions, recipe, trial
 from stepsize import StepsizeError
 from stepsize.lab.places.base import Failed, Portion, Trained
 from stepsize.lab.places.here import Here
