@@ -1,0 +1,110 @@
+"""The trainer: what every worker of every place does, so that their results are equal."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ..._errors import StepsizeError
+from ..trials.lot import Lot
+from ..trials.outcome import Outcome
+from .base import Failed, Portion, Result, Trained
+from .recipe import Recipe
+
+OURS = str(Path(__file__).parents[2])
+
+
+class Trainer:
+    """Makes the problem and its engine once, and trains portions with it.
+
+    A recipe that fails, and one that does not make the problem that was asked for, is a StepsizeError of one line.
+    """
+
+    def __init__(self, recipe: Recipe, problem: str) -> None:
+        try:
+            source = recipe.made()
+            self.engine = source.engine()
+        except (Exception, SystemExit) as error:
+            raise StepsizeError(told(error)) from error
+        if source.fingerprint != problem:
+            raise StepsizeError(
+                f"the data or the file make another problem here ({source.fingerprint}) than the study's ({problem}): "
+                "give every worker the same files, unchanged since the study began"
+            )
+        self.problem = problem
+        self.versions = _versions(tuple(source.packages))
+
+    @property
+    def environment(self) -> str:
+        """The versions that the numbers depend on, as an outcome names them."""
+        return in_words(self.versions)
+
+    def train(
+        self,
+        portion: Portion,
+        on_step: Callable[[int], None] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Result:
+        """Train a portion until its last update, or until `stopped` says so; `on_step` is told the updates made."""
+        try:
+            for one in portion.trials:
+                if one.problem != self.problem:
+                    raise StepsizeError(f"{one.name} is a trial of another problem, {one.problem}, not {self.problem}")
+            lot = self.engine.begin(portion.trials, portion.saved)
+            with np.errstate(all="ignore"):
+                while lot.goes_on() and lot.done < portion.until and not stopped():
+                    lot.update()
+                    if on_step is not None:
+                        on_step(lot.done)
+                return self._result(lot)
+        except (Exception, SystemExit) as error:
+            return Failed(told(error))
+
+    def _result(self, lot: Lot) -> Trained:
+        runs = lot.runs()
+        outcomes = tuple(
+            Outcome.of_run(trial, run, self.environment) for trial, run in zip(lot.trials, runs, strict=True)
+        )
+        return Trained(outcomes, tuple(None if one.over else lot.saved(i) for i, one in enumerate(outcomes)))
+
+
+def in_words(versions: dict[str, str]) -> str:
+    """Versions as one line.
+
+    >>> in_words({"python": "3.11.7", "numpy": "2.1.0"})
+    'python 3.11.7, numpy 2.1.0'
+    """
+    return ", ".join(f"{name} {one}" for name, one in versions.items())
+
+
+def on_one_thread() -> None:
+    """Let the libraries that are loaded compute on one thread: several workers share the cores.
+
+    What the environment of the process says counts too; this is for workers that somebody else started.
+    """
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    if "threadpoolctl" in sys.modules:
+        sys.modules["threadpoolctl"].threadpool_limits(1)
+
+
+def told(error: BaseException) -> str:
+    """An error as one line, with the line of the user's that raised it."""
+    if isinstance(error, StepsizeError):
+        return str(error)
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    frames = list(traceback.extract_tb(error.__traceback__))
+    foreign = [one for one in frames if not one.filename.startswith((OURS, "<"))]
+    own = [one for one in foreign if "site-packages" not in one.filename] or foreign or frames
+    return text[:300] + (f" ({Path(own[-1].filename).name} line {own[-1].lineno})" if own else "")
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    from ..compare import versions  # it trains by way of places
+
+    return versions(packages)
