@@ -58,7 +58,14 @@ def test_a_trial_is_known_by_its_work_and_not_by_its_spelling():
     one = Trial("a", "adam() | 0.01 * cosine()", "p", 0.1, seed=0, steps=10)
     same = Trial("b", "adam()  |  0.5*cosine()", "p", 0.1, seed=0, steps=10)
     assert one.key == same.key
-    for change in ({"rate": 0.2}, {"seed": 1}, {"steps": 11}, {"problem": "q"}, {"batch_size": 3}, {"text": "adam() | 1"}):
+    for change in (
+        {"rate": 0.2},
+        {"seed": 1},
+        {"steps": 11},
+        {"problem": "q"},
+        {"batch_size": 3},
+        {"text": "adam() | 1"},
+    ):
         assert Trial(**{**one.as_dict(), **change}).key != one.key
     assert Trial.of(json.loads(json.dumps(one.as_dict()))) == one
 
@@ -143,7 +150,10 @@ def test_a_damaged_state_costs_its_trial_and_nothing_else(tmp_path, whole):
     states[0].write_bytes(states[0].read_bytes()[:-3])
     states[1].write_bytes(b"")
     states[2].unlink()
-    with Study(a_workload(), tmp_path / "r") as study, pytest.warns(UserWarning, match="damaged: its trial begins anew"):
+    with (
+        Study(a_workload(), tmp_path / "r") as study,
+        pytest.warns(UserWarning, match="damaged: its trial begins anew"),
+    ):
         study.train(plan.trials(), here(study.workload))
     assert outcomes_of(study, plan) == whole
     assert not list((tmp_path / "r" / "paused").iterdir())
