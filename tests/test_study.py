@@ -6,12 +6,12 @@ import errno
 import json
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from studied import RATES, STRATEGIES, a_plan, a_workload, outcomes_of, uninterrupted
 
 from stepsize import StepsizeError
 from stepsize.course import log
@@ -24,6 +24,7 @@ from stepsize.lab.study.merge import merge
 from stepsize.lab.study.plan import Plan
 from stepsize.lab.study.study import Study, packed
 from stepsize.lab.trials.trial import Trial
+from studied import RATES, STRATEGIES, a_plan, a_workload, outcomes_of, uninterrupted
 
 
 @pytest.fixture(scope="module")
@@ -190,12 +191,11 @@ def test_cut_or_changed_anywhere_the_rest_is_read(tmp_path_factory, data):
     (folder / FILE).write_bytes(broken)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            found = Journal(folder)
-        except StepsizeError as error:
-            assert "\n" not in str(error)
-            assert at < 40
+        if at < 40:  # of the head
+            with suppress(StepsizeError):
+                Journal(folder)
             return
+        found = Journal(folder)
     kept = content[:at].count(b'\n{"kind": "trial"')
     assert len(found.outcomes) >= kept - 1
 

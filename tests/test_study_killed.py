@@ -11,11 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-from studied import LONG, a_plan, a_workload, outcomes_of, uninterrupted
-
 from stepsize.lab.study.journal import FILE, Journal
 from stepsize.lab.study.study import Study
 from stepsize.lab.trials.outcome import Outcome
+from studied import LONG, a_plan, a_workload, outcomes_of, uninterrupted
 
 HERE = Path(__file__).parent
 KILLS = 20
