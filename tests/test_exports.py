@@ -77,7 +77,7 @@ def test_the_latex_says_n_and_has_the_lowest_loss_in_bold():
 
 def test_the_part_that_judges_its_measures_and_the_worst_seed_are_columns():
     given = summaries.judged(summaries.summary(3))
-    first, lost, third = read(table_csv(given))
+    first, lost, _ = read(table_csv(given))
     assert (first["test_loss"], first["worst_seed_loss"], first["accuracy"]) == ("0.9", "0.95", "0.9")
     assert (first["runs"], first["metric_runs"], first["metric_runs_spread"]) == ("6", "1", "0")
     assert (lost["test_loss"], lost["accuracy"]) == ("", "")
