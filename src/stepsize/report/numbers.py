@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 from .._errors import StepsizeError
 from ..lab.records.journal import Finished, Journal, Settings
+from ..lab.records.record import Record
+from .stairs import Stairs, stairs
 
 BASIN = 1.1
 
@@ -72,7 +74,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Curve:
-    """A strategy at its best base (its own where none is best) over the steps: mean, lowest and highest over seeds."""
+    """A strategy at its best base (its own where none is best) over the steps: mean, lowest and highest over seeds.
+
+    `stairs` are the rates of the updates themselves (see `report.stairs`), of the first of the longest runs.
+    """
 
     name: str
     base: float
@@ -82,6 +87,7 @@ class Curve:
     train_high: tuple[float | None, ...]
     validation: tuple[float | None, ...]
     rates: tuple[float | None, ...]
+    stairs: Stairs = ()
 
 
 @dataclass(frozen=True)
@@ -211,7 +217,12 @@ def _curve(records: list[Finished], row: Row) -> Curve:
         train_high=tuple(_over(one, max) for one in train),
         validation=tuple(_over(one, statistics.fmean) for one in validation),
         rates=tuple(longest.rates),
+        stairs=_stairs(longest.record),
     )
+
+
+def _stairs(record: Record) -> Stairs:
+    return () if record.rates is None else stairs(record.steps.tolist(), record.rates.tolist())
 
 
 def _over(values: Sequence[float | None], how: Callable[[list[float]], float]) -> float | None:

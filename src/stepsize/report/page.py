@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
 from .._errors import StepsizeError
 from ..lab.records.journal import Settings
-from .numbers import Curve, Mean, Row, Summary
+from .charts import chart_data
+from .numbers import Mean, Row, Summary
 from .palette import colour, dark, dash
 
 CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
@@ -79,27 +79,6 @@ def headline(summary: Summary) -> list[str]:
     return said
 
 
-def chart_data(summary: Summary) -> dict[str, Any]:
-    """What the charts draw; numbers that a log axis cannot show are null."""
-    pairs = zip(summary.rows, summary.curves, strict=True)
-    return {
-        "strategies": [_strategy(i, row, curve) for i, (row, curve) in enumerate(pairs)],
-        "ceiling": {
-            "train": ceiling(summary, lambda curve: curve.train_high),
-            "validation": ceiling(summary, lambda curve: curve.validation),
-        },
-    }
-
-
-def ceiling(summary: Summary, values: Callable[[Curve], Sequence[float | None]]) -> float | None:
-    """Where a loss axis ends: at the highest of the strategies that settled, so that diverging ones leave it there."""
-    settled = [c for row, c in zip(summary.rows, summary.curves, strict=True) if row.best_base is not None]
-    if settled:
-        return max((one for curve in settled for one in values(curve) if one is not None), default=None)
-    starts = [one for curve in summary.curves for one in values(curve)[:1] if one is not None]
-    return 10 * max(starts) if starts else None
-
-
 def command(settings: Settings) -> str:
     """A command that repeats the comparison with its strategies written out."""
     words = ["stepsize", "compare", settings.data]
@@ -129,33 +108,6 @@ def four_digits(value: float | None) -> str:
         return "–"
     digits, letter, power = f"{value:.4g}".partition("e")
     return f"{digits}e{int(power)}" if letter else digits
-
-
-def positive(values: Sequence[float | None]) -> list[float | None]:
-    """Six digits of each number above zero, None for the others."""
-    return [float(f"{one:.6g}") if one is not None and one > 0 else None for one in values]
-
-
-def _strategy(index: int, row: Row, curve: Curve) -> dict[str, Any]:
-    steps = len(curve.steps)
-    return {
-        "name": row.name,
-        "light": colour(index),
-        "dark": dark(index),
-        "dash": dash(index),
-        "steps": curve.steps,
-        "train": positive(curve.train),
-        "low": positive(curve.train_low),
-        "high": positive(curve.train_high),
-        "validation": positive(curve.validation),
-        "rates": (positive(curve.rates) + [None] * steps)[:steps],
-        "bases": [one.base for one in row.bases],
-        "losses": positive([one.validation.value if one.validation else None for one in row.bases]),
-        "diverged": [one.diverged for one in row.bases],
-        "seeds": row.seeds,
-        "best": row.best_base,
-        "basin": row.basin,
-    }
 
 
 def _against_fixed(summary: Summary, settled: list[tuple[Row, Mean]]) -> list[str]:
