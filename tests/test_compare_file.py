@@ -17,9 +17,10 @@ from stepsize.lab.compare import compare, prepare, versions
 from stepsize.lab.data.datasets import load
 from stepsize.lab.records.journal import Journal
 from stepsize.lab.workload import Workload
+from stepsize.report.charts import chart_data
 from stepsize.report.figures import save_figures
 from stepsize.report.numbers import summarise
-from stepsize.report.page import chart_data, command, headline, page
+from stepsize.report.page import command, headline, page
 from stepsize.report.table import print_table
 from test_cli import QUICK
 

@@ -14,9 +14,10 @@ from matplotlib.image import imread
 from stepsize import StepsizeError
 from stepsize.lab.records.journal import Entrant, Finished, Journal, Settings, read_journal
 from stepsize.lab.records.record import Record
+from stepsize.report.charts import ceiling, chart_data
 from stepsize.report.figures import save, save_figures, schedule_figure
 from stepsize.report.numbers import Mean, summarise
-from stepsize.report.page import ceiling, chart_data, command, headline, page
+from stepsize.report.page import command, headline, page
 from stepsize.report.palette import COLOURS, ON_DARK, colour, dark, dash
 from stepsize.report.table import caption, labelled, print_table
 
@@ -179,9 +180,11 @@ def test_a_diverging_curve_does_not_flatten_the_others(journal, tmp_path):
     assert len(save_figures(summary, tmp_path)) == 4
 
 
-def test_what_a_log_axis_cannot_show_is_null(journal):
+def test_what_a_log_axis_cannot_show_is_there_for_a_linear_one(journal):
     journal.records = [altered(one, rates=[one.base] + 9 * [0.0]) for one in journal.records]
-    assert [one["rates"] for one in chart_data(summarise(journal))["strategies"]] == [[0.1, None, None]] * 3
+    drawn = chart_data(summarise(journal))["strategies"]
+    assert [one["rates"] for one in drawn] == [[0.1, 0.0, 0.0]] * 3
+    assert [one["stairs"] for one in drawn] == [([0, 1, 9], [0.1, 0.0, 0.0])] * 3
 
 
 def test_the_command_repeats_the_comparison(journal):
@@ -230,7 +233,7 @@ def test_pictures_are_drawn(journal, tmp_path):
 
 
 def test_the_same_curves_give_the_same_file(tmp_path):
-    for ending in ("svg", "png"):
+    for ending in ("svg", "png", "pdf"):
         files = [tmp_path / f"{i}.{ending}" for i in range(2)]
         for file in files:
             save(schedule_figure([("cosine()", [0, 1, 2], [1.0, 0.5, math.nan])], "rate"), file)
@@ -238,7 +241,7 @@ def test_the_same_curves_give_the_same_file(tmp_path):
 
 
 def test_a_picture_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(StepsizeError, match=r"\.png or \.svg"):
+    with pytest.raises(StepsizeError, match=r"\.png, \.svg or \.pdf"):
         save(schedule_figure([("x", [0], [1])], "rate"), tmp_path / "x.gif")
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from .._errors import StepsizeError
 from ..text import parse
-from .output import fail, note, print_json
-from .show import doubted, told
+from .output import fail, note, print_json, tell
+from .show import doubted, picture, told
 from .start import DEFAULT_STEPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-_POINTS = 401
 
 
 def explain_command(text: str, steps: int | None, as_json: bool, **units: Any) -> int:
@@ -46,7 +44,7 @@ def diff_command(a: str, b: str, steps: int, png: str | None, as_json: bool, **u
         one, other = _schedule(a), _schedule(b)
         found = diff(one, other, steps, **units)
         if png is not None:
-            _save(png, [one, other], steps, units)
+            _save(picture(png, ".png"), [one, other], steps, units)
     except StepsizeError as error:
         return fail(told(error))
     remark = _only_rates(parse(a), parse(b))
@@ -82,12 +80,11 @@ def _save(path: str, schedules: list[Any], steps: int, units: dict[str, Any]) ->
     from pathlib import Path
 
     from ..report.figures import save, schedule_figure
+    from ..report.stairs import places
+    from ..schedules.questions import outline
 
-    count = min(steps, _POINTS)
-    places = sorted({round(i * (steps - 1) / max(count - 1, 1)) for i in range(count)})
     curves = [(str(one), one.over(steps, **units)) for one in schedules]
-    lines = [(text, places, [curve(t) for t in places]) for text, curve in curves]
-    try:
-        save(schedule_figure(lines, "rate or factor"), Path(path))
-    except OSError as error:
-        raise StepsizeError(f"{path} cannot be written: {error.strerror}") from None
+    at = places(steps, {step for _, curve in curves for step, _ in outline(curve, steps)})
+    lines = [(text, at, [curve(t) for t in at]) for text, curve in curves]
+    save(schedule_figure(lines, "rate or factor"), Path(path))
+    tell(f"written to {path}")

@@ -49,14 +49,14 @@ class Exports:
         return "\n".join(told)
 
     def _csv(self, summary: Summary, path: Path) -> None:
-        from ..report.export import table_csv
+        from ..report.exports import table_csv, write
 
-        put(path, [table_csv(summary).encode()])
+        write(table_csv(summary), path)
 
     def _latex(self, summary: Summary, path: Path) -> None:
-        from ..report.export import table_latex
+        from ..report.exports import table_latex, write
 
-        put(path, [table_latex(summary).encode()])
+        write(table_latex(summary), path)
 
     def _svg(self, summary: Summary, path: Path) -> None:
         from ..report.figures import save_overview

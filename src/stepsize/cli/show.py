@@ -8,7 +8,7 @@ import sys
 from .._errors import StepsizeError, shown
 from ..lengths import MissingFactError
 from ..text import parse
-from .output import columns, fail, note, print_json
+from .output import columns, fail, note, print_json, tell
 from .start import DEFAULT_STEPS, is_count
 
 TYPE_CHECKING = False
@@ -37,9 +37,9 @@ def show(
         curves = [curve for text in texts for curve in _curves(text, steps, units, given)]
         places = list(range(steps)) if as_json and at is None else _places(at, steps)
         values = [[(t, _finite(text, function(t), t)) for t in places] for text, _, function, _ in curves]
-        for path in (png, svg):
-            if path is not None:
-                _save(path, curves, steps)
+        pictures = [picture(path, ending) for path, ending in ((png, ".png"), (svg, ".svg")) if path is not None]
+        for path in pictures:
+            _save(path, curves, steps)
     except StepsizeError as error:
         from .typed import whole
 
@@ -156,15 +156,26 @@ def _places(at: str | None, steps: int) -> list[int]:
     return places
 
 
+def picture(path: str, ending: str) -> str:
+    """The path of an option that writes one kind of picture; another ending than its own is an error."""
+    option = f"--{ending[1:]}"
+    if path.lower().endswith(ending):
+        return path
+    stem, dot, other = path.rpartition(".")
+    kind = other.lower() if stem and dot and "/" not in other else ""
+    instead = f"{option} {stem if kind else path}{ending}"
+    also = f", or --{kind} {path}" if kind in ("png", "svg") else ""
+    raise StepsizeError(f"{option} writes {ending[1:].upper()}, not {shown(path)}: write {instead}{also}")
+
+
 def _save(path: str, curves: list[tuple[str, Any, Callable[[int], float], str]], steps: int) -> None:
     from pathlib import Path
 
     from ..report.figures import save, schedule_figure
+    from ..report.stairs import places
 
-    places = _places(None, steps)
-    lines = [(text, places, [function(t) for t in places]) for text, _, function, _ in curves]
-    try:
-        marks = sorted({step for _, schedule, _, _ in curves for step, _ in _marks(schedule, steps)})
-        save(schedule_figure(lines, "rate or factor", marks), Path(path))
-    except OSError as error:
-        raise StepsizeError(f"{path} cannot be written: {error.strerror}") from None
+    marks = sorted({step for _, schedule, _, _ in curves for step, _ in _marks(schedule, steps)})
+    at = places(steps, marks)
+    lines = [(text, at, [function(t) for t in at]) for text, _, function, _ in curves]
+    save(schedule_figure(lines, "rate or factor", marks), Path(path))
+    tell(f"written to {path}")

@@ -1,14 +1,17 @@
-"""Pictures: a comparison as PNG files, and the curves of schedules as PNG or SVG."""
+"""Pictures: a comparison, and the curves of schedules, as PNG, SVG or PDF; the same numbers give the same bytes."""
 
 from __future__ import annotations
 
+import io
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._errors import StepsizeError
-from .numbers import Summary
-from .page import ceiling
+from .._errors import StepsizeError, shown
+from ..course.log import put
+from .charts import ceiling
+from .numbers import Curve, Summary
 from .palette import colour, dash
 
 if TYPE_CHECKING:
@@ -23,10 +26,15 @@ try:
 except ImportError:
     raise StepsizeError("pictures need extra packages: pip install 'stepsize[compare]'") from None
 
-LONGEST_LABEL = 60
+KINDS = ("png", "svg", "pdf")
+DEEPEST = 1e-4  # the share of a strategy's highest rate down to which a log axis shows it
+_NARROWEST = 34  # letters of a column of a legend whose names wrap
+_FREE = 2  # lines of a legend that the figure has room for
+_LETTER, _SAMPLE, _LINE = 0.075, 0.6, 0.165  # inches: a letter of a legend, the line before it, its height
 STYLE: dict[Any, Any] = {  # Any: matplotlib spells out every name that may be a key
     "figure.constrained_layout.wspace": 0.04,
     "svg.hashsalt": "stepsize",
+    "pdf.fonttype": 42,
     "font.family": "DejaVu Sans",
     "text.color": "#1b1f24",
     "axes.labelcolor": "#59616b",
@@ -36,47 +44,67 @@ STYLE: dict[Any, Any] = {  # Any: matplotlib spells out every name that may be a
 }
 
 
-def save_figures(summary: Summary, folder: Path) -> list[Path]:
-    """Write loss.png, rates.png, basins.png and overview.png of a comparison into a folder; return their paths."""
-    panels = {"loss.png": _losses, "rates.png": _rates, "basins.png": _basins}
+def save_figures(summary: Summary, folder: Path, kind: str = "png") -> list[Path]:
+    """Write loss, rates, basins and overview of a comparison into a folder; return their paths.
+
+    `kind` is the ending of their names, "png", "svg" or "pdf".
+    """
+    if kind not in KINDS:
+        raise StepsizeError(f'save_figures: kind must be "png", "svg" or "pdf", not {shown(kind)}')
+    panels = {"loss": _losses, "rates": _rates, "basins": _basins}
     written = []
     with mpl.rc_context(STYLE):
         for name, panel in panels.items():
             figure = _Figure(figsize=(7.5, 5.0), layout="constrained")
             panel(figure.subplots(), summary)
-            written.append(_with_legend(figure, summary, folder / name, columns=4))
+            written.append(_with_legend(figure, summary, folder / f"{name}.{kind}", columns=4))
+        return [*written, save_overview(summary, folder / f"overview.{kind}")]
+
+
+def save_overview(summary: Summary, path: Path) -> Path:
+    """Write the three pictures of a comparison side by side as one file, PNG, SVG or PDF by its ending."""
+    with mpl.rc_context(STYLE):
         figure = _Figure(figsize=(15, 5.0), layout="constrained")
-        for axes, panel in zip(figure.subplots(1, 3), panels.values(), strict=True):
+        for axes, panel in zip(figure.subplots(1, 3), (_losses, _rates, _basins), strict=True):
             panel(axes, summary)
-        return [*written, _with_legend(figure, summary, folder / "overview.png", columns=8)]
+        return _with_legend(figure, summary, path, columns=8)
 
 
 def schedule_figure(
     curves: Sequence[tuple[str, Sequence[float], Sequence[float]]], ylabel: str, marks: Sequence[int] = ()
 ) -> Figure:
-    """The curves of schedules, one line each: (text, steps, values); `marks` are steps where a part begins."""
+    """The curves of schedules, one line each: (text, steps, values); `marks` are steps where a part begins.
+
+    A value is in force from its step to the next one, so what jumps is drawn as a jump.
+    """
     with mpl.rc_context(STYLE):
-        below = len(curves) if len(curves) < 4 else (len(curves) + 1) // 2
-        figure = _Figure(figsize=(8, 4.0 + 0.22 * below), layout="constrained")
+        figure = _Figure(figsize=(8, 4.0), layout="constrained")
         axes = figure.subplots()
         for i, (_, steps, values) in enumerate(curves):
-            axes.plot(steps, values, **_line(i, 1.8))
+            _stairs(axes, i, steps, values, 1.8)
         for step in marks:
             axes.axvline(step, color="#9aa2ac", linewidth=0.8, dashes=(1.0, 3.0), zorder=0)
         _dress(axes, "update", ylabel)
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]) if _below_zero(curves) else 0)
-        _legend(figure, [text for text, _, _ in curves], 1 if len(curves) < 4 else 2)
+        _legend(figure, [text for text, _, _ in curves], 2)
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG or SVG, by its ending; the same figure gives the same bytes."""
-    ending = path.suffix.lower()
-    if ending not in (".png", ".svg"):
-        raise StepsizeError(f"{path} must end in .png or .svg")
-    metadata: dict[str, Any] = {"Software": None} if ending == ".png" else {"Date": None, "Creator": None}
+def save(figure: Figure, path: Path, transparent: bool = False) -> None:
+    """Write a figure as PNG, SVG or PDF, by its ending; the same figure gives the same bytes, whole or not at all."""
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in KINDS:
+        raise StepsizeError(f"{path} must end in .png, .svg or .pdf")
+    undated = {
+        "png": {"Software": None},
+        "svg": {"Date": None, "Creator": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }
+    metadata: dict[str, Any] = undated[kind]
+    drawn = io.BytesIO()
     with mpl.rc_context(STYLE):
-        figure.savefig(path, dpi=150, metadata=metadata)
+        figure.savefig(drawn, format=kind, dpi=150, metadata=metadata, transparent=transparent)
+    put(path, [drawn.getvalue()])
 
 
 def _losses(axes: Axes, summary: Summary) -> None:
@@ -97,12 +125,36 @@ def _losses(axes: Axes, summary: Summary) -> None:
 
 
 def _rates(axes: Axes, summary: Summary) -> None:
-    for i, curve in enumerate(summary.curves):
-        values = _numbers(curve.rates)
-        axes.plot(curve.steps[: len(values)], values, **_line(i))
-    _log(axes, "y")
+    """The rates; one of 0 falls to the foot of the log axis."""
+    series = [_rate_of(curve) for curve in summary.curves]
+    floor, top = _span([values for _, values in series])
+    for i, (steps, values) in enumerate(series):
+        _stairs(axes, i, steps, [max(one, floor / 1e3) for one in values])
+    _log(axes, "y", (floor, top))
+    axes.set_ylim(_padded(floor, top))
     axes.set_title("Learning rate at the best rate")
     _dress(axes, "update", "rate (first seed)")
+
+
+def _rate_of(curve: Curve) -> tuple[list[float], list[float]]:
+    """The updates and their rates: as the record has them, else as they were at the looks."""
+    pairs = curve.stairs or [(t, one) for t, one in zip(curve.steps, curve.rates, strict=False) if one is not None]
+    return [float(t) for t, _ in pairs], [float(one) for _, one in pairs]
+
+
+def _span(series: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """What a log axis shows of rates: each strategy down to a small share of its highest."""
+    there = [[one for one in values if one > 0] for values in series]
+    there = [values for values in there if values]
+    if not there:
+        return 0.1, 1.0
+    return min(max(min(one), DEEPEST * max(one)) for one in there), max(map(max, there))
+
+
+def _stairs(axes: Axes, i: int, steps: Sequence[float], values: Sequence[float], width: float = 1.6) -> None:
+    """A line that holds each value to the next step, and the last one for an update."""
+    if len(steps):
+        axes.plot([*steps, steps[-1] + 1], [*values, values[-1]], drawstyle="steps-post", **_line(i, width))
 
 
 def _basins(axes: Axes, summary: Summary) -> None:
@@ -137,24 +189,55 @@ def _crosses(axes: Axes, summary: Summary) -> None:
 
 def _with_legend(figure: Figure, summary: Summary, path: Path, columns: int) -> Path:
     names = [row.name for row in summary.rows]
-    longest = max((len(name) for name in names), default=0)
-    _legend(figure, names, columns if longest < 20 else max(1, columns // 4))
+    _legend(figure, names, columns)
     settings = summary.settings
-    batch = f", batch {settings.batch_size or 'all'}" if settings.rows_train else ""
-    title = f"{settings.data}: {settings.steps} updates{batch}, n = {len(settings.seeds)} seeds"
+    batch = f", batch {settings.batch_size or 'all'}" if settings.subject.rows_train else ""
+    title = f"{settings.subject.data}: {settings.steps} updates{batch}, n = {len(settings.seeds)} seeds"
     figure.suptitle(title, fontsize="medium", color="#59616b", parse_math=False)
     save(figure, path)
     return path
 
 
-def _legend(figure: Figure, names: Sequence[str], columns: int) -> None:
-    """A legend below the axes, so that it covers no curve; a `$` in a name is a dollar."""
-    lines = [Line2D([], [], label=_to_fit(name), **_line(i, 1.8)) for i, name in enumerate(names)]
+def _legend(figure: Figure, names: Sequence[str], most: int) -> None:
+    """A legend below the axes, in room of its own, so that it covers no curve; a `$` in a name is a dollar."""
+    width, height = figure.get_size_inches()
+    columns, labels = _laid_out(names, width, most)
+    lines = [Line2D([], [], label=label, **_line(i, 1.8)) for i, label in enumerate(labels)]
     drawn = figure.legend(
         handles=lines, loc="outside lower center", frameon=False, ncols=columns, fontsize="small", handlelength=3.2
     )
     for text in drawn.get_texts():
         text.set_parse_math(False)
+    figure.set_size_inches(width, height + _LINE * max(0, _tallest(labels, columns) - _FREE))
+
+
+def _laid_out(names: Sequence[str], width: float, most: int) -> tuple[int, list[str]]:
+    """How many columns make the lowest legend, at most so many, and the names as they are written in it."""
+    longest = max((len(name) for name in names), default=0)
+    found = []
+    for columns in range(1, most + 1):
+        letters = int((width / columns - _SAMPLE) / _LETTER)
+        if columns == 1 or letters >= min(longest, _NARROWEST):
+            labels = [wrapped(name, letters) for name in names]
+            found.append((_tallest(labels, columns), columns, labels))
+    _, columns, labels = min(found, key=lambda one: one[:2])
+    return columns, labels
+
+
+def _tallest(labels: Sequence[str], columns: int) -> int:
+    """The lines of the tallest column of a legend, which is filled column by column."""
+    high = max(1, -(-len(labels) // columns))
+    lines = [label.count("\n") + 1 for label in labels]
+    return max((sum(lines[i : i + high]) for i in range(0, len(lines), high)), default=0)
+
+
+def wrapped(text: str, letters: int) -> str:
+    """The whole text in lines of at most so many letters; an expression breaks at its spaces.
+
+    >>> wrapped("adam() | 0.01 * cosine()", 16)
+    'adam() | 0.01 *\\ncosine()'
+    """
+    return "\n".join(textwrap.wrap(text, letters, break_on_hyphens=False)) or text
 
 
 def _dress(axes: Axes, x: str, y: str) -> None:
@@ -185,7 +268,7 @@ def _tick(value: float) -> str:
 
 
 def _padded(low: float, high: float) -> tuple[float, float]:
-    room = (high / low) ** 0.05
+    room = (high / low) ** 0.05 if low < high else 2.0
     return low / room, high * room
 
 
@@ -203,7 +286,3 @@ def _numbers(values: Sequence[float | None], top: float | None = None) -> list[f
 
 def _below_zero(curves: Sequence[tuple[str, Sequence[float], Sequence[float]]]) -> bool:
     return any(value < 0 for _, _, values in curves for value in values)
-
-
-def _to_fit(text: str) -> str:
-    return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .._errors import StepsizeError
+from ..lab.records.record import Record
 from ..lab.study.plan import Entrant, Plan
 from ..lab.trials.outcome import Outcome
+from .stairs import Stairs, stairs
 
 BASIN = 1.1
 
@@ -40,7 +42,7 @@ class AtBase:
     base: float
     train: Mean | None
     validation: Mean | None
-    test: Mean | None
+    tested: Mean | None
     diverged: int
     runs: int
 
@@ -50,7 +52,7 @@ class Row:
     """One strategy in the table; `best_base` is None where every base rate diverged with some seed.
 
     The best base has the lowest mean validation loss among those that were tried with every seed, none of which
-    diverged. `test` is the loss there on the part that judges, `worst` that of the worst seed, and `metrics` are other
+    diverged. `tested` is the loss there on the part that judges, `worst` that of the worst seed, and `metrics` are other
     measures of that part. `basin` is the range of
     base rates around it whose mean validation loss is within ten per cent of the best. `steps_to_target` is the
     median over the seeds at the best base that reached the target, `reached` how many did.
@@ -63,7 +65,7 @@ class Row:
     at_edge: bool
     train: Mean | None
     validation: Mean | None
-    test: Mean | None
+    tested: Mean | None
     worst: float | None
     metrics: dict[str, Mean]
     given_train: Mean | None
@@ -79,7 +81,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Curve:
-    """A strategy at its best base (its own where none is best) over the steps: mean, lowest and highest over seeds."""
+    """A strategy at its best base (its own where none is best) over the steps: mean, lowest and highest over seeds.
+
+    `stairs` are the rates of the updates themselves (see `report.stairs`), of the first of the longest runs.
+    """
 
     name: str
     base: float
@@ -89,6 +94,7 @@ class Curve:
     train_high: tuple[float | None, ...]
     validation: tuple[float | None, ...]
     rates: tuple[float | None, ...]
+    stairs: Stairs = ()
 
 
 @dataclass(frozen=True)
@@ -171,7 +177,7 @@ def _row(strategy: Entrant, records: list[Outcome], target: float | None) -> Row
     given = next(one for one in bases if one.base == strategy.base)
     at_best = [one for one in records if best is not None and one.trial.rate == best.base]
     reached = [step for step in (_first_at(one, target) for one in at_best) if step is not None]
-    judged = [one.test[-1] if best is not None and best.test else one.validation[-1] for one in at_best]
+    judged = [one.test[-1] if best is not None and best.tested else one.validation[-1] for one in at_best]
     return Row(
         name=strategy.name,
         text=strategy.text,
@@ -180,7 +186,7 @@ def _row(strategy: Entrant, records: list[Outcome], target: float | None) -> Row
         at_edge=best is not None and len(bases) > 1 and best.base in (bases[0].base, bases[-1].base),
         train=None if best is None else best.train,
         validation=None if best is None else best.validation,
-        test=None if best is None else best.test,
+        tested=None if best is None else best.tested,
         worst=max((one for one in judged if one is not None), default=None),
         metrics=_metrics(at_best),
         given_train=given.train,
@@ -246,7 +252,12 @@ def _curve(records: list[Outcome], row: Row) -> Curve:
         train_high=tuple(_over(one, max) for one in train),
         validation=tuple(_over(one, statistics.fmean) for one in validation),
         rates=tuple(longest.rates),
+        stairs=_stairs(longest.record),
     )
+
+
+def _stairs(record: Record) -> Stairs:
+    return () if record.rates is None else stairs(record.steps.tolist(), record.rates.tolist())
 
 
 def _over(values: Sequence[float | None], how: Callable[[list[float]], float]) -> float | None:

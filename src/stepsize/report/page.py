@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
 from .._errors import StepsizeError
-from ..lab.records.journal import Settings
-from .numbers import Curve, Mean, Row, Summary
+from ..lab.study.plan import Entrant, Plan
+from .charts import chart_data
+from .numbers import Mean, Row, Summary
 from .palette import colour, dark, dash
 
 CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
@@ -40,11 +40,11 @@ def page(summary: Summary) -> str:
         summary=summary,
         settings=summary.settings,
         chosen_by=summary.settings.chosen_by,
-        best_columns=4 if summary.settings.validated else 3,
+        best_columns=4 if summary.settings.subject.validated else 3,
         csp=CSP,
         headline=headline(summary),
         lowest=_lowest(summary),
-        reference=summary.settings.strategies[summary.settings.reference],
+        reference=summary.settings.referred,
         left_out=len(summary.settings.strategies) - len(summary.rows),
         looks=[{"light": colour(i), "dark": dark(i), "dash": dash(i)} for i in range(len(summary.rows))],
         widths=[_width(row) for row in summary.rows],
@@ -79,44 +79,29 @@ def headline(summary: Summary) -> list[str]:
     return said
 
 
-def chart_data(summary: Summary) -> dict[str, Any]:
-    """What the charts draw; numbers that a log axis cannot show are null."""
-    pairs = zip(summary.rows, summary.curves, strict=True)
-    return {
-        "strategies": [_strategy(i, row, curve) for i, (row, curve) in enumerate(pairs)],
-        "ceiling": {
-            "train": ceiling(summary, lambda curve: curve.train_high),
-            "validation": ceiling(summary, lambda curve: curve.validation),
-        },
-    }
-
-
-def ceiling(summary: Summary, values: Callable[[Curve], Sequence[float | None]]) -> float | None:
-    """Where a loss axis ends: at the highest of the strategies that settled, so that diverging ones leave it there."""
-    settled = [c for row, c in zip(summary.rows, summary.curves, strict=True) if row.best_base is not None]
-    if settled:
-        return max((one for curve in settled for one in values(curve) if one is not None), default=None)
-    starts = [one for curve in summary.curves for one in values(curve)[:1] if one is not None]
-    return 10 * max(starts) if starts else None
-
-
-def command(settings: Settings) -> str:
+def command(settings: Plan) -> str:
     """A command that repeats the comparison with its strategies written out."""
-    words = ["stepsize", "compare", settings.data]
-    if settings.data.lower().endswith((".csv", ".parquet")):
-        words += ["--target", settings.target]
+    words = ["stepsize", "compare", settings.subject.data]
+    if settings.subject.data.lower().endswith((".csv", ".parquet")):
+        words += ["--target", settings.subject.target]
     lines = [" ".join(shlex.quote(word) for word in words)]
-    lines += [shlex.quote(one.text) for one in settings.strategies]
+    lines += [shlex.quote(_named(one)) for one in settings.strategies]
     lines.append(f"--steps {settings.steps} --batch-size {settings.batch_size or 0} --seeds {len(settings.seeds)}")
+    if settings.referred is not None:
+        lines[-1] += f" --reference {shlex.quote(settings.referred.name)}"
     own_grids = all(
         math.isclose(one.bases[0], one.base / 1000, rel_tol=1e-3)
         and math.isclose(one.bases[-1], one.base * 1000, rel_tol=1e-3)
         for one in settings.strategies
     )
-    common = sorted(set.intersection(*(set(one.bases) for one in settings.strategies)))
-    if not own_grids and len(common) > 1:
-        lines.append(f"--rates {common[0]:g}:{common[-1]:g}:{len(common)}")
+    if not own_grids:
+        rates = sorted({base for one in settings.strategies for base in one.bases})
+        lines.append(f"--rates {','.join(f'{one:g}' for one in rates)}")
     return " \\\n    ".join(lines)
+
+
+def _named(one: Entrant) -> str:
+    return one.text if one.name == one.text else f"{one.name}={one.text}"
 
 
 def four_digits(value: float | None) -> str:
@@ -129,33 +114,6 @@ def four_digits(value: float | None) -> str:
         return "–"
     digits, letter, power = f"{value:.4g}".partition("e")
     return f"{digits}e{int(power)}" if letter else digits
-
-
-def positive(values: Sequence[float | None]) -> list[float | None]:
-    """Six digits of each number above zero, None for the others."""
-    return [float(f"{one:.6g}") if one is not None and one > 0 else None for one in values]
-
-
-def _strategy(index: int, row: Row, curve: Curve) -> dict[str, Any]:
-    steps = len(curve.steps)
-    return {
-        "name": row.name,
-        "light": colour(index),
-        "dark": dark(index),
-        "dash": dash(index),
-        "steps": curve.steps,
-        "train": positive(curve.train),
-        "low": positive(curve.train_low),
-        "high": positive(curve.train_high),
-        "validation": positive(curve.validation),
-        "rates": (positive(curve.rates) + [None] * steps)[:steps],
-        "bases": [one.base for one in row.bases],
-        "losses": positive([one.validation.value if one.validation else None for one in row.bases]),
-        "diverged": [one.diverged for one in row.bases],
-        "seeds": row.seeds,
-        "best": row.best_base,
-        "basin": row.basin,
-    }
 
 
 def _against_fixed(summary: Summary, settled: list[tuple[Row, Mean]]) -> list[str]:
@@ -229,8 +187,8 @@ def _lowest(summary: Summary) -> float | None:
 
 
 def _reference(summary: Summary) -> Row | None:
-    wanted = summary.settings.strategies[summary.settings.reference]
-    return next((row for row in summary.rows if (row.name, row.text) == (wanted.name, wanted.text)), None)
+    wanted = summary.settings.referred
+    return next((row for row in summary.rows if wanted is not None and row.name == wanted.name), None)
 
 
 def _listed(names: list[str]) -> str:

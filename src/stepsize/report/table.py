@@ -39,7 +39,7 @@ def columns(summary: Summary) -> list[Column]:
         found.append(Column("training loss", lambda row: _told(row.train), 130))
     found.append(Column(f"{chosen_by} loss", lambda row: _told(row.validation), 90 if subject.tested else NARROWEST))
     if subject.tested:
-        found.append(Column("test loss", lambda row: _told(row.test)))
+        found.append(Column("test loss", lambda row: _told(row.tested)))
     for name in dict.fromkeys(name for row in summary.rows for name in row.metrics):
         found.append(Column(name, lambda row, name=name: _told(row.metrics.get(name)), 110))  # type: ignore[misc]
     found.append(Column("worst seed", lambda row: "–" if row.worst is None else f"{row.worst:.4g}", 140))

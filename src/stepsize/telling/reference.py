@@ -197,21 +197,23 @@ def _draw(word: str, path: Path) -> Path:
     from matplotlib.figure import Figure
 
     from ..report.figures import save
-    from ..report.palette import colour
+    from ..report.palette import GREY_ON_EITHER, either
 
-    with mpl.rc_context({"svg.fonttype": "none", "font.size": 7, "path.simplify": True, "svg.hashsalt": "stepsize"}):
+    style: dict[Any, Any] = {"svg.fonttype": "none", "font.size": 7, "path.simplify": True, "svg.hashsalt": "stepsize"}
+    grey = dict.fromkeys(("text.color", "axes.edgecolor", "xtick.color", "ytick.color"), GREY_ON_EITHER)
+    with mpl.rc_context(style | grey):
         figure = Figure(figsize=(3.2, 1.6), layout="constrained")
         axes = figure.subplots()
         curves = _curves(parse(_example_of(word)))
         for i, (name, values) in enumerate(curves):
-            axes.plot(range(STEPS), values, color=colour(i), linewidth=1.3, label=name)
+            axes.plot(range(STEPS), values, color=either(i), linewidth=1.3, label=name)
         axes.set_ylim(bottom=0)
         axes.set_xlim(0, STEPS)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
         if len(curves) > 1:
             axes.legend(frameon=False)
-        save(figure, path)
+        save(figure, path, transparent=True)
     return path
 
 

@@ -136,6 +136,11 @@ class Plan:
         return tuple(sorted({seed for one in self.strategies for seed in one.seeds}))
 
     @property
+    def referred(self) -> Entrant | None:
+        """The strategy that others are held against, None for none."""
+        return None if self.reference is None else self.strategies[self.reference]
+
+    @property
     def chosen_by(self) -> str:
         """Which loss chooses the best rate: validation, or training where there is no validation problem."""
         return "validation" if self.subject.validated else "training"

@@ -79,6 +79,13 @@ class Study:
         """What these trials did so far, those that were begun."""
         return [one for one in map(self.outcome, trials) if one is not None]
 
+    def frame(self, looks: bool = False, library: str = "polars") -> Any:
+        """Every trial with these versions as a row, or every look at its losses; see `lab.study.frame.frame`."""
+        from .frame import frame
+
+        own = [one for (_, environment), one in self.journal.outcomes.items() if environment == self.environment]
+        return frame(own, looks=looks, library=library)
+
     def strangers(self) -> dict[str, int]:
         """How many trials of this problem were made with other versions, by their environment."""
         found: dict[str, int] = {}
