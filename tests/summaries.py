@@ -3,6 +3,7 @@
 import math
 
 from stepsize.lab.records.journal import Entrant, Settings
+
 from stepsize.report.numbers import AtBase, Curve, Mean, Row, Summary
 
 BASES = (0.01, 0.1, 1.0)

@@ -9,13 +9,13 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
+from stepsize.lab.records.journal import Journal
 
 import commandline
 from stepsize import StepsizeError, problems
 from stepsize.cli.bundled import workload
 from stepsize.lab.compare import compare, prepare, versions
 from stepsize.lab.data.datasets import load
-from stepsize.lab.records.journal import Journal
 from stepsize.lab.workload import Workload
 from stepsize.report.charts import chart_data
 from stepsize.report.figures import save_figures

@@ -10,9 +10,9 @@ from html import unescape
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from stepsize.lab.records.journal import Entrant, Finished, Journal, Settings, read_journal
 
 from stepsize import StepsizeError
-from stepsize.lab.records.journal import Entrant, Finished, Journal, Settings, read_journal
 from stepsize.lab.records.record import Record
 from stepsize.report.charts import ceiling, chart_data
 from stepsize.report.figures import save, save_figures, schedule_figure

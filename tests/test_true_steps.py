@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stepsize.lab.records.journal import read_journal
 
 import summaries
 from commandline import run
 from stepsize import StepsizeError, parse
-from stepsize.lab.records.journal import read_journal
 from stepsize.report.charts import chart_data
 from stepsize.report.figures import save, save_figures, schedule_figure, wrapped
 from stepsize.report.numbers import summarise

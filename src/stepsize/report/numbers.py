@@ -52,10 +52,10 @@ class Row:
     """One strategy in the table; `best_base` is None where every base rate diverged with some seed.
 
     The best base has the lowest mean validation loss among those that were tried with every seed, none of which
-    diverged. `tested` is the loss there on the part that judges, `worst` that of the worst seed, and `metrics` are other
-    measures of that part. `basin` is the range of
-    base rates around it whose mean validation loss is within ten per cent of the best. `steps_to_target` is the
-    median over the seeds at the best base that reached the target, `reached` how many did.
+    diverged. `tested` is the loss there on the part that judges, `worst` that of the worst seed, and `metrics` are
+    other measures of that part. `basin` is the range of base rates around it whose mean validation loss is within ten
+    per cent of the best. `steps_to_target` is the median over the seeds at the best base that reached the target,
+    `reached` how many did.
     """
 
     name: str
