@@ -2,8 +2,7 @@
 
 import math
 
-from stepsize.lab.records.journal import Entrant, Settings
-
+from stepsize.lab.study.plan import Entrant, Grid, Plan, Subject
 from stepsize.report.numbers import AtBase, Curve, Mean, Row, Summary
 
 BASES = (0.01, 0.1, 1.0)
@@ -16,26 +15,26 @@ def summary(count=3, names=()):
     """`count` strategies: the first is fixed, the second diverges everywhere, the others come after one another."""
     names = [*names, *(f"strategy {i}" for i in range(len(names), count))][:count]
     rows = tuple(row(i, name) for i, name in enumerate(names))
-    settings = Settings(
+    return Summary(a_plan(rows), {"python": "3"}, 0.4, rows, tuple(curve(i, one) for i, one in enumerate(rows)))
+
+
+def a_plan(strategies, bases=BASES, **changes):
+    """A plan of strategies with a name and a text each, on a table of its own."""
+    subject = Subject(
+        fingerprint="0" * 16,
         data="toy",
-        task="classification",
-        target="kind",
-        classes=2,
+        model="Softmax regression.",
         rows_train=30,
         rows_validation=10,
         validated=True,
+        task="classification",
+        target="kind",
+        classes=2,
         columns=3,
-        model="Softmax regression.",
-        fingerprint="0" * 16,
-        notes=(),
-        steps=100,
-        measure_every=4,
-        batch_size=8,
-        seeds=(0, 1),
-        reference=0,
-        strategies=tuple(Entrant(one.name, one.text, 0.1, BASES) for one in rows),
+        notes=changes.pop("notes", ()),
     )
-    return Summary(settings, {"python": "3"}, 0.4, rows, tuple(curve(i, one) for i, one in enumerate(rows)))
+    entrants = tuple(Entrant(one.name, one.text, 0.1, (Grid(bases, (0, 1)),)) for one in strategies)
+    return Plan(subject, entrants, **{"steps": 100, "measure_every": 4, "batch_size": 8, "reference": 0} | changes)
 
 
 def row(i, name):
@@ -43,7 +42,8 @@ def row(i, name):
     value = None if lost else Mean(0.5 + 0.01 * ((7 * i) % 60), 0.01, 2)
     train = None if lost else Mean(0.25 + 0.001 * i, 0.002, 2)
     bases = tuple(
-        AtBase(b, None, None, 2, 2) if lost or (b == 1 and i % 3 == 0) else AtBase(b, train, value, 0, 2) for b in BASES
+        AtBase(b, None, None, None, 2, 2) if lost or (b == 1 and i % 3 == 0) else AtBase(b, train, value, None, 0, 2)
+        for b in BASES
     )
     diverged = sum(one.diverged for one in bases)
     return Row(
@@ -54,6 +54,9 @@ def row(i, name):
         at_edge=not lost and i % 2 == 0,
         train=train,
         validation=value,
+        tested=None,
+        worst=None,
+        metrics={},
         given_train=train,
         given_validation=value,
         steps_to_target=None if lost else 40.0 + i,

@@ -9,13 +9,14 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
-from stepsize.lab.records.journal import Journal
 
 import commandline
 from stepsize import StepsizeError, problems
 from stepsize.cli.bundled import workload
-from stepsize.lab.compare import compare, prepare, versions
+from stepsize.lab.compare import compare, prepare
 from stepsize.lab.data.datasets import load
+from stepsize.lab.environment import versions
+from stepsize.lab.study.study import Study
 from stepsize.lab.workload import Workload
 from stepsize.report.charts import chart_data
 from stepsize.report.figures import save_figures
@@ -119,9 +120,10 @@ def made(folder, function):
 
 
 def journal_of(given, steps=12):
-    journal = Journal(prepare(given, ["sgd() | 0.1", "adam() | 0.01"], steps=steps, seeds=2, rates=(0.01, 1.0, 3)), {})
-    compare(given, journal)
-    return journal
+    with Study(given) as study:
+        plan = prepare(given, ["sgd() | 0.1", "adam() | 0.01"], steps=steps, seeds=2, rates=(0.01, 1.0, 3))
+        grown = compare(study, plan)
+    return grown, study.outcomes(grown.trials()), versions(given.packages)
 
 
 # --- what is taken
@@ -129,7 +131,7 @@ def journal_of(given, steps=12):
 
 def test_a_pair_has_a_name_rows_and_what_its_docstring_says(folder):
     given = made(folder, "line")
-    assert (given.name, given.rows) == ("model.py:line", (20, 20))
+    assert (given.name, given.rows) == ("model.py:line", (20, 20, 0))
     assert given.model == "A straight line through points, 2 parameters."
     assert given.validation is not None
 
@@ -169,7 +171,7 @@ def test_the_file_is_run_beside_its_folder_and_leaves_nothing(folder):
 
 
 def test_a_page_of_ones_own_says_nothing_of_softmax_regression(folder):
-    text = unescape(page(summarise(journal_of(made(folder, "line")))))
+    text = unescape(page(summarise(*journal_of(made(folder, "line")))))
     assert "oftmax regression" not in text
     assert "Least squares by" not in text
     assert "A straight line through points, 2 parameters." in text
@@ -179,20 +181,23 @@ def test_a_page_of_ones_own_says_nothing_of_softmax_regression(folder):
 
 
 def test_a_table_says_what_it_said(capsys):
-    journal = journal_of(load("wine"))
-    text = unescape(page(summarise(journal)))
+    journal = journal_of(load("wine").workload())
+    text = unescape(page(summarise(*journal)))
     assert "Classification of <em>cultivar</em> (3 classes)" in text
-    assert "with batches of 32 of 133 rows and 14 columns" in text
+    assert "with batches of 32 of 106 rows and 14 columns" in text
     assert "Softmax regression by its mean cross-entropy, beginning at zero, with an intercept" in text
-    print_table(summarise(journal))
-    assert "wine: classification, 133 rows to train and 45 to validate, 14 columns; 12 steps" in capsys.readouterr().out
+    print_table(summarise(*journal))
+    assert (
+        "wine: classification, 106 rows to train, 36 rows to choose by, 36 rows to judge by, 14 columns; 12 steps"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("function", ["alone", "bowl"])
 def test_without_a_validation_problem_the_training_loss_chooses(folder, function, tmp_path, capsys):
     journal = journal_of(made(folder, function))
-    assert all(one is None for record in journal.records for one in record.validation)
-    summary = summarise(journal)
+    assert all(one is None for outcome in journal[1] for one in outcome.validation)
+    summary = summarise(*journal)
     for row in summary.rows:
         settled = [one.train.value for one in row.bases if one.train is not None]
         assert row.train.value == min(settled)
@@ -211,8 +216,8 @@ def test_without_a_validation_problem_the_training_loss_chooses(folder, function
 
 def test_a_problem_without_rows_has_no_batches(folder):
     settings = prepare(made(folder, "bowl"), ["sgd() | 0.1"], steps=5, seeds=2)
-    assert (settings.batch_size, settings.rows_train) == (None, 0)
-    text = page(summarise(journal_of(made(folder, "bowl"))))
+    assert (settings.batch_size, settings.subject.rows_train) == (None, 0)
+    text = page(summarise(*journal_of(made(folder, "bowl"))))
     assert "rows at once" not in text
     assert " 0 rows" not in text
 
@@ -333,18 +338,18 @@ def test_the_command_runs_a_file_and_goes_on_where_it_was(folder, run):
     assert sorted((folder / "r" / "journal.jsonl").read_bytes().splitlines()) == sorted(before.splitlines())
     (folder / "model.py").write_text(OWN.replace("noise=0.1", "noise=0.2"))
     code, _, said = run(*words)
-    assert code == 2
-    assert "the data or the start differ" in said
+    assert code == 0
+    assert "r also holds 26 runs of another problem (the file, the data or the start differ)" in said
 
 
 def test_what_a_file_prints_is_not_in_the_table(run):
     _, out, said = run("compare", "model.py:loud", "sgd() | 0.1", "--json", *QUICK)
-    assert [json.loads(line)["name"] for line in out.splitlines()] == ["sgd() | 0.1"]
+    assert [json.loads(line).get("name") for line in out.splitlines()] == ["sgd() | 0.1", None]
     assert "reading" in said
 
 
 def test_json_has_no_validation_losses_where_there_were_none(run):
-    row = json.loads(run("compare", "model.py:alone", "sgd() | 0.1", "--json", *QUICK)[1])
+    row = json.loads(run("compare", "model.py:alone", "sgd() | 0.1", "--json", *QUICK)[1].splitlines()[0])
     assert row["validation"] is row["given_validation"] is row["bases"][0]["validation"] is None
     assert row["train"]["n"] == 2
 
@@ -362,9 +367,9 @@ def test_a_torch_model_of_ones_own(folder, run):
     words = ["compare", "net.py:net", "adam() | 0.01", *QUICK]
     code, _, said = run(*words, "--out", "r")
     assert code == 0, said
-    head = json.loads((folder / "r" / "journal.jsonl").read_text().splitlines()[0])
-    assert "torch" in head["versions"]
-    assert head["model"] == "The problem that net in net.py builds, 13 parameters."
+    rows = [json.loads(line) for line in (folder / "r" / "journal.jsonl").read_text().splitlines()]
+    assert "torch 2" in rows[-1]["environment"]
+    assert rows[1]["model"] == "The problem that net in net.py builds, 13 parameters."
     (folder / "net.py").write_text((folder / "net.py").read_text().replace("x[::2] ** 2)", "x[::3] ** 2)"))
     code, _, said = run(*words)
     assert code == 2

@@ -1,7 +1,5 @@
 """Edges that once were wrong, each with the sentence that says what must hold."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -126,43 +124,20 @@ def test_two_writings_of_one_strategy_are_compared_once(capsys):
     assert [one.text for one in settings.strategies] == ["sgd() | 0.1"]
 
 
-def test_a_journal_goes_on_after_a_line_that_was_cut_and_keeps_one_record_of_each_run(tmp_path):
-    from stepsize.lab.compare import compare, prepare
-    from stepsize.lab.data.datasets import load
-    from stepsize.lab.records.journal import Journal, read_journal
-
-    dataset = load("wine")
-    settings = prepare(dataset, ["sgd() | 0.1"], steps=5, seeds=2, rates=(0.01, 1, 2))
-    compare(dataset, Journal(settings, {"stepsize": "1"}, tmp_path / "j"))
-    file = tmp_path / "j" / "journal.jsonl"
-    whole = file.read_text()
-    file.write_text(whole[:-60])
-    compare(dataset, Journal(settings, {"stepsize": "1"}, tmp_path / "j"))
-    assert len(read_journal(tmp_path / "j").records) == 6
-    file.write_text(whole + whole.splitlines()[-1] + "\n")
-    assert len(read_journal(tmp_path / "j").records) == 6
-    with pytest.raises(StepsizeError, match="stepsize 1"):
-        Journal(settings, {"stepsize": "2"}, tmp_path / "j")
-    head = json.loads(whole.splitlines()[0])
-    file.write_text(json.dumps(head | {"more": 1}) + "\n")
-    with pytest.raises(StepsizeError, match="another version"):
-        read_journal(tmp_path / "j")
-
-
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 140])
 def test_the_table_names_every_strategy_whole_at_any_width(width, monkeypatch, capsys):
     from stepsize.lab.compare import compare, prepare
     from stepsize.lab.data.datasets import load
-    from stepsize.lab.records.journal import Journal
+    from stepsize.lab.study.study import Study
     from stepsize.report import table
     from stepsize.report.numbers import summarise
 
-    dataset = load("wine")
-    journal = Journal(prepare(dataset, (), steps=5, seeds=2, rates=(0.01, 1, 2)), {})
-    compare(dataset, journal)
+    given = load("wine").workload()
+    with Study(given) as study:
+        plan = compare(study, prepare(given, (), steps=5, seeds=2, rates=(0.01, 1, 2)))
     console = table.Console
     monkeypatch.setattr(table, "Console", lambda **_: console(width=width, highlight=False))
-    table.print_table(summarise(journal))
+    table.print_table(summarise(plan, study.outcomes(plan.trials()), {}))
     lines = capsys.readouterr().out.splitlines()
     for name in ("exponential", "infrared", "AdaGrad"):
         row = next(line for line in lines if line.startswith(name))

@@ -12,9 +12,9 @@ from stepsize import ParseError, StepsizeError, descend, parse, problems
 from stepsize.cli import commands
 from stepsize.course.log import Log
 from stepsize.lab.diagnosis import diagnose
-from stepsize.lab.records.journal import FILE, Journal, read_journal
 from stepsize.lab.records.record import read
-from test_journal import VERSIONS, changed, journal_in, lines_of, settings_of
+from stepsize.lab.study.journal import FILE, Journal, read_journal
+from test_journal import changed, journal_in, lines_of
 
 # --- messages
 
@@ -61,9 +61,10 @@ def test_what_is_no_file_is_said_and_not_waited_for(pipe, monkeypatch, capsys, n
 
 def test_a_pipe_in_the_place_of_a_journal(tmp_path):
     os.mkfifo(tmp_path / FILE)
-    for call in (lambda: read_journal(tmp_path), lambda: Journal(settings_of(), VERSIONS, tmp_path)):
-        with pytest.raises(StepsizeError, match=r"cannot be read: name the --out folder"):
-            call()
+    with pytest.raises(StepsizeError, match=r"holds no study: name the --out folder"):
+        read_journal(tmp_path)
+    with pytest.raises(StepsizeError, match=r"is not a journal of stepsize compare"):
+        Journal(tmp_path)
 
 
 def test_a_pipe_in_the_place_of_a_record_to_go_on_with(pipe):
@@ -133,41 +134,43 @@ ABSURD = {
     "more updates than memory": {"steps": [0, 2**53], "losses": [1.0, 1.0], "rates": 0.1, "grad_norms": 1.0},
     "more rows than memory": {"steps": 2**53},
     "fewer rows than none": {"steps": -3},
-    "measured nowhere": {"measured_at": [], "measured": [], "validated": []},
+    "measured nowhere": {"measured_at": [], "measured": [], "validated": [], "tested": []},
 }
 
 
 @pytest.mark.parametrize("name", ABSURD)
 def test_an_absurd_line_costs_that_line(journal, tmp_path, name):
-    rows = lines_of(journal.folder)
-    row = json.loads(rows[3])
+    rows = lines_of(journal)
+    row = json.loads(rows[4])
     fields = dict(ABSURD[name])
     if name == "more updates than memory":  # with every other column of that length
         row["record"]["clipped"] = 0.0
-    (tmp_path / FILE).write_bytes(b"".join([*rows[:3], changed(json.dumps(row), **fields), *rows[3:]]))
-    with pytest.warns(UserWarning, match=r"line 4 is damaged or foreign and is left out$"):
+    (tmp_path / FILE).write_bytes(b"".join([*rows[:4], changed(json.dumps(row), **fields), *rows[4:]]))
+    with pytest.warns(UserWarning, match=r"line 5 is damaged or foreign and is left out$"):
         found = read_journal(tmp_path)
-    assert found.records == journal.records
+    assert found.outcomes == read_journal(journal).outcomes
 
 
 @pytest.mark.parametrize(
     "field",
     [
-        {"seeds": [0, "1"]},
-        {"notes": [3]},
         {"reference": 5},
         {"reference": -1},
         {"measure_every": 0},
         {"steps": -1},
-        {"strategies": [{"name": "a", "text": "sgd() | 0.1", "base": 10**400, "bases": []}]},
+        {"strategies": [{"name": "a", "text": "sgd() | 0.1", "base": 10**400, "grids": []}]},
+        {"strategies": [{"name": "a", "text": "sgd() | 0.1", "base": 1, "grids": [{"bases": [1], "seeds": ["1"]}]}]},
+        {"strategies": [{"name": "a", "text": "sgd( | 0.1", "base": 1, "grids": [{"bases": [1], "seeds": [1]}]}]},
     ],
     ids=range(7),
 )
-def test_settings_that_contradict_themselves_are_one_line(journal, tmp_path, field):
-    head = json.loads(lines_of(journal.folder)[0]) | field
-    (tmp_path / FILE).write_text(json.dumps(head) + "\n")
-    with pytest.raises(StepsizeError, match="was written by another version of stepsize: choose another folder"):
-        read_journal(tmp_path)
+def test_a_plan_that_contradicts_itself_costs_its_line(journal, tmp_path, field):
+    rows = lines_of(journal)
+    rows[2] = json.dumps(json.loads(rows[2]) | field).encode() + b"\n"
+    (tmp_path / FILE).write_bytes(b"".join(rows))
+    with pytest.warns(UserWarning, match=r"line 3 is damaged or foreign and is left out$"):
+        found = read_journal(tmp_path)
+    assert (found.plans, len(found.outcomes)) == ([], len(rows) - 3)
 
 
 def test_an_empty_record_of_a_policy_has_a_diagnosis():

@@ -17,12 +17,15 @@ from stepsize.cli import commands
 from stepsize.lab.data.datasets import load
 from stepsize.lab.data.python_file import of_function
 from stepsize.lab.diagnosis import diagnose
-from stepsize.lab.records.journal import FILE, Journal, read_journal
 from stepsize.lab.records.record import read
+from stepsize.lab.study.journal import FILE, read_journal
+from stepsize.lab.study.listing import courses, listed
+from stepsize.lab.study.study import Study
 from stepsize.report.numbers import summarise
+from studied import a_workload
 from test_fuzz_text import anything, mutated, scrambled
 from test_fuzz_text import outcome as read_text
-from test_journal import VERSIONS, journal_in, settings_of
+from test_journal import journal_in
 from tiny_host import Descent, Tiny
 
 LINE_SAID = re.compile(r"lines? \d+|holds \d+ of its \d+ rows")
@@ -147,14 +150,16 @@ def journal(tmp_path_factory):
 def told(folder):
     """All that is read of a journal."""
     found = read_journal(folder)
-    for one in found.records:
+    for one in found.outcomes.values():
         assert str(diagnose(one.record))
-    summarise(found)
+    for plan in courses(found):
+        summarise(plan, found.outcomes.values(), {})
+    assert len(listed(found)) <= len(found.outcomes)
     return found
 
 
 def test_journals(tmp_path, journal):
-    content, read_at_all = (journal.folder / FILE).read_bytes(), 0
+    content, read_at_all = (journal / FILE).read_bytes(), 0
     for rng in tries("journal", 400):
         (tmp_path / FILE).write_bytes(harmed(rng, content))
         _, refused = outcome(told, tmp_path)
@@ -163,31 +168,25 @@ def test_journals(tmp_path, journal):
 
 
 def test_no_finished_run_is_lost_but_the_one_whose_line_is_harmed(tmp_path, journal):
-    lines = (journal.folder / FILE).read_bytes().split(b"\n")
+    lines = (journal / FILE).read_bytes().split(b"\n")
+    whole = list(read_journal(journal).outcomes)
     for rng in tries("one line of a journal", 400):
         place = rng.randrange(1, len(lines) - 1)
         worse = harmed(rng, lines[place])
         (tmp_path / FILE).write_bytes(b"\n".join([*lines[:place], worse, *lines[place + 1 :]]))
         found, refused = outcome(told, tmp_path)
         assert refused is None
-        others = [one for i, one in enumerate(journal.records) if i != place - 1]
-        missing = [one for one in others if not any(_same_run(one, there) for there in found.records)]
-        assert not missing
-        assert len(found.records) <= len(journal.records)
-
-
-def _same_run(one, other):
-    return (one.strategy, one.base, one.seed) == (other.strategy, other.base, other.seed)
+        others = [one for i, one in enumerate(whole) if i != place - 3]
+        assert set(others) <= set(found.outcomes)
 
 
 def test_a_harmed_journal_is_never_begun_anew(tmp_path, journal):
-    """A comparison that goes on in its folder keeps every byte of it, or refuses."""
-    content = (journal.folder / FILE).read_bytes()
-    wanted = settings_of(strategies=["sgd() | 0.1"], seeds=3, steps=6)
+    """A study that goes on in its folder keeps every byte of it, or refuses."""
+    content = (journal / FILE).read_bytes()
     for rng in tries("a journal that goes on", 200):
         worse = harmed(rng, content)
         (tmp_path / FILE).write_bytes(worse)
-        outcome(Journal, wanted, VERSIONS, tmp_path)
+        outcome(Study, a_workload(), tmp_path)
         if b"\n" in worse:
             assert (tmp_path / FILE).read_bytes() == worse
 

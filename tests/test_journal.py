@@ -1,12 +1,10 @@
-"""The journal of a comparison: what a full disk, a dead run and a foreign line cost, and its runs diagnosed."""
+"""The journal of a comparison: foreign lines, what diverged runs count for, and its runs diagnosed."""
 
 from __future__ import annotations
 
 import dataclasses
-import errno
 import importlib.util
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -19,31 +17,29 @@ from stepsize.cli import commands
 from stepsize.course import log
 from stepsize.lab.compare import compare, prepare
 from stepsize.lab.diagnosis import diagnose
-from stepsize.lab.records.journal import FILE, Finished, Journal, read_journal
 from stepsize.lab.records.lines import packed, unpacked
 from stepsize.lab.records.record import Record
 from stepsize.lab.records.thinned import thinned
+from stepsize.lab.study.journal import FILE, read_journal
+from stepsize.lab.study.listing import listed
+from stepsize.lab.study.study import Study
 from stepsize.lab.workload import Workload
 from stepsize.report.numbers import Mean, summarise
+from studied import a_plan, a_workload
 
-STRATEGIES = ["sgd() | 0.1", "adam() | 0.01 * cosine()", "sgd() | 0.1 * infrared()"]
-VERSIONS = {"stepsize": "1"}
-
-
-def a_workload():
-    x = np.linspace(-1, 1, 24)
-    line = problems.least_squares(np.stack([x, np.ones_like(x)], axis=1), 2 * x + 0.1 * np.sin(20 * x))
-    return Workload("line", line, line, "A line, 2 parameters.", "0" * 16)
+PLAIN = ["sgd() | 0.1", "adam() | 0.01 * cosine()", "sgd() | 0.1 * infrared()"]
 
 
-def settings_of(strategies=STRATEGIES, steps=30, seeds=2, rates=(0.01, 1e12, 3)):
-    return prepare(a_workload(), strategies, steps=steps, seeds=seeds, batch_size=4, rates=rates)
+def journal_in(folder, strategies=PLAIN, **options):
+    """A folder of a whole comparison."""
+    with Study(a_workload(), folder) as study:
+        compare(study, a_plan(strategies, **options))
+    return folder
 
 
-def journal_in(folder, **options):
-    journal = Journal(settings_of(**options), VERSIONS, folder)
-    compare(a_workload(), journal)
-    return journal
+def summary_of(journal):
+    (plan,) = journal.plans
+    return summarise(plan, journal.outcomes.values(), {})
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +50,7 @@ def made(tmp_path_factory):
 @pytest.fixture
 def folder(made, tmp_path):
     (tmp_path / "r").mkdir()
-    (tmp_path / "r" / FILE).write_bytes((made.folder / FILE).read_bytes())
+    (tmp_path / "r" / FILE).write_bytes((made / FILE).read_bytes())
     return tmp_path / "r"
 
 
@@ -62,97 +58,24 @@ def lines_of(folder):
     return (folder / FILE).read_bytes().splitlines(keepends=True)
 
 
-# --- read back, whole and cut
-
-
-def test_what_was_compared_is_read_back_equal(made):
-    again = read_journal(made.folder)
-    assert (again.settings, again.versions, again.records) == (made.settings, VERSIONS, made.records)
-    assert len(made.records) == made.settings.runs == (4 + 3 + 4) * 2
-    assert any(one.diverged for one in made.records)
-
-
 def test_cut_at_any_byte_it_is_read_to_the_last_whole_line(made, folder):
     content = (folder / FILE).read_bytes()
+    whole = list(read_journal(made).outcomes.values())
+    assert len(whole) == (4 + 3 + 4) * 2
     ends = [i for i, byte in enumerate(content) if byte == 10]
-    for cut in [*range(ends[-1] - 700, len(content) + 1, 13), *(end + 1 for end in ends), *ends[:5]]:
+    for cut in [*range(ends[-1] - 700, len(content) + 1, 13), *(end + 1 for end in ends[2:]), *ends[3:7]]:
         (folder / FILE).write_bytes(content[:cut])
-        assert read_journal(folder).records == made.records[: sum(end <= cut for end in ends) - 1]
-
-
-def test_a_run_that_died_goes_on_and_ends_as_if_it_had_not(made, folder):
-    before = sorted(lines_of(folder))
-    (folder / FILE).write_bytes((folder / FILE).read_bytes()[:-300])
-    compare(a_workload(), Journal(settings_of(), VERSIONS, folder))
-    assert sorted(read_journal(folder).records, key=repr) == sorted(made.records, key=repr)
-    assert set(before) <= set(lines_of(folder))
+        assert list(read_journal(folder).outcomes.values()) == whole[: sum(end < cut for end in ends) - 3]
 
 
 def test_every_text_is_parsed_once(monkeypatch):
     parsed = []
     parse = texts.parse
     monkeypatch.setattr(texts, "parse", lambda text: parsed.append(text) or parse(text))
-    journal = Journal(settings_of(seeds=40, steps=2), VERSIONS)
-    compare(a_workload(), journal)
-    assert len(journal.records) == (4 + 3 + 4) * 40
-    assert parsed == STRATEGIES
-
-
-# --- a disk that is full
-
-
-def no_space(*_):
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def test_a_disk_that_is_full_at_the_start_does_not_block_a_later_run(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", no_space)
-        with pytest.raises(StepsizeError, match=r"cannot be written: No space left"):
-            Journal(settings_of(), VERSIONS, tmp_path / "r")
-    assert len(journal_in(tmp_path / "r").records) == 22
-
-
-@pytest.mark.parametrize("left", [0, 1, 12, 19, 300])
-def test_half_a_head_does_not_block_a_later_run(made, tmp_path, left):
-    (tmp_path / "r").mkdir()
-    (tmp_path / "r" / FILE).write_bytes(lines_of(made.folder)[0][:left])
-    (tmp_path / "r" / f".{FILE}.77.part").write_bytes(b"{")  # killed before it was put in its place
-    assert journal_in(tmp_path / "r").records == made.records
-
-
-@pytest.mark.parametrize("content", [b"dear diary", b"\n", b'{"kind": "settlers"', b"{}\n"])
-def test_a_file_of_somebody_else_is_never_begun_anew(tmp_path, content):
-    (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(StepsizeError, match="is not a journal of stepsize compare"):
-        Journal(settings_of(), VERSIONS, tmp_path)
-    assert (tmp_path / FILE).read_bytes() == content
-
-
-def test_a_disk_that_fills_up_is_one_line_and_tears_no_row(folder, made, monkeypatch):
-    (folder / FILE).write_bytes(b"".join(lines_of(folder)[:9]))
-    journal = Journal(settings_of(), VERSIONS, folder)
-    full = [5000]  # bytes
-
-    def put(self, rest):
-        if not full[0]:
-            no_space()
-        count = self._file.write(rest[: full[0]])
-        full[0] -= count
-        return count
-
-    with monkeypatch.context() as patch:
-        patch.setattr(log.Log, "_put", put)
-        with pytest.raises(StepsizeError) as error:
-            compare(a_workload(), journal)
-    assert str(error.value) == f"{folder / FILE} cannot be written: No space left on device"
-    assert (folder / FILE).read_bytes().endswith(b"\n")
-    kept = len(read_journal(folder).records)
-    assert 8 < kept < 22
-    again = Journal(settings_of(), VERSIONS, folder)
-    assert len(again.records) == kept
-    compare(a_workload(), again)
-    assert sorted(again.records, key=repr) == sorted(made.records, key=repr)
+    with Study(a_workload()) as study:
+        compare(study, a_plan(PLAIN, seeds=40, steps=2))
+    assert len(study.journal.outcomes) == (4 + 3 + 4) * 40
+    assert len(parsed) <= 3 * len(PLAIN)  # once for the plan, once for its line, once for the trials
 
 
 # --- damaged and foreign lines
@@ -161,27 +84,26 @@ def test_a_disk_that_fills_up_is_one_line_and_tears_no_row(folder, made, monkeyp
 def changed(line, **fields):
     row = json.loads(line)
     for name, one in fields.items():
-        (row if name in row else row["record"])[name] = one
+        place = next(part for part in (row, row["trial"], row["record"]) if name in part)
+        place[name] = one
     return json.dumps(row).encode() + b"\n"
 
 
 FOREIGN = {
-    "a rate that is not in the grid": {"base": 0.5},
-    "a seed too many": {"seed": 7},
-    "a strategy that is none": {"strategy": 3},
-    "a strategy below the first": {"strategy": -1},
-    "a strategy by its name": {"strategy": "sgd() | 0.1"},
-    "another text": {"text": "sgd() | 0.2"},
-    "more updates than asked for": {"steps": 31},
+    "a seed below zero": {"seed": -7},
+    "a rate that is none": {"rate": 0},
+    "a word for a rate": {"rate": "high"},
+    "a text that is no strategy": {"text": "sgd("},
+    "more updates than asked for": {"steps": 3},
+    "a name that is a number": {"name": 3},
     "columns of different lengths": {"losses": [1.0, 2.0]},
     "a word for a number": {"losses": ["much"] * 30},
-    "measured elsewhere": {"measured_at": list(range(1, 32))},
-    "no rates": {"rates": None},
-    "nobody said whether it diverged": {"diverged": None},
     "another kind": {"kind": "note"},
     "a number for what was said": {"said": 3},
+    "a word for a count": {"acted": "often"},
     "no record": {"record": 3},
-    "not validated": {"validated": None},
+    "not measured": {"measured": None},
+    "measured nowhere": {"measured_at": [], "measured": [], "validated": [], "tested": []},
 }
 
 
@@ -191,37 +113,29 @@ def test_a_foreign_line_makes_no_finished_strategy_vanish(made, folder, name):
     (folder / FILE).write_bytes(b"".join([*rows[:5], changed(rows[5], **FOREIGN[name]), *rows[5:]]))
     with pytest.warns(UserWarning, match=r"journal\.jsonl: line 6 is damaged or foreign and is left out$"):
         found = read_journal(folder)
-    assert found.records == made.records
-    assert summarise(found).rows == summarise(made).rows
-    assert len(summarise(found).rows) == 3
-
-
-@pytest.mark.parametrize("line", [b"\xff\xfe\n", b"[]\n", b"a note\n", b'{"kind": "run"}\n'])
-def test_a_damaged_line_costs_that_run_which_is_trained_again(made, folder, line):
-    rows = lines_of(folder)
-    (folder / FILE).write_bytes(b"".join([*rows[:5], line, *rows[6:]]))
-    with pytest.warns(UserWarning, match="line 6 is damaged"):
-        journal = Journal(settings_of(), VERSIONS, folder)
-    assert len(journal.records) == 21
-    compare(a_workload(), journal)
-    assert sorted(journal.records, key=repr) == sorted(made.records, key=repr)
+    whole = read_journal(made)
+    assert found.outcomes == whole.outcomes
+    assert summary_of(found).rows == summary_of(whole).rows
+    assert len(summary_of(found).rows) == 3
 
 
 @pytest.mark.parametrize(
-    "field", [{"steps": "30"}, {"seeds": 2}, {"strategies": 3}, {"batch_size": 1.5}, {"version": 9}]
+    "field", [{"steps": "30"}, {"steps": 0}, {"strategies": 3}, {"batch_size": 1.5}, {"reference": 9}, {"problem": "x"}]
 )
-def test_settings_of_wrong_types_are_one_line(folder, field):
+def test_a_plan_that_cannot_be_costs_its_line(made, folder, field):
     rows = lines_of(folder)
-    (folder / FILE).write_bytes(json.dumps(json.loads(rows[0]) | field).encode() + b"\n")
+    assert rows[2].startswith(b'{"kind": "plan"')
+    rows[2] = json.dumps(json.loads(rows[2]) | field).encode() + b"\n"
+    (folder / FILE).write_bytes(b"".join(rows))
+    with pytest.warns(UserWarning, match="line 3 is damaged"):
+        found = read_journal(folder)
+    assert (found.plans, found.outcomes) == ([], read_journal(made).outcomes)
+
+
+def test_another_version_is_one_line(folder):
+    rows = lines_of(folder)
+    (folder / FILE).write_bytes(b"".join([b'{"kind": "study", "version": 9}\n', *rows[1:]]))
     with pytest.raises(StepsizeError, match=r"was written by another version of stepsize: choose another folder$"):
-        read_journal(folder)
-
-
-def test_a_journal_of_before_is_refused_in_one_clear_line(folder):
-    head = json.loads(lines_of(folder)[0])
-    del head["version"]
-    (folder / FILE).write_text(json.dumps(head) + "\n")
-    with pytest.raises(StepsizeError, match="is of an older stepsize, which did not keep the losses of each update"):
         read_journal(folder)
 
 
@@ -230,28 +144,17 @@ def test_a_journal_of_before_is_refused_in_one_clear_line(folder):
 
 def test_a_diverged_run_counts_in_no_mean(made):
     """Also where its last losses are finite: it ended above where it began."""
-    runs = [one for one in made.records if one.strategy == 0 and one.base == 0.01]
-    high = dataclasses.replace(runs[0].record, diverged=True)
-    records = [dataclasses.replace(one, record=high) if one is runs[0] else one for one in made.records]
-    journal = Journal(made.settings, VERSIONS)
-    journal.records = records
-    at_base = {one.base: one for one in summarise(journal).rows[0].bases}
-    assert (at_base[0.01].train, at_base[0.01].validation) == (None, None)
+    journal = read_journal(made)
+    whole = {one.base: one for one in summary_of(journal).rows[0].bases}
+    place, one = next((place, one) for place, one in journal.outcomes.items() if one.trial.rate == 0.01)
+    runs = [other for other in journal.outcomes.values() if other.trial.rate == 0.01 and other.trial.text == PLAIN[0]]
+    journal.outcomes[place] = dataclasses.replace(one, record=dataclasses.replace(one.record, diverged=True))
+    at_base = {one.base: one for one in summary_of(journal).rows[0].bases}
+    assert (at_base[0.01].train, at_base[0.01].validation, at_base[0.01].tested) == (None, None, None)
     assert (at_base[0.01].diverged, at_base[0.01].runs) == (1, 2)
-    whole = {one.base: one for one in summarise(made).rows[0].bases}
     assert whole[0.01].train == Mean.of([one.train[-1] for one in runs])
+    assert whole[0.01].tested == Mean.of([one.test[-1] for one in runs])
     assert at_base[0.1] == whole[0.1]
-
-
-def test_runs_are_numbered_whatever_is_finished(made):
-    settings = made.settings
-    numbers = [
-        settings.number(i, base, seed)
-        for i, one in enumerate(settings.strategies)
-        for base in one.bases
-        for seed in (0, 1)
-    ]
-    assert numbers == list(range(1, 23))
 
 
 # --- diagnosis
@@ -333,11 +236,11 @@ def run(folder, monkeypatch, capsys):
 def test_a_journal_is_diagnosed_run_by_run(made, run):
     code, out, said = run("diagnose", "r/journal.jsonl")
     assert (code, said) == (0, "")
-    assert out.startswith("line: 22 of 22 runs; one of them whole: --run N\n")
+    assert out.startswith("line: 22 of 22 runs of 30 steps; one of them whole: --run N\n")
     rows = [line.split(maxsplit=5) for line in out.splitlines() if line[:6].strip().isdecimal()]
     assert [int(row[0]) for row in rows] == list(range(1, 23))
     assert [row[1:3] for row in rows[:2]] == [["0.01", "0"], ["0.01", "1"]]
-    by_number = {made.settings.number(one.strategy, one.base, one.seed): one for one in made.records}
+    by_number = {one.number: one.outcome for one in listed(read_journal(made))}
     for row in rows:
         found = diagnose(by_number[int(row[0])].record).findings
         assert row[5] == (", ".join(one.illness for one in found) or "–")
@@ -346,31 +249,31 @@ def test_a_journal_is_diagnosed_run_by_run(made, run):
 
 
 def test_one_run_is_told_whole_also_one_that_diverged(made, run):
-    broken = next(one for one in made.records if one.diverged and one.record.made < 30)
-    number = made.settings.number(broken.strategy, broken.base, broken.seed)
+    every = [(one.number, one.outcome) for one in listed(read_journal(made))]
+    number, broken = next((n, one) for n, one in every if one.diverged and one.made < 30)
     code, out, _ = run("diagnose", "r", "--run", str(number))
     assert code == 0
     assert out.startswith(f"run {number} of r/journal.jsonl: sgd() | ")
     assert str(diagnose(broken.record)) in out
-    assert f"at update {broken.record.made} of 30, where the run was ended" in " ".join(out.split())
+    assert f"at update {broken.made} of 30, where the run was ended" in " ".join(out.split())
     told = json.loads(run("diagnose", "r", "--run", str(number), "--json")[1])
-    assert (told["run"], told["base"], told["updates"], told["loss"]) == (number, broken.base, broken.record.made, None)
+    assert (told["run"], told["base"], told["updates"], told["loss"]) == (number, broken.trial.rate, broken.made, None)
     assert told["findings"][0]["illness"] == "diverged"
 
 
 def test_the_runs_of_one_strategy_and_as_json(run):
-    told = [json.loads(line) for line in run("diagnose", "r", "--strategy", STRATEGIES[1], "--json")[1].splitlines()]
+    told = [json.loads(line) for line in run("diagnose", "r", "--strategy", PLAIN[1], "--json")[1].splitlines()]
     assert [one["run"] for one in told] == list(range(9, 15))
-    assert {one["text"] for one in told} == {STRATEGIES[1]}
-    assert [one["about"] for one in told[:2]] == [f"{STRATEGIES[1]}: 30 rows, updates 0 to 29"] * 2
-    assert told[2]["about"].startswith(f"{STRATEGIES[1]} at base rate 1e+05: ")
+    assert {one["text"] for one in told} == {PLAIN[1]}
+    assert [one["about"] for one in told[:2]] == [f"{PLAIN[1]}: 30 rows, updates 0 to 29"] * 2
+    assert told[2]["about"].startswith(f"{PLAIN[1]} at base rate 1e+05: ")
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["r", "--run", "99"], "has no finished run 99 (of 22)"),
-        (["r", "--run", "1", "--strategy", STRATEGIES[1]], "has no finished run 1 (of 22) of strategy adam()"),
+        (["r", "--run", "99"], "has no run 99 yet (of 22)"),
+        (["r", "--run", "1", "--strategy", PLAIN[1]], "has no run 1 yet (of 22) of strategy adam()"),
         (["r", "--strategy", "sgd() | 0.12"], "has no strategy 'sgd() | 0.12': did you mean sgd() | 0.1?"),
         (["r", "--strategy", "zzz"], "write one of sgd() | 0.1, adam()"),
         (["log.csv", "--run", "1"], "log.csv holds one run: leave --run and --strategy out"),
@@ -388,13 +291,16 @@ def test_what_is_left_out_is_a_note(folder, run):
     with (folder / FILE).open("ab") as file:
         file.write(b"a note of mine\n")
     code, _, said = run("diagnose", "r")
-    assert (code, said) == (0, "note: r/journal.jsonl: line 24 is damaged or foreign and is left out\n")
+    assert (code, said) == (0, "note: r/journal.jsonl: line 26 is damaged or foreign and is left out\n")
 
 
 def test_a_run_without_validation_or_rows_is_a_line_too(tmp_path):
     bowl = problems.objective(lambda x: (float(x @ x), 2 * x), params=np.array([1.0, -1.0]))
     given = Workload("bowl", bowl, None, "A bowl, 2 parameters.", "1" * 16)
-    journal = Journal(prepare(given, ["sgd() | 0.1"], steps=9, seeds=2, rates=(0.1, 9.0, 2)), {}, tmp_path / "b")
-    compare(given, journal)
-    assert read_journal(tmp_path / "b").records == journal.records
-    assert all(one.record.validated is None and isinstance(one, Finished) for one in journal.records)
+    plan = prepare(given, ["sgd() | 0.1"], steps=9, seeds=2, rates=(0.1, 9.0, 2))
+    with Study(given, tmp_path / "b") as study:
+        compare(study, plan)
+    found = read_journal(tmp_path / "b")
+    assert found.outcomes == study.journal.outcomes
+    assert all(one.record.validated is None is one.record.tested for one in found.outcomes.values())
+    assert len(found.outcomes) == plan.runs == 4

@@ -4,19 +4,20 @@ import json
 import math
 import re
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html import unescape
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from stepsize.lab.records.journal import Entrant, Finished, Journal, Settings, read_journal
 
+import summaries
 from stepsize import StepsizeError
 from stepsize.lab.records.record import Record
+from stepsize.report import numbers
 from stepsize.report.charts import ceiling, chart_data
 from stepsize.report.figures import save, save_figures, schedule_figure
-from stepsize.report.numbers import Mean, summarise
+from stepsize.report.numbers import Mean
 from stepsize.report.page import command, headline, page
 from stepsize.report.palette import COLOURS, ON_DARK, colour, dark, dash
 from stepsize.report.table import caption, labelled, print_table
@@ -29,15 +30,17 @@ LOST = {0.01: (None, 0.5), 0.1: (None, None), 1.0: (None, None)}
 AWKWARD = "sgd() | 0.1 * formula('max(1 - u, 0.1) * (t < 1 & \"x\")')"
 
 
-def record(strategy, text, base, seed, loss):
+def record(plan, strategy, base, seed, loss):
+    """What came of a run of the plan: it ended at this validation loss, or diverged."""
     ended = math.nan if loss is None else loss
-    return Finished(
-        strategy,
+    trial = plan.trial(plan.strategies[strategy], base, seed)
+    return Outcome(
+        trial,
         Record(
             steps=np.arange(10),
             losses=np.full(10, 2.0),
             rates=np.full(10, base),
-            text=text,
+            text=trial.text,
             base=base,
             seed=seed,
             planned_steps=10,
@@ -53,32 +56,45 @@ def altered(one, **columns):
     return replace(one, record=replace(one.record, **{name: np.array(line) for name, line in columns.items()}))
 
 
+@dataclass
+class Made:
+    """A plan and what came of it."""
+
+    plan: Plan
+    records: list[Outcome]
+
+    def strategy(self, one):
+        return [text for _, text, _ in PLANNED].index(one.trial.text)
+
+
+@dataclass
+class Named:
+    name: str
+    text: str
+
+
+PLANNED = (("fixed", "sgd() | 0.1", FIXED), ("Adam", "adam() | 0.1", ADAM), ("lost", AWKWARD, LOST))
+
+
 @pytest.fixture
 def journal():
-    plan = (("fixed", "sgd() | 0.1", FIXED), ("Adam", "adam() | 0.1", ADAM), ("lost", AWKWARD, LOST))
-    settings = Settings(
-        data="toy",
-        task="classification",
-        target="kind",
-        classes=2,
-        rows_train=30,
-        rows_validation=10,
-        validated=True,
-        columns=3,
-        model="Softmax regression.",
-        fingerprint="0" * 16,
+    plan = summaries.a_plan(
+        [Named(name, text) for name, text, _ in PLANNED],
         notes=("A column <b> was dropped.",),
         steps=10,
         measure_every=5,
-        batch_size=8,
-        seeds=(0, 1),
-        reference=0,
-        strategies=tuple(Entrant(name, text, 0.1, BASES) for name, text, _ in plan),
     )
-    made = Journal(settings, {"python": "3"})
-    for i, (_, text, losses) in enumerate(plan):
-        made.append(record(i, text, base, seed, losses[base][seed]) for base in BASES for seed in (0, 1))
-    return made
+    runs = [
+        record(plan, i, base, seed, losses[base][seed])
+        for i, (_, _, losses) in enumerate(PLANNED)
+        for base in BASES
+        for seed in (0, 1)
+    ]
+    return Made(plan, runs)
+
+
+def summarise(made):
+    return numbers.summarise(made.plan, made.records, {"python": "3"})
 
 
 def test_a_mean_has_n_and_a_spread_or_is_not_made():
@@ -111,7 +127,7 @@ def test_the_target_is_what_the_fixed_rate_reached_with_every_seed(journal):
 
 def test_a_best_rate_at_the_edge_is_flagged(journal):
     better = [
-        altered(one, validated=[2.0, 1.5, 0.01]) if one.base == 0.01 and one.strategy == 1 else one
+        altered(one, validated=[2.0, 1.5, 0.01]) if one.trial.rate == 0.01 and journal.strategy(one) == 1 else one
         for one in journal.records
     ]
     journal.records = better
@@ -125,23 +141,6 @@ def test_unfinished_strategies_are_left_out(journal):
     assert [row.name for row in summarise(journal).rows] == ["fixed", "Adam"]
 
 
-def test_a_journal_on_disk_reads_back_the_same_even_when_cut_off(journal, tmp_path):
-    folder = tmp_path / "new"
-    written = Journal(journal.settings, journal.versions, folder)
-    written.append(journal.records)
-    again = read_journal(folder)
-    assert (again.settings, again.records) == (journal.settings, journal.records)
-    whole = (folder / "journal.jsonl").read_text()
-    (folder / "journal.jsonl").write_text(whole[:-40])
-    assert read_journal(folder).records == journal.records[:-1]
-
-
-def test_a_file_that_is_no_journal_is_refused(tmp_path):
-    (tmp_path / "journal.jsonl").write_text("{}\n")
-    with pytest.raises(StepsizeError, match="not a journal"):
-        read_journal(tmp_path)
-
-
 def test_the_headline_says_whether_the_difference_exceeds_the_spread(journal):
     said = " ".join(headline(summarise(journal)))
     assert "Adam ended lowest" in said
@@ -152,7 +151,9 @@ def test_the_headline_says_whether_the_difference_exceeds_the_spread(journal):
 def test_the_headline_names_who_is_not_told_apart(journal):
     nearly = {0.01: (0.5, 0.52), 0.1: (0.204, 0.214), 1.0: (None, 0.4)}
     journal.records = [
-        record(0, one.text, one.base, one.seed, nearly[one.base][one.seed]) if one.strategy == 0 else one
+        record(journal.plan, 0, one.trial.rate, one.trial.seed, nearly[one.trial.rate][one.trial.seed])
+        if journal.strategy(one) == 0
+        else one
         for one in journal.records
     ]
     said = " ".join(headline(summarise(journal)))
@@ -161,7 +162,9 @@ def test_the_headline_names_who_is_not_told_apart(journal):
 
 
 def test_where_everything_diverged_all_reports_still_come_out(journal, tmp_path):
-    journal.records = [record(one.strategy, one.text, one.base, one.seed, None) for one in journal.records]
+    journal.records = [
+        record(journal.plan, journal.strategy(one), one.trial.rate, one.trial.seed, None) for one in journal.records
+    ]
     summary = summarise(journal)
     assert headline(summary)[0].startswith("Every strategy diverged")
     assert page(summary).count("<article>") == 3
@@ -170,7 +173,9 @@ def test_where_everything_diverged_all_reports_still_come_out(journal, tmp_path)
 
 def test_a_diverging_curve_does_not_flatten_the_others(journal, tmp_path):
     wild = [
-        altered(one, measured=[2.0, 1e200, math.nan], validated=[2.0, 1e250, math.nan]) if one.strategy == 2 else one
+        altered(one, measured=[2.0, 1e200, math.nan], validated=[2.0, 1e250, math.nan])
+        if journal.strategy(one) == 2
+        else one
         for one in journal.records
     ]
     journal.records = wild
@@ -181,17 +186,17 @@ def test_a_diverging_curve_does_not_flatten_the_others(journal, tmp_path):
 
 
 def test_what_a_log_axis_cannot_show_is_there_for_a_linear_one(journal):
-    journal.records = [altered(one, rates=[one.base] + 9 * [0.0]) for one in journal.records]
+    journal.records = [altered(one, rates=[one.trial.rate] + 9 * [0.0]) for one in journal.records]
     drawn = chart_data(summarise(journal))["strategies"]
     assert [one["rates"] for one in drawn] == [[0.1, 0.0, 0.0]] * 3
     assert [one["stairs"] for one in drawn] == [([0, 1, 9], [0.1, 0.0, 0.0])] * 3
 
 
 def test_the_command_repeats_the_comparison(journal):
-    settings = replace(journal.settings, data="my houses.csv", target="price")
-    words = command(settings)
+    plan = replace(journal.plan, subject=replace(journal.plan.subject, data="my houses.csv", target="price"))
+    words = command(plan)
     assert words.startswith("stepsize compare 'my houses.csv' --target price")
-    assert words.endswith("--steps 10 --batch-size 8 --seeds 2 \\\n    --rates 0.01:1:3")
+    assert words.endswith("--steps 10 --batch-size 8 --seeds 2 --reference fixed \\\n    --rates 0.01,0.1,1")
 
 
 def test_the_page_is_whole_and_needs_no_network(journal):
@@ -222,7 +227,7 @@ def test_without_the_packages_the_error_says_what_to_install(journal, monkeypatc
 
 
 def test_a_dollar_in_a_name_is_a_dollar(journal, tmp_path):
-    journal.settings = replace(journal.settings, data="$\\x$")
+    journal.plan = replace(journal.plan, subject=replace(journal.plan.subject, data="$\\x$"))
     assert len(save_figures(summarise(journal), tmp_path)) == 4
 
 

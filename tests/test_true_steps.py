@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from stepsize.lab.records.journal import read_journal
 
 import summaries
 from commandline import run
 from stepsize import StepsizeError, parse
+from stepsize.lab.study.journal import read_journal
+from stepsize.lab.study.listing import courses
 from stepsize.report.charts import chart_data
 from stepsize.report.figures import save, save_figures, schedule_figure, wrapped
 from stepsize.report.numbers import summarise
@@ -65,7 +66,8 @@ def test_the_rates_of_a_comparison_are_those_of_its_updates(tmp_path):
     words = ["--steps", "200", "--seeds", "2", "--rates", "0.1:1:2", "--out", str(tmp_path / "a")]
     done = run("compare", "wine", "sgd() | 0.1 * staircase(0.1, 7)", *words)
     assert done.returncode == 0
-    given = summarise(read_journal(tmp_path / "a"))
+    journal = read_journal(tmp_path / "a")
+    given = summarise(courses(journal)[0], journal.outcomes.values(), {})
     place = next(i for i, row in enumerate(given.rows) if "staircase" in row.text)
     steps, _ = chart_data(given)["strategies"][place]["stairs"]
     assert steps[:6] == [0, 7, 14, 21, 28, 35]

@@ -112,9 +112,17 @@ def _train(study: Study, plan: Plan, place: Place) -> bool:
 
 
 def _say_strangers(study: Study) -> None:
+    """Say what the folder holds that does not count in this comparison."""
+    folder = study.journal.folder
     for environment, count in study.strangers().items():
-        runs = "1 run" if count == 1 else f"{count} runs"
-        note(f"{study.journal.folder} also holds {runs} made with {environment}, which do not count here.")
+        note(f"{folder} also holds {_runs(count)} made with {environment}, which do not count here")
+    if study.others():
+        why = "the file, the data or the start differ"
+        note(f"{folder} also holds {_runs(study.others())} of another problem ({why}), which do not count here")
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 def _say_interrupted(study: Study, plan: Plan, out: Path | None) -> int:

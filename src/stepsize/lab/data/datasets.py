@@ -198,8 +198,21 @@ def _prepared(
     if not classes:
         y, scale = _standardised(y, parts[0])
     X, done = encoded(kept.drop(target), *parts)
-    cut = [one for rows, table in zip(parts, X, strict=True) for one in (table, y[rows])]
-    return Dataset(name, chosen, target, classes, X[0].shape[1], *cut, (*notes, *told, *done), scale)
+    return Dataset(
+        name=name,
+        task=chosen,
+        target=target,
+        classes=classes,
+        columns=X[0].shape[1],
+        X_train=X[0],
+        y_train=y[parts[0]],
+        X_validation=X[1],
+        y_validation=y[parts[1]],
+        X_test=X[2],
+        y_test=y[parts[2]],
+        notes=(*notes, *told, *done),
+        scale=scale,
+    )
 
 
 def _task(column: pl.Series, task: str | None) -> str:

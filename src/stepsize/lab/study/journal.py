@@ -62,6 +62,7 @@ class Journal:
         lines = log.lines_in(whole)
         foreign = [first + place for place in lines.damaged]
         for row, place in zip(lines.rows, lines.places, strict=True):
+            self._check_version(row)
             try:
                 self._take(row, f"{self.path}:{first + place}")
             except UNREADABLE:
@@ -149,9 +150,13 @@ class Journal:
             raise ValueError(f"no line is of kind {kind!r}")
         getattr(self, f"_take_{kind}")(row, source)
 
-    def _take_study(self, row: dict[str, Any], source: str) -> None:
-        if row["version"] != VERSION:
+    def _check_version(self, row: dict[str, Any]) -> None:
+        if row.get("kind") == "study" and type(row.get("version")) is int and row["version"] != VERSION:
             raise StepsizeError(f"{self.path} was written by another version of stepsize: choose another folder")
+
+    def _take_study(self, row: dict[str, Any], source: str) -> None:
+        if type(row["version"]) is not int:
+            raise TypeError("this is no head")
 
     def _take_problem(self, row: dict[str, Any], source: str) -> None:
         subject = Subject.of(row)
@@ -183,7 +188,7 @@ def read_journal(path: Path) -> Journal:
 
 def is_journal(path: Path) -> bool:
     """Whether a file is a journal, of this version or an older one; a pipe is not opened, for it may never end."""
-    return any(_top(path).startswith(head) for head in (*KNOWN, OLDER))
+    return _top(path).startswith((*KNOWN, OLDER))
 
 
 def _top(path: Path) -> bytes:
@@ -207,7 +212,7 @@ def _check(folder: Path, file: Path) -> None:
             f"{file} is of an older stepsize, whose comparisons could not grow: choose another --out folder and train "
             "again"
         )
-    if file.exists() and not (HEAD.startswith(top) or any(top.startswith(one) for one in KNOWN)):
+    if file.exists() and not (file.is_file() and (HEAD.startswith(top) or top.startswith(KNOWN))):
         raise StepsizeError(f"{file} is not a journal of stepsize compare: choose another folder")
     if file.exists() or not folder.is_dir():
         return

@@ -94,6 +94,10 @@ class Study:
                 found[environment] = found.get(environment, 0) + 1
         return found
 
+    def others(self) -> int:
+        """How many trials of other problems the folder holds."""
+        return sum(one.trial.problem != self.workload.fingerprint for one in self.journal.outcomes.values())
+
     def train(
         self,
         trials: Iterable[Trial],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from ..._errors import StepsizeError
@@ -61,7 +61,7 @@ class Trial:
     def written(self) -> descent:
         """The strategy that the text says, at the text's own rate."""
         if self.parsed is None:
-            object.__setattr__(self, "parsed", as_descent(self.text))
+            object.__setattr__(self, "parsed", _parsed(self.text))
         assert self.parsed is not None
         return self.parsed
 
@@ -85,3 +85,9 @@ class Trial:
 
 
 FIELDS = tuple(name for name in Trial.__dataclass_fields__ if name != "parsed")
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> descent:
+    """The strategy of a text; a study has many trials of few texts."""
+    return as_descent(text)
