@@ -14,6 +14,8 @@ from matplotlib.image import imread
 import summaries
 from stepsize import StepsizeError
 from stepsize.lab.records.record import Record
+from stepsize.lab.study.plan import Plan
+from stepsize.lab.trials.outcome import Outcome
 from stepsize.report import numbers
 from stepsize.report.charts import ceiling, chart_data
 from stepsize.report.figures import save, save_figures, schedule_figure
