@@ -33,7 +33,8 @@ def a_plan(strategies, bases=BASES, **changes):
         columns=3,
         notes=changes.pop("notes", ()),
     )
-    entrants = tuple(Entrant(one.name, one.text, 0.1, (Grid(bases, (0, 1)),)) for one in strategies)
+    grid = (Grid(bases, (0, 1)),)
+    entrants = tuple(Entrant(one.name, one.text, 0.1, grid, getattr(one, "parsed", None)) for one in strategies)
     return Plan(subject, entrants, **{"steps": 100, "measure_every": 4, "batch_size": 8, "reference": 0} | changes)
 
 

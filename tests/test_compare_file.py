@@ -259,7 +259,10 @@ def test_versions_are_those_of_the_workload():
         ("model.py:np", "must be a function, not module"),
         ("model.py:number", "must be a function, not int"),
         ("model.py:needs", "must take no arguments, not (data): give them defaults"),
-        ("model.py:nothing", "(problem, validation problem), not None: write return stepsize.adapters.torch.problem("),
+        (
+            "model.py:nothing",
+            "(problem, one to choose by, one to judge by), not None: write return stepsize.adapters.torch.problem(",
+        ),
         ("model.py:three", "not (int, int, int)"),
         ("model.py:fails", "raised KeyError: 'no such column' (model.py line {no such column})"),
         ("model.py:leaves", "raised SystemExit: usage: model.py (model.py line {usage})"),
@@ -339,7 +342,7 @@ def test_the_command_runs_a_file_and_goes_on_where_it_was(folder, run):
     (folder / "model.py").write_text(OWN.replace("noise=0.1", "noise=0.2"))
     code, _, said = run(*words)
     assert code == 0
-    assert "r also holds 26 runs of another problem (the file, the data or the start differ)" in said
+    assert "r also holds 8 runs of another problem (the file, the data or the start differ)" in said
 
 
 def test_what_a_file_prints_is_not_in_the_table(run):

@@ -41,7 +41,7 @@ def test_the_csv_of_nothing_finished_is_its_header():
 
 def test_without_a_validation_problem_there_are_no_such_columns():
     given = summaries.summary(2)
-    given = replace(given, settings=replace(given.settings, validated=False))
+    given = replace(given, settings=replace(given.settings, subject=replace(given.settings.subject, validated=False)))
     assert not [name for name in cells.header(given) if "validation" in name]
     assert "training loss" in table_latex(given)
 

@@ -83,9 +83,8 @@ def test_every_text_is_parsed_once(monkeypatch):
 
 def changed(line, **fields):
     row = json.loads(line)
-    for name, one in fields.items():
-        place = next(part for part in (row, row["trial"], row["record"]) if name in part)
-        place[name] = one
+    for part in (row, row["trial"], row["record"]):
+        part.update({name: one for name, one in fields.items() if name in part})
     return json.dumps(row).encode() + b"\n"
 
 

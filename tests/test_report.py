@@ -12,7 +12,7 @@ import pytest
 from matplotlib.image import imread
 
 import summaries
-from stepsize import StepsizeError
+from stepsize import StepsizeError, parse
 from stepsize.lab.records.record import Record
 from stepsize.lab.study.plan import Plan
 from stepsize.lab.trials.outcome import Outcome
@@ -73,6 +73,7 @@ class Made:
 class Named:
     name: str
     text: str
+    parsed: object = None
 
 
 PLANNED = (("fixed", "sgd() | 0.1", FIXED), ("Adam", "adam() | 0.1", ADAM), ("lost", AWKWARD, LOST))
@@ -80,12 +81,9 @@ PLANNED = (("fixed", "sgd() | 0.1", FIXED), ("Adam", "adam() | 0.1", ADAM), ("lo
 
 @pytest.fixture
 def journal():
-    plan = summaries.a_plan(
-        [Named(name, text) for name, text, _ in PLANNED],
-        notes=("A column <b> was dropped.",),
-        steps=10,
-        measure_every=5,
-    )
+    awkward = parse("sgd() | 0.1 * cosine()")  # the awkward text is for pages, and no expression
+    named = [Named(name, text, awkward if text == AWKWARD else None) for name, text, _ in PLANNED]
+    plan = summaries.a_plan(named, notes=("A column <b> was dropped.",), steps=10, measure_every=5)
     runs = [
         record(plan, i, base, seed, losses[base][seed])
         for i, (_, _, losses) in enumerate(PLANNED)

@@ -209,7 +209,8 @@ class Plan:
         whole = {name: told[name] for name in ("steps", "measure_every", "batch_size", "reference")}
         found = Plan(subject, tuple(Entrant.of(one) for one in told["strategies"]), **whole)
         next(found.trials(), None)  # which checks them
-        if found.reference is not None and not 0 <= found.reference < len(found.strategies):
+        place = found.reference
+        if place is not None and not (type(place) is int and 0 <= place < len(found.strategies)):
             raise ValueError("the reference must be one of the strategies")
         return found
 

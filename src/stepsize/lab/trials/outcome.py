@@ -97,7 +97,8 @@ class Outcome:
         trial, record = Trial.of(told["trial"]), unpacked(told["record"], source)
         if (type(told["acted"]), type(told["said"]), type(told["environment"])) != (int, str, str):
             raise TypeError("this is no outcome")
-        if record.measured is None or not record.measured_at or record.made > trial.steps:
+        mine = (record.base, record.seed, record.planned_steps) == (trial.rate, trial.seed, trial.steps)
+        if not mine or record.measured is None or not record.measured_at or record.made > trial.steps:
             raise ValueError("this is no outcome of that trial")
         return Outcome(trial, record, float(told["clipped"]), told["acted"], told["said"], told["environment"])
 
