@@ -36,7 +36,7 @@ class Trainer:
                 "give every worker the same files, unchanged since the study began"
             )
         self.problem = problem
-        self.versions = _versions(tuple(source.packages))
+        self.versions = versions(tuple(source.packages))
 
     @property
     def environment(self) -> str:
@@ -104,7 +104,8 @@ def told(error: BaseException) -> str:
     return text[:300] + (f" ({Path(own[-1].filename).name} line {own[-1].lineno})" if own else "")
 
 
-def _versions(packages: tuple[str, ...]) -> dict[str, str]:
-    from ..compare import versions  # it trains by way of places
+def versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """The versions that the numbers depend on: of Python, stepsize, NumPy, and these packages."""
+    from ..compare import versions as found  # here, as `compare` trains by way of places
 
-    return versions(packages)
+    return found(packages)
