@@ -17,6 +17,11 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Starting(Message):
+    """A worker that somebody else started makes the problem; it will be ready, refused or lost."""
+
+
+@dataclass(frozen=True)
 class Ready(Message):
     """The worker has made the problem and takes portions."""
 
@@ -59,6 +64,13 @@ class Said(Message):
 
 
 @dataclass(frozen=True)
+class Closed(Message):
+    """Whatever keeps the workers is gone, and they with it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Interrupted(Message):
     """The user wants no more."""
 
@@ -66,14 +78,15 @@ class Interrupted(Message):
 class Crew(Protocol):
     """The workers of a place that has several."""
 
-    inbox: SimpleQueue[Message]
     patience: float  # seconds to wait for a worker where there is none
 
-    def begin(self) -> int:
-        """Be in touch with workers that others start; how many will soon be ready, refused or lost.
+    @property
+    def inbox(self) -> SimpleQueue[Message]:
+        """What the workers say; another one after `end`."""
+        ...
 
-        Where there is nobody to be in touch with, it is a StepsizeError.
-        """
+    def begin(self) -> None:
+        """Be in touch with workers that others start; a StepsizeError where there is nobody to be in touch with."""
         ...
 
     def room(self) -> bool:

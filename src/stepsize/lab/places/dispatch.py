@@ -10,7 +10,7 @@ from time import monotonic
 
 from ..._errors import StepsizeError
 from .base import Event, Failed, Listener, Portion, Result
-from .crew import Came, Crew, Interrupted, Lost, Message, Ready, Refused, Said, Steps
+from .crew import Came, Closed, Crew, Interrupted, Lost, Message, Ready, Refused, Said, Starting, Steps
 from .interrupts import Interrupts
 
 DEATHS = 3  # of workers, after which a portion is given up
@@ -53,7 +53,7 @@ class Dispatch:
         whole = False
         try:
             with Interrupts(lambda: self.crew.inbox.put(Interrupted(""))) as interrupts:
-                self.starting += self.crew.begin()
+                self.crew.begin()
                 while self._hand_out():
                     message = self._next()
                     if isinstance(message, Interrupted):
@@ -113,12 +113,17 @@ class Dispatch:
         if self.idle or self.training or self.starting:
             self.without = monotonic()
         elif monotonic() - self.without > self.crew.patience:
-            raise StepsizeError(self.refused or "no worker is left: start one and run it again; finished work is kept")
+            why = f", the last was refused: {self.refused}" if self.refused else ""
+            raise StepsizeError(f"no worker is left{why}: start one and run it again; finished work is kept")
 
     def _taken(self, message: Message) -> Iterator[tuple[Portion, Result]]:
         """Take a message in; the portions that are done by it."""
         worker = message.worker
         match message:
+            case Starting():
+                self.starting += 1
+            case Closed(reason=reason):
+                raise StepsizeError(reason)
             case Ready():
                 self.starting = max(0, self.starting - 1)
                 self.died_in_start = 0

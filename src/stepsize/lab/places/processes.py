@@ -71,8 +71,8 @@ class _Crew:
         self.workers: dict[str, _Worker] = {}
         self.begun = 0
 
-    def begin(self) -> int:
-        return 0  # nobody is started before there is work
+    def begin(self) -> None:
+        """Nobody is started before there is work."""
 
     def room(self) -> bool:
         self.workers = {name: one for name, one in self.workers.items() if not one.gone}
