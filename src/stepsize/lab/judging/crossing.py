@@ -23,6 +23,11 @@ def windows(seeds: int) -> Flags:
     return np.array([(places - first) % seeds < size for size in sizes for first in places], dtype=bool)
 
 
+def shared(chooses: Floats) -> Flags:
+    """Which seeds every rate has, of all studies alike."""
+    return np.asarray(np.isfinite(chooses).all(axis=tuple(range(chooses.ndim - 1))), dtype=bool)
+
+
 def chosen(chooses: Floats, groups: Flags) -> NDArray[np.intp]:
     """The place of the rate with the lowest mean that each group of seeds chooses; (…, rates, seeds) to (…, groups).
 
@@ -32,12 +37,15 @@ def chosen(chooses: Floats, groups: Flags) -> NDArray[np.intp]:
     return place
 
 
+def best(chooses: Floats) -> NDArray[np.intp]:
+    """The place of the rate that all seeds choose, those that every rate has; (…, rates, seeds) to (…)."""
+    known = shared(chooses)
+    return chosen(np.where(known, chooses, 0.0), known[None, :])[..., 0]
+
+
 def plain(chooses: Floats, judges: Floats) -> Floats:
     """Every seed at the rate that all seeds chose; (…, rates, seeds) to (…, seeds), NaN where it was not run."""
-    known = _known(chooses)
-    everyone = known[None, :]
-    place = chosen(np.where(known, chooses, 0.0), everyone)
-    return np.take_along_axis(judges, place[..., None], -2)[..., 0, :]
+    return np.take_along_axis(judges, best(chooses)[..., None, None], -2)[..., 0, :]
 
 
 def crossed(chooses: Floats, judges: Floats) -> Floats:
@@ -47,7 +55,7 @@ def crossed(chooses: Floats, judges: Floats) -> Floats:
     chose it than it is. NaN stands where no other seed can choose.
     """
     groups, apart = _groups(chooses)
-    place = chosen(np.where(_known(chooses), chooses, 0.0), groups)
+    place = chosen(np.where(shared(chooses), chooses, 0.0), groups)
     values = np.take_along_axis(judges, place[..., None], -2)  # (…, groups, seeds)
     used = apart & np.isfinite(values)
     count = used.sum(-2)
@@ -57,17 +65,12 @@ def crossed(chooses: Floats, judges: Floats) -> Floats:
 
 def picks(chooses: Floats) -> NDArray[np.intp]:
     """The places of all rates that the halves chose, ascending, for one strategy (rates × seeds)."""
-    return np.unique(chosen(np.where(_known(chooses), chooses, 0.0), _groups(chooses)[0]))
-
-
-def _known(chooses: Floats) -> Flags:
-    """The seeds that every rate has, of all studies alike."""
-    return np.asarray(np.isfinite(chooses).all(axis=tuple(range(chooses.ndim - 1))), dtype=bool)
+    return np.unique(chosen(np.where(shared(chooses), chooses, 0.0), _groups(chooses)[0]))
 
 
 def _groups(chooses: Floats) -> tuple[Flags, Flags]:
     """The halves that choose, and for each the seeds that it may judge."""
-    known, rates = _known(chooses), chooses.shape[-2]
+    known, rates = shared(chooses), chooses.shape[-2]
     groups = np.zeros((0, len(known)), dtype=bool)
     if known.any():
         inside = windows(int(known.sum()))

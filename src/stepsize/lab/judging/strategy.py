@@ -12,7 +12,7 @@ import numpy as np
 from ..._errors import StepsizeError
 from ...problems import Floats
 from .column import Column
-from .crossing import crossed, picks, plain
+from .crossing import best, crossed, picks, plain, shared
 from .readings import Reading, hull
 from .runs import Runs
 from .student import Estimate
@@ -26,7 +26,8 @@ class Judged:
     be chosen; `why` says the reason then), `losses` what each seed ended at there, and `crossed` the same at the rates
     that the other seeds chose, which are all in `range`. `mean` is that of `losses`; its interval holds what both
     say. `worst` is the worst seed and its loss, `edge` "lowest" or "highest" where the chosen rate is at an end of
-    those tried. `diverged` of `runs` runs diverged, at `diverged_at`.
+    those tried. `choosing` seeds chose, those that all its rates have; `diverged` of `runs` runs diverged, at
+    `diverged_at`.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Judged:
     range: tuple[float, float] | None
     edge: str
     runs: int
+    choosing: int
     diverged: int
     diverged_at: tuple[float, ...]
     why: str = ""
@@ -56,12 +58,13 @@ def judged(runs: Runs, judges: Column, chooses: Column) -> Judged:
     if not runs.kept:
         return Judged(**told, **_nothing("nothing was run" if not runs.rates else "with every rate some seed diverged"))
     of_choosing, of_judging = runs.arrays()
-    if not np.isfinite(of_choosing).all(0).any():
+    told["choosing"] = int(shared(of_choosing).sum())
+    if not told["choosing"]:
         return Judged(**told, **_nothing("its rates share no seed, so none can be chosen"))
     signed = of_choosing * chooses.sign
     places = picks(signed)
     ends = runs.kept[int(places[0])], runs.kept[int(places[-1])]
-    rate = runs.kept[_first_best(signed)]
+    rate = runs.kept[int(best(signed))]
     apart = _by_seed(runs, crossed(signed, of_judging))
     return Judged(**told, **_ended(rate, _by_seed(runs, plain(signed, of_judging)), apart, ends, runs.rates, judges))
 
@@ -78,7 +81,7 @@ def both(one: Judged, other: Judged, judges: Column) -> Judged:
     for part in (one, other):
         if part.why:
             return part
-    told = {name: getattr(one, name) for name in ("name", "runs", "diverged", "diverged_at")}
+    told = {name: getattr(one, name) for name in ("name", "runs", "choosing", "diverged", "diverged_at")}
     assert one.range is not None
     assert other.range is not None
     ends = min(one.range[0], other.range[0]), max(one.range[1], other.range[1])
@@ -94,7 +97,8 @@ def _halved(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, f
 
 def _told(runs: Runs) -> dict[str, Any]:
     at = tuple(sorted({rate for rate, _ in runs.diverged}))
-    return {"name": runs.name, "runs": len(runs.chooses), "diverged": len(runs.diverged), "diverged_at": at}
+    counts = {"runs": len(runs.chooses), "diverged": len(runs.diverged), "choosing": 0}
+    return {"name": runs.name, **counts, "diverged_at": at}
 
 
 def _nothing(why: str) -> dict[str, Any]:
@@ -134,11 +138,6 @@ def _mean(losses: dict[int, float], apart: dict[int, float]) -> Estimate | None:
     second = Reading.of(np.array(list(apart.values()))) if len(apart) > 1 else first
     low, high = hull(first, second)
     return Estimate(float(first.mean), float(low), float(high), len(values))
-
-
-def _first_best(signed: Floats) -> int:
-    known = np.isfinite(signed).all(0)
-    return int(signed[:, known].sum(1).argmin())
 
 
 def _by_seed(runs: Runs, values: Floats) -> dict[int, float]:

@@ -150,6 +150,10 @@ def _of_one(one: Judged) -> list[str]:
         rates = ", ".join(f"{rate:.4g}" for rate in one.diverged_at)
         word, out = ("rate", "which is out") if len(one.diverged_at) == 1 else ("rates", "which are out")
         lines.append(f"{one.name}: {one.diverged} of {one.runs} runs diverged, at {word} {rates}, {out}.")
+    if one.choosing < len(one.losses) and one.runs > len(one.losses):
+        lines.append(
+            f"{one.name}: the rate is chosen on {one.choosing} of {len(one.losses)} seeds, which all rates have."
+        )
     if one.edge:
         side = "below" if one.edge == "lowest" else "above"
         lines.append(f"{one.name}: the chosen rate is the {one.edge} tried, so a better one may lie {side} it.")
