@@ -189,9 +189,23 @@ def nulls() -> dict[str, Shape]:
         others |= {
             f"13 rates against 1, {n} seeds": replace(uneven, counts=(13, 1)),
             f"13 rates against 1, {n} seeds, no test part": replace(uneven, counts=(13, 1), luck=1.0),
+            f"13 rates against 1, {n} seeds, no test part, every run for itself": replace(
+                uneven, counts=(13, 1), luck=1.0, common=0.0, own=0.0
+            ),
             f"one spread three times the other, {n} seeds": replace(uneven, scale=(1.0, 3.0), luck=0.5),
         }
     return grid | others
+
+
+def hard() -> dict[str, Shape]:
+    """Null studies in which the means are equal, and one strategy alone has a rare and very bad seed."""
+    base = Shape(2, rates=1, noise="skewed", common=0.0, own=0.0, scale=(0.01, 1.0))
+    return {f"one strategy alone skewed, {n} seeds, 1 rate": replace(base, seeds=n) for n in (3, 5, 10, 20)} | {
+        f"skewed, one spread three times the other, {n} seeds, 13 rates": replace(
+            base, seeds=n, rates=13, steep=(0.0,), luck=0.9, scale=(1.0, 3.0)
+        )
+        for n in (3, 5, 10, 20)
+    }
 
 
 def powers() -> dict[str, Shape]:
@@ -248,7 +262,7 @@ def main() -> None:
     rules = list(found(draw(Shape(), 2)).shown)
     print(f"| studies | {' | '.join(rules)} | interval of a difference | of a mean |")
     print("|---" * (len(rules) + 3) + "|")
-    for name, shape in nulls().items():
+    for name, shape in (nulls() | hard()).items():
         seen = found(draw(shape, studies))
         shares = [percent(one.mean()) for one in seen.shown.values()]
         print(f"| {name} | {' | '.join(shares)} | {percent(seen.covered)} | {percent(seen.mean_covered)} |")

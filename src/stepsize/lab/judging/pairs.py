@@ -84,7 +84,7 @@ class Difference:
     def _seeds(self, comparisons: int) -> int | None:
         """By the reading that shows less; the level is that of the hardest of the comparisons."""
         assert self.readings is not None
-        one = max(self.readings, key=lambda reading: float(reading.p))
+        one = max((one for one in self.readings if one.error > 0), key=lambda reading: float(reading.p))
         return seeds_to_show(float(one.mean), float(one.error) * one.n**0.5, LEVEL / comparisons)
 
 

@@ -81,9 +81,8 @@ def _pair(judgement: Judgement, pair: Pair) -> str:
     if pair.shown == "identical":
         return f"{pair.first} and {pair.second} ended equal with each of {pair.difference.n} seeds."
     if pair.shown == "no difference":
-        return (
-            f"No difference shown between {pair.first} and {pair.second} ({_chance(judgement, pair)}; {_more(pair)})."
-        )
+        one, other = _centre_first(judgement, pair)
+        return f"No difference shown between {one} and {other} ({_chance(judgement, pair)}; {_more(pair)})."
     first, second, by = _better_first(judgement, pair)
     how = f"{first} is {judgement.judges.better} than {second} by {by.value:.4g}"
     if pair.shown == "no spread":
@@ -151,17 +150,14 @@ def _of_one(one: Judged) -> list[str]:
         word, out = ("rate", "which is out") if len(one.diverged_at) == 1 else ("rates", "which are out")
         lines.append(f"{one.name}: {one.diverged} of {one.runs} runs diverged, at {word} {rates}, {out}.")
     if one.choosing < len(one.losses) and one.runs > len(one.losses):
-        lines.append(
-            f"{one.name}: the rate is chosen on {one.choosing} of {len(one.losses)} seeds, which all rates have."
-        )
+        seeds = f"{one.choosing} of {len(one.losses)} seeds"
+        lines.append(f"{one.name}: the rate is chosen on {seeds}, which all its rates have.")
     if one.edge:
         side = "below" if one.edge == "lowest" else "above"
         lines.append(f"{one.name}: the chosen rate is the {one.edge} tried, so a better one may lie {side} it.")
     if one.range is not None and one.range[0] < one.range[1] and len(one.rates) == 1:
-        low, high = one.range
-        lines.append(
-            f"{one.name}: which rate is chosen hangs on the seeds; halves of them chose {low:.4g} to {high:.4g}."
-        )
+        low, high = (f"{rate:.4g}" for rate in one.range)
+        lines.append(f"{one.name}: the chosen rate hangs on the seeds; halves of them chose {low} to {high}.")
     return lines
 
 
