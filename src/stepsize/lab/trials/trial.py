@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..._errors import StepsizeError
-from ...descents import descent
-from ...text import as_descent
+from ...descents import Rate, descent
+from ...text import as_descent, as_strategy
 
 IDENTITY = ("strategy", "problem", "rate", "seed", "steps", "batch_size", "measure_every")
 
@@ -39,7 +39,7 @@ class Trial:
     steps: int
     batch_size: int | None = None
     measure_every: int = 1
-    parsed: descent | None = field(default=None, compare=False, repr=False)
+    parsed: descent | Rate | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         whole = {"seed": (self.seed, 0), "steps": (self.steps, 1), "measure_every": (self.measure_every, 1)}
@@ -58,16 +58,24 @@ class Trial:
 
     @property
     def written(self) -> descent:
-        """The strategy that the text says, at the text's own rate."""
+        """The strategy that the text says, at the text's own rate; of a rate alone an error."""
+        return as_descent(self._read())
+
+    @property
+    def expression(self) -> descent | Rate:
+        """What the text says, at this trial's rate: a strategy, or a rate for an optimizer that the user brings."""
+        return self._read().with_base(self.rate)
+
+    def _read(self) -> descent | Rate:
         if self.parsed is None:
-            object.__setattr__(self, "parsed", as_descent(self.text))
+            object.__setattr__(self, "parsed", as_strategy(self.text))
         assert self.parsed is not None
         return self.parsed
 
     @property
     def key(self) -> str:
         """Sixteen digits that are equal for equal work, whatever it is called and however it is spelled."""
-        told = {"strategy": str(self.strategy), **{name: getattr(self, name) for name in IDENTITY[1:]}}
+        told = {"strategy": str(self.expression), **{name: getattr(self, name) for name in IDENTITY[1:]}}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
     def as_dict(self) -> dict[str, Any]:
