@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .descents import descent
+    from .schedules.rate import rate
 
 _ONLY_TREE = 0x400  # ast.PyCF_ONLY_AST
 _CHAINS = {"Mult": "product", "Add": "plus", "RShift": "then"}
@@ -110,6 +111,18 @@ def as_descent(strategy: object) -> descent:
         raise StepsizeError(f"a strategy is a rule and a rate, such as sgd() | 0.1, not {strategy}")
     strategy.split()  # an error says where the rule or the rate is missing
     return strategy
+
+
+def as_strategy(strategy: object) -> descent | rate:
+    """The same, or a rate alone: what is scheduled on an optimizer that somebody else brings.
+
+    >>> as_strategy("0.1 * cosine()").base, str(as_strategy("sgd() | 0.1").rule)
+    (0.1, 'sgd()')
+    """
+    from .schedules.rate import rate
+
+    found = parse(strategy) if isinstance(strategy, str) else strategy
+    return found if isinstance(found, rate) else as_descent(found)
 
 
 def _tree(text: str) -> ast.expr:

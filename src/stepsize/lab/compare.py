@@ -13,11 +13,11 @@ import numpy as np
 from .._errors import StepsizeError, number
 from ..descents import descent
 from ..rules.sgd import sgd
+from ..schedules.rate import rate
 from .data.datasets import Dataset
 from .places.base import Place
 from .places.here import Here
 from .places.recipe import Recipe
-from .runs.descend import in_steps
 from .study.plan import Entrant, Grid, Plan
 from .study.study import Progress, Study
 from .workload import Workload
@@ -57,14 +57,11 @@ def prepare(
     for none; left out, it is the first fixed rate, else the first strategy.
     """
     workload = _workload(workload)
-    if batch_size is not None and batch_size > workload.rows[0]:  # also where a problem has no rows
-        batch_size = None
+    batch_size = workload.batch(batch_size)
     if number("compare", "seeds", seeds, low=2, high=1000) != int(seeds):
         raise StepsizeError(f"compare: seeds must be a whole number, not {seeds!r}")
     steps = int(number("compare", "steps", steps, low=1))
-    whole = _strategies(workload, texts)
-    for _, _, one in whole:
-        in_steps(one, steps, workload.problem, batch_size)  # what does not fit is said before anything is trained
+    whole = _strategies(texts, lambda text: workload.strategy(text, steps, batch_size))
     return Plan(
         subject=workload.subject,
         strategies=tuple(_entrant(name, text, one, rates, int(seeds)) for name, text, one in whole),
@@ -103,12 +100,12 @@ def split_name(given: str) -> tuple[str, str]:
     return (found["name"], found["text"]) if found else (given, given)
 
 
-def _strategies(workload: Workload, texts: Sequence[str]) -> list[tuple[str, str, descent]]:
+def _strategies(texts: Sequence[str], read: Callable[[str], descent | rate]) -> list[tuple[str, str, descent | rate]]:
     """Names, texts and strategies; of two writings of one strategy the first is kept."""
     given = [split_name(text) for text in texts] or list(DEFAULTS)
-    found: dict[str, tuple[str, str, descent]] = {}
+    found: dict[str, tuple[str, str, descent | rate]] = {}
     for name, text in given:
-        one = workload.strategy(text)
+        one = read(text)
         found.setdefault(str(one), (" ".join(name.split()), text, one))
     names = [name for name, _, _ in found.values()]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -117,7 +114,7 @@ def _strategies(workload: Workload, texts: Sequence[str]) -> list[tuple[str, str
     return list(found.values())
 
 
-def _reference(whole: Sequence[tuple[str, str, descent]], wanted: str | None) -> int | None:
+def _reference(whole: Sequence[tuple[str, str, descent | rate]], wanted: str | None) -> int | None:
     if wanted is None:
         return next((i for i, (_, _, one) in enumerate(whole) if _is_fixed(one)), 0)
     known = {name: i for i, (name, _, _) in enumerate(whole)}
@@ -138,9 +135,9 @@ def _workload(given: Workload | Dataset) -> Workload:
 
 
 def _entrant(
-    name: str, text: str, whole: descent, rates: tuple[float, float, int] | Sequence[float] | None, seeds: int
+    name: str, text: str, whole: descent | rate, rates: tuple[float, float, int] | Sequence[float] | None, seeds: int
 ) -> Entrant:
-    base = float(whole.rate.base)
+    base = float(rate_of(whole).base)
     if base <= 0:
         raise StepsizeError(f"{text} has base rate 0, which trains nothing: give it one above 0")
     if rates is None:
@@ -169,10 +166,12 @@ def rate_grid(rates: tuple[float, float, int] | Sequence[float]) -> list[float]:
     return [number("compare", "rates", one, above=0) for one in given]
 
 
-def _is_fixed(whole: descent) -> bool:
-    return (
-        len(whole.stages) == 2
-        and whole.rule == sgd()
-        and not whole.rate.controllers
-        and str(whole.rate) == repr(whole.rate.base)
-    )
+def rate_of(strategy: descent | rate) -> rate:
+    """The rate of a whole strategy, or the rate itself."""
+    return strategy if isinstance(strategy, rate) else strategy.rate
+
+
+def _is_fixed(strategy: descent | rate) -> bool:
+    found = rate_of(strategy)
+    bare = isinstance(strategy, rate) or (len(strategy.stages) == 2 and strategy.rule == sgd())
+    return bare and not found.controllers and str(found) == repr(found.base)

@@ -11,8 +11,11 @@ import numpy as np
 
 from ..descents import descent
 from ..problems import Problem
-from ..text import as_descent
+from ..schedules.rate import rate
+from ..text import as_descent, as_strategy
+from .runs.descend import in_steps
 from .study.plan import Subject
+from .trials.loop import Loop, Training
 from .trials.lot import Engine
 from .trials.stacked import Stacked
 
@@ -27,7 +30,7 @@ class Workload:
 
     `validation` is what chooses a rate and what controllers that watch a metric see; `test` judges what was chosen.
     `folded` says that both are of few rows and take turns. `problem` may be a training loop of the user's, which
-    brings its own engine (`problem.engine(workload)`); anything else trains stacked.
+    trains by the engine "loop" and brings its own parts; anything else trains stacked.
 
     `model` says in a sentence what is trained; `fingerprint` changes with everything that the numbers depend on,
     besides the versions of Python, stepsize, NumPy and `packages`. `task`, `target`, `classes` and `columns` are
@@ -36,7 +39,7 @@ class Workload:
     """
 
     name: str
-    problem: Problem
+    problem: Problem | Training
     validation: Problem | None
     model: str
     fingerprint: str
@@ -54,8 +57,8 @@ class Workload:
     def engine(self) -> Engine:
         """What trains its trials; the same one each time."""
         if self._engine is None:
-            own = getattr(self.problem, "engine", None)
-            made = own(self) if own is not None else Stacked(self.problem, self.validation, self.test)
+            own = isinstance(self.problem, Training)
+            made = Loop(self.problem) if own else Stacked(self.problem, self.validation, self.test)
             object.__setattr__(self, "_engine", made)
         assert self._engine is not None
         return self._engine
@@ -65,25 +68,32 @@ class Workload:
         """How many trials train together at most."""
         return self.engine().at_once
 
-    def strategy(self, text: str) -> descent:
-        """The strategy that a text says, for this problem."""
-        own = getattr(self.problem, "strategy", None)
-        found: descent = as_descent(text) if own is None else own(text)
-        return found
+    def strategy(self, text: str, steps: int, batch_size: int | None) -> descent | rate:
+        """The strategy that a text says, which fits this problem and a run of so many steps, or an error says why not.
+
+        A training whose optimizer is the user's takes a rate alone.
+        """
+        found = as_strategy(text)
+        if isinstance(self.problem, Training):
+            self.problem.check(found, steps, batch_size)
+            return found
+        whole = as_descent(found)
+        in_steps(whole, steps, self.problem, batch_size)
+        return whole
 
     @property
     def subject(self) -> Subject:
         """What the reports say of it."""
-        train, validation, test = self.rows
+        parts, rows = self.parts, self.rows
         return Subject(
             fingerprint=self.fingerprint,
             data=self.name,
             model=self.model,
-            rows_train=train,
-            rows_validation=validation,
-            rows_test=test,
-            validated=self.validation is not None,
-            tested=self.test is not None,
+            rows_train=rows[0],
+            rows_validation=rows[1],
+            rows_test=rows[2],
+            validated="validation" in parts,
+            tested="test" in parts,
             folded=self.folded,
             task=self.task,
             target=self.target,
@@ -93,12 +103,24 @@ class Workload:
         )
 
     @property
+    def parts(self) -> dict[str, int | None]:
+        """The rows of each part that there is, None where they are not known: "train", "validation" and "test"."""
+        if isinstance(self.problem, Training):
+            return dict(self.problem.sizes)
+        named = {"train": self.problem, "validation": self.validation, "test": self.test}
+        return {name: one.size for name, one in named.items() if one is not None}
+
+    @property
     def rows(self) -> tuple[int, int, int]:
-        """Rows to train on, to choose by and to judge by; 0 where there are none."""
-        train, validation, test = (
-            0 if one is None else one.size or 0 for one in (self.problem, self.validation, self.test)
-        )
+        """Rows to train on, to choose by and to judge by; 0 where there are none, or nobody knows."""
+        train, validation, test = (self.parts.get(name) or 0 for name in ("train", "validation", "test"))
         return train, validation, test
+
+    def batch(self, batch_size: int | None) -> int | None:
+        """The rows of an update: None for all of them, and where the problem decides."""
+        if getattr(self.problem, "own_batches", False) or (batch_size is not None and batch_size > self.rows[0]):
+            return None
+        return batch_size
 
     def measure_every(self, steps: int, batch_size: int | None) -> int:
         """After how many updates the losses on all data are measured."""

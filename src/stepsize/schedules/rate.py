@@ -69,6 +69,10 @@ class rate(Value):
 
         return extend(self, total_steps, rule=rule, **how)
 
+    def with_base(self, base: float) -> rate:
+        """The same rate around another base."""
+        return rate(base, self.factor)
+
     def __mul__(self, other: object) -> Any:
         if isinstance(other, Factor):
             return rate(self.base, self.factor * other)

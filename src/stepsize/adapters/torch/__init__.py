@@ -11,8 +11,10 @@ strategy/   a whole strategy in one optimizer.step()
 clips/      clips on any optimizer
 reading/    torch's own schedulers, read as expressions
 as_problem/ a module as a problem of the laboratory
+as_loop/    any training as trials of the laboratory
 """
 
+from .as_loop.training import training
 from .as_problem.problem import problem
 from .clips.hung import clip_gradients, clip_update
 from .clips.norms import grad_norm
@@ -39,4 +41,5 @@ __all__ = [
     "optimizer",
     "preflight",
     "problem",
+    "training",
 ]

@@ -100,7 +100,7 @@ class Recorder:
         if loss is None:
             return
         if self._found is not None:
-            shares = [float(share) for one in _clipping(self.optimizer) for share in one.shares or ()]
+            shares = [float(share) for one in clipping_of(self.optimizer) for share in one.shares or ()]
             if shares:
                 self._found["clipped"] = max(shares)
             line = {"loss": loss} | self._found
@@ -127,7 +127,7 @@ class Recorder:
             self._write_down(self._pairing.closed())
         for hook in self._hooks:
             hook.remove()
-        for one in _clipping(self.optimizer):
+        for one in clipping_of(self.optimizer):
             one.shares = None
         if self._log is not None:
             self._log.close()
@@ -155,7 +155,7 @@ class Recorder:
         self._found, self._left_out = None, _skips(optimizer)
         after: Any = optimizer._optimizer_step_post_hooks  # in the order in which they are called
         after.move_to_end(self._hooks[-1].id)
-        for one in _clipping(optimizer):
+        for one in clipping_of(optimizer):
             one.shares = None if self.done % self.every else []
         if self.done % self.every:
             return None
@@ -230,7 +230,7 @@ def _layers_of(model: torch.nn.Module) -> dict[str, list[Tensor]]:
     return {name: own for name, own in found.items() if any(one.dim() > 1 for one in own)}
 
 
-def _clipping(optimizer: Optimizer) -> list[Any]:
+def clipping_of(optimizer: Optimizer) -> list[Any]:
     """What bounds its gradients or its updates, and tells the share that it limited while `shares` is a list."""
     hung = [getattr(one, "__self__", None) for one in optimizer._optimizer_step_pre_hooks.values()]
     hung += optimizer._clips[1:] if isinstance(optimizer, Hooked) else []  # of the update, around torch's kernels

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..._errors import StepsizeError
 from ...problems import Problem
+from ..trials.loop import Training
 from ..workload import Workload, fingerprint, sized
 
 NEEDED = ("size", "start", "loss", "loss_and_grad", "unpack")
@@ -33,8 +34,14 @@ def of_function(file: str, function: str) -> Workload:
     where = f"{path.name}:{function}"
     with _blaming(where, path), _beside(path), redirect_stdout(sys.stderr):  # stdout is for the table
         make = _function(_imported(path, text), function, path)
-        problem, validation, test = _parts(where, make())
-        _try(where, problem, validation, test)
+        made: Any = make()
+        problem: Any
+        looped = isinstance(made, Training) and not isinstance(made, type)
+        problem, validation, test = (made, None, None) if looped else _parts(where, made)
+        if looped:
+            problem.try_out()
+        else:
+            _try(where, problem, validation, test)
         told = (inspect.getdoc(make) or "").strip().splitlines() if inspect.isfunction(make) else []
         model = told[0] if told else f"The problem that {function} in {path.name} builds."
         return Workload(
@@ -44,6 +51,7 @@ def of_function(file: str, function: str) -> Workload:
             test=test,
             model=sized(model, problem),
             fingerprint=fingerprint([text, function.encode()], problem),
+            notes=problem.notes if looped else (),
             packages=tuple(package for module, package in RECORDED.items() if module in sys.modules),
         )
 
@@ -122,8 +130,8 @@ def _parts(where: str, made: Any) -> tuple[Problem, Problem | None, Problem | No
     told = f"({', '.join(map(_kind, made))})" if isinstance(made, tuple) else _kind(made)
     raise StepsizeError(
         f"compare: {where} must return a problem, (problem, one to choose by) or (problem, one to choose by, one to "
-        f"judge by), not {told}: write return stepsize.adapters.torch.problem(module, loss_fn, data), or one of "
-        "stepsize.problems"
+        f"judge by), not {told}: write return stepsize.adapters.torch.problem(module, loss_fn, data) or training(…), "
+        "or one of stepsize.problems"
     )
 
 

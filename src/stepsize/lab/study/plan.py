@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ...descents import descent
-from ...text import as_descent
+from ...schedules.rate import rate
+from ...text import as_strategy
 from ..trials.trial import Trial
 
 
@@ -71,13 +72,13 @@ class Entrant:
     text: str
     base: float
     grids: tuple[Grid, ...]
-    parsed: descent | None = field(default=None, compare=False, repr=False)
+    parsed: descent | rate | None = field(default=None, compare=False, repr=False)
 
     @property
-    def strategy(self) -> descent:
-        """The strategy that the text says."""
+    def strategy(self) -> descent | rate:
+        """What the text says: a strategy, or a rate for an optimizer that the user brings."""
         if self.parsed is None:
-            object.__setattr__(self, "parsed", as_descent(self.text))
+            object.__setattr__(self, "parsed", as_strategy(self.text))
         assert self.parsed is not None
         return self.parsed
 

@@ -9,8 +9,8 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from ..._errors import StepsizeError
-from ...descents import descent
-from ...text import as_descent
+from ...descents import Rate, descent
+from ...text import as_descent, as_strategy
 
 IDENTITY = ("strategy", "problem", "rate", "seed", "steps", "batch_size", "measure_every")
 
@@ -40,7 +40,7 @@ class Trial:
     steps: int
     batch_size: int | None = None
     measure_every: int = 1
-    parsed: descent | None = field(default=None, compare=False, repr=False)
+    parsed: descent | Rate | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         whole = {"seed": (self.seed, 0), "steps": (self.steps, 1), "measure_every": (self.measure_every, 1)}
@@ -59,7 +59,15 @@ class Trial:
 
     @property
     def written(self) -> descent:
-        """The strategy that the text says, at the text's own rate."""
+        """The strategy that the text says, at the text's own rate; of a rate alone an error."""
+        return as_descent(self._read())
+
+    @property
+    def expression(self) -> descent | Rate:
+        """What the text says, at this trial's rate: a strategy, or a rate for an optimizer that the user brings."""
+        return self._read().with_base(self.rate)
+
+    def _read(self) -> descent | Rate:
         if self.parsed is None:
             object.__setattr__(self, "parsed", _parsed(self.text))
         assert self.parsed is not None
@@ -68,7 +76,7 @@ class Trial:
     @cached_property
     def key(self) -> str:
         """Sixteen digits that are equal for equal work, whatever it is called and however it is spelled."""
-        told = {"strategy": str(self.strategy), **{name: getattr(self, name) for name in IDENTITY[1:]}}
+        told = {"strategy": str(self.expression), **{name: getattr(self, name) for name in IDENTITY[1:]}}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
     def as_dict(self) -> dict[str, Any]:
@@ -88,6 +96,6 @@ FIELDS = tuple(name for name in Trial.__dataclass_fields__ if name != "parsed")
 
 
 @lru_cache(maxsize=1024)
-def _parsed(text: str) -> descent:
-    """The strategy of a text; a study has many trials of few texts."""
-    return as_descent(text)
+def _parsed(text: str) -> descent | Rate:
+    """What a text says; a study has many trials of few texts."""
+    return as_strategy(text)
