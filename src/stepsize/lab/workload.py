@@ -57,11 +57,14 @@ class Workload:
     def engine(self) -> Engine:
         """What trains its trials; the same one each time."""
         if self._engine is None:
-            own = isinstance(self.problem, Training)
-            made = Loop(self.problem) if own else Stacked(self.problem, self.validation, self.test)
-            object.__setattr__(self, "_engine", made)
+            object.__setattr__(self, "_engine", self._made())
         assert self._engine is not None
         return self._engine
+
+    def _made(self) -> Engine:
+        if isinstance(self.problem, Training):
+            return Loop(self.problem)
+        return Stacked(self.problem, self.validation, self.test)
 
     @property
     def at_once(self) -> int:
@@ -106,7 +109,7 @@ class Workload:
     def parts(self) -> dict[str, int | None]:
         """The rows of each part that there is, None where they are not known: "train", "validation" and "test"."""
         if isinstance(self.problem, Training):
-            return dict(self.problem.sizes)
+            return {"train" if name == "data" else name: size for name, size in self.problem.sizes.items()}
         named = {"train": self.problem, "validation": self.validation, "test": self.test}
         return {name: one.size for name, one in named.items() if one is not None}
 

@@ -15,7 +15,7 @@ from .numbers import Mean, Row, Summary
 
 LONGEST_NAME = 28
 NARROWEST = 76
-PIPED = 160  # columns of a table that nobody looks at in a terminal
+PIPED = 400  # columns of a table that nobody looks at in a terminal: as many as it needs
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class Training(Protocol):
 
     @property
     def sizes(self) -> dict[str, int | None]:
-        """The rows of "train", "validation" and "test", of those that there are."""
+        """The rows of "data", "validation" and "test", of those that there are."""
         ...
 
     @property
