@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from stepsize.adapters.torch import backward_halves, optimizer
-from stepsize.lab.runs.descend import _Batches
+from stepsize.lab.runs.batches import Batches
 from subjects import CLIPS, CONTROLLERS, TRANSFORMS, adam_before, wants_a_rule
 
 RNG = np.random.default_rng(5)
@@ -46,7 +46,7 @@ def trained(strategy, steps=STEPS, begin=0, made=None, theta=None, way="loss", *
     """The parameters after a torch loop over the batches that `descend` draws."""
     theta = torch.zeros(5, dtype=torch.float64, requires_grad=True) if theta is None else theta
     made = optimizer([theta], strategy, total_steps=STEPS, **options) if made is None else made
-    batches = _Batches(len(X), BATCH, 0)
+    batches = Batches(len(X), BATCH, 0)
     for t in range(steps):
         rows = torch.from_numpy(batches.next())
         if t < begin:

@@ -12,7 +12,7 @@ from looped import BATCH, CLIPPED, CONTROLLED, OTHERS, STEPS, X, Y, squares, tra
 from resumed import resumed
 from stepsize import StepsizeError, descend, problems
 from stepsize.adapters.torch import clip_gradients, clip_update, optimizer
-from stepsize.lab.runs.descend import _Batches
+from stepsize.lab.runs.batches import Batches
 from subjects import CLIPS
 
 
@@ -43,7 +43,7 @@ def test_a_clip_with_a_memory_on_an_optimizer_of_torchs_goes_on_where_it_was_sav
     run = descend(problems.least_squares(X, Y), text.format(one), steps=STEPS, batch_size=BATCH)
     theta = torch.zeros(5, dtype=torch.float64, requires_grad=True)
     clipping = call(sgd := torch.optim.SGD([theta], lr=0.05), one)
-    batches = _Batches(len(X), BATCH, 0)
+    batches = Batches(len(X), BATCH, 0)
     for t in range(STEPS):
         if t == 13:
             buffer = io.BytesIO()

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-
-import numpy as np
+from typing import Any
 
 from ..._errors import StepsizeError
 from ...descents import descent
 from ...measures import difference, dot
-from ...problems import Floats, Params, Problem, Rows
+from ...problems import Params, Problem, Rows
 from ...quantities import Memory, of_run
 from ...update import Parts, State, trial
+from .looks import Model
 
 
-def check_needs(strategy: descent, batch_size: int | None) -> None:
+def check_needs(strategy: descent, batch_size: int | None, validated: bool = False) -> None:
     """Refuse, before the first update, a controller that needs what a run does not have."""
     for one in strategy.rate.controllers if strategy.needs else ():
-        if "metric" in one.needs:
-            raise StepsizeError(f"{one.word()} needs a metric, which descend does not have: let it watch the loss")
+        if "metric" in one.needs and not validated:
+            raise StepsizeError(
+                f"{one.word()} needs a metric, which descend does not have: let it watch the loss, or give a "
+                "problem whose loss is the metric, and how often: validation=…, measure_every=…"
+            )
         if "grad_variance" in one.needs and (batch_size or 1) < 2:
             raise StepsizeError(f"{one.word()} needs batches of at least 2 rows, to halve them: write batch_size=32")
 
 
 def evaluate(
-    problem: Problem, params: Params, rows: Rows | None, needs: Collection[str]
-) -> tuple[Floats, Params, Floats | None]:
+    problem: Model | Problem, params: Params, rows: Rows | None, needs: Collection[str]
+) -> tuple[Any, Params, Any]:
     """The loss and gradient of each run, and where it is needed the variance of that gradient.
 
     For the variance the batch is evaluated as two halves, its loss being the mean over its rows.
@@ -39,11 +42,11 @@ def evaluate(
     apart = difference(grads, other_grads)
     variance = share * (1 - share) * dot(apart, apart, many=True)  # equal halves: a quarter
     both = {name: share * one + (1 - share) * other_grads[name] for name, one in grads.items()}
-    return share * losses + (1 - share) * other_losses, both, np.asarray(variance)
+    return share * losses + (1 - share) * other_losses, both, variance
 
 
 def trial_of_run(
-    problem: Problem,
+    model: Model,
     parts: Parts,
     at: Memory,
     state: State,
@@ -53,12 +56,13 @@ def trial_of_run(
 ) -> Callable[[float], float]:
     """The `loss_at` of one of many runs, alone with its rows; `places` are its number and that of its rows."""
     i, group = places
+    own = model.of(i)
     alone = {name: of_run(arrays, i) for name, arrays in at.items()}
     kept = State(of_run(state.rules, i), (), state.done, of_run(state.transforms, i), {})
     batch = None if rows is None else rows[group : group + 1]
 
     def loss_of(params: Params) -> float:
         count()
-        return float(problem.loss(params, batch)[0])
+        return float(own.loss(params, batch)[0])
 
     return trial(parts, alone, kept, loss_of, many=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
 from ...measures import dot, global_norm
-from ...problems import Params, Problem, Rows
+from ...problems import Params, Rows
 from .ledger import Ledger
+from .looks import Model
+from .trees import on_host
 
 
 class Details:
@@ -20,8 +22,13 @@ class Details:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
 
-    def note(self, problem: Problem, rows: Rows | None, grads: Params, update: Params, moved: Params) -> None:
+    def note(
+        self, places: Sequence[int], model: Model, rows: Rows | None, grads: Params, update: Params, moved: Params
+    ) -> None:
         """One update: gradients and parameters before and after, one line of runs each."""
-        ends = problem.loss_and_grad(moved, rows)[1]
-        self.ledger.note(slopes=dot(grads, update, many=True), end_slopes=dot(ends, update, many=True))
-        self.ledger.note_layers({name: np.asarray(global_norm({name: one}, many=True)) for name, one in grads.items()})
+        ends = Model(model.problem, model.carried).loss_and_grad(moved, rows)[1]
+        norms = [global_norm({name: one}, many=True) for name, one in grads.items()]
+        slopes = [dot(one, update, many=True) for one in (grads, ends)]
+        start, end, *lengths = on_host([*slopes, *norms])
+        self.ledger.note(places, slopes=start, end_slopes=end)
+        self.ledger.note_layers(places, dict(zip(grads, lengths, strict=True)))
