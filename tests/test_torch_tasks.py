@@ -18,7 +18,7 @@ ENOUGH = {"digits-cnn": 60, "digits-mlp": 60, "topics-transformer": 40}
 
 
 def sizes(problem):
-    return sum(one.size for one in problem.start(0).values())
+    return sum(one.numel() for one in problem.start(0).values())
 
 
 @pytest.mark.parametrize("name", TASKS)

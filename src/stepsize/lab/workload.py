@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, prod
+from typing import Any
 
 import numpy as np
 
@@ -136,7 +137,7 @@ class Workload:
 
 def sized(told: str, problem: Problem) -> str:
     """A sentence on a problem, with how many numbers it trains."""
-    count = sum(one.size for one in problem.start(0).values())
+    count = sum(prod(one.shape) for one in problem.start(0).values())
     return f"{told.rstrip('.')}, {count:,} {'parameter' if count == 1 else 'parameters'}."
 
 
@@ -146,5 +147,10 @@ def fingerprint(parts: Iterable[bytes], problem: Problem | None = None) -> str:
     for part in parts:
         digest.update(part)
     for name, one in (problem.start(0) if problem is not None else {}).items():
-        digest.update(name.encode() + np.ascontiguousarray(one).tobytes())
+        digest.update(name.encode() + np.ascontiguousarray(_on_host(one)).tobytes())
     return digest.hexdigest()[:16]
+
+
+def _on_host(array: Any) -> Any:
+    """A tensor of another library as it would be in NumPy: in float64, so that its kind of number decides nothing."""
+    return array.detach().cpu().double() if hasattr(array, "detach") else array

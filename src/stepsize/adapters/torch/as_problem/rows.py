@@ -82,12 +82,16 @@ def _for_torch(array: Any) -> Any:
     return array if array.flags.writeable else array.copy()
 
 
+def placed(part: Tensor, like: Tensor) -> Tensor:
+    """All rows on the device of `like`, real numbers in its dtype; whole numbers as they are, which may be bytes."""
+    return part.to(like.device, like.dtype if part.is_floating_point() else part.dtype)
+
+
 def fitted(part: Tensor, like: Tensor) -> Tensor:
     """Rows on the device of `like`: real numbers in its dtype, whole numbers as int64, which torch indexes with."""
-    if part.is_floating_point():
-        return part.to(like.device, like.dtype)
-    whole = part.dtype is not torch.bool and not part.is_complex()
-    return part.to(like.device, torch.int64 if whole else part.dtype)
+    whole = not part.is_floating_point() and part.dtype is not torch.bool and not part.is_complex()
+    found = placed(part, like)
+    return found.to(torch.int64) if whole else found
 
 
 def told(tensors: tuple[Any, ...]) -> str:

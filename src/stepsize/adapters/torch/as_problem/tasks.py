@@ -46,7 +46,7 @@ def digits_cnn() -> Pair:
     3,818 parameters: two convolutions of 3 × 3 with 8 and 16 channels and ReLU, the second with stride 2, then one
     linear layer; data, loss and split as in `digits_mlp`.
 
-    >>> sum(one.size for one in digits_cnn()[0].start(0).values())
+    >>> sum(one.numel() for one in digits_cnn()[0].start(0).values())
     3818
     """
     return _on_digits(
