@@ -20,6 +20,7 @@ from .palette import colour, dark, dash
 MODULES = (
     "state", "numbers", "theme", "smooth", "tip", "chart", "steps", "bases", "table", "strategies", "files", "start"
 )  # fmt: skip
+MOST_NAMES = 8  # that a sentence lists
 CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -198,6 +199,9 @@ def _reference(summary: Summary) -> Row | None:
 
 
 def _listed(names: list[str]) -> str:
+    """The names in a sentence; of very many the first ones, and how many more."""
+    if len(names) > MOST_NAMES + 1:
+        names = [*names[:MOST_NAMES], f"{len(names) - MOST_NAMES} more"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

@@ -19,6 +19,7 @@ function crosses(u) {
   ctx.fillStyle = ink();
   ctx.font = `${11 * ratio}px ${family}`;
   ctx.textBaseline = "top";
+  ctx.textAlign = "left";
   ctx.fillText("diverged", left + 4 * ratio, top + 2 * ratio);
   rows.forEach((i, place) => {
     ctx.strokeStyle = colour(i);
