@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PEERS   := $(wildcard tests/test_presets_peers_*.py) tests/test_plateau.py tests/test_reference_greedy.py tests/test_faults.py
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test test-peers test-hosts bench bench-faults bench-diagnosis bench-infrared lint clean
+.PHONY: demo test test-peers test-hosts test-page bench bench-faults bench-diagnosis bench-infrared lint clean
 
 demo: $(VENV)/.has-compare
 	@echo "training eight strategies on handwritten digits, about two minutes on one core:"
@@ -23,6 +23,11 @@ test-peers: $(VENV)/.has-test
 test-hosts: $(VENV)/.has-test
 	$(INSTALL) '.[hosts]'
 	$(BIN)/python -m pytest -rs $(wildcard tests/test_hosts_*.py)
+
+# the page of a comparison, clicked in headless Chromium: Debian's packages chromium and chromium-driver
+test-page: $(VENV)/.has-test
+	$(INSTALL) '.[page]'
+	$(BIN)/python -m pytest -rs $(wildcard tests/test_page_*.py)
 
 lint: $(VENV)/.has-test
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Summaries made for the purpose: as many strategies as wanted, with names that are long and awkward."""
 
 import math
+from dataclasses import replace
 
 from stepsize.lab.study.plan import Entrant, Grid, Plan, Subject
 from stepsize.report.numbers import AtBase, Curve, Mean, Row, Summary
@@ -36,6 +37,11 @@ def a_plan(strategies, bases=BASES, **changes):
     grid = (Grid(bases, (0, 1)),)
     entrants = tuple(Entrant(one.name, one.text, 0.1, grid, getattr(one, "parsed", None)) for one in strategies)
     return Plan(subject, entrants, **{"steps": 100, "measure_every": 4, "batch_size": 8, "reference": 0} | changes)
+
+
+def unfinished():
+    """A comparison of which no strategy is finished."""
+    return replace(summary(3), rows=(), curves=(), target=None)
 
 
 def row(i, name):

@@ -11,9 +11,16 @@ from typing import Any
 from .._errors import StepsizeError
 from ..lab.study.plan import Entrant, Plan
 from .charts import chart_data
+from .columns import columns, grouped
+from .exports.cells import header, lowest, rows
+from .exports.csv import written
 from .numbers import Mean, Row, Summary
 from .palette import colour, dark, dash
 
+MODULES = (
+    "state", "numbers", "theme", "smooth", "tip", "chart", "steps", "bases", "table", "strategies", "files", "start"
+)  # fmt: skip
+MOST_NAMES = 8  # that a sentence lists
 CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -29,29 +36,39 @@ def page(summary: Summary) -> str:
         four_digits=four_digits, percent=_percent, count=lambda n: f"{n:,}", whole=lambda n: f"{n:.4g}"
     )
     template = environment.from_string(_own("page.html.jinja"))
-    assets = {
-        "uplot_js": "uPlot.iife.min.js",
-        "uplot_css": "uPlot.min.css",
-        "uplot_licence": "uPlot-LICENSE",
-        "page_js": "page.js",
-        "page_css": "page.css",
-    }
+    assets = {"uplot_js": "uPlot.iife.min.js", "uplot_css": "uPlot.min.css", "uplot_licence": "uPlot-LICENSE"}
+    found = columns(summary)
     return template.render(
         summary=summary,
         settings=summary.settings,
         chosen_by=summary.settings.chosen_by,
-        best_columns=4 if summary.settings.subject.validated else 3,
+        columns=found,
+        groups=grouped(found),
+        decided_by=found[0],
         csp=CSP,
-        headline=headline(summary),
-        lowest=_lowest(summary),
+        headline=getattr(summary, "verdict", ()) or headline(summary),
+        lowest=lowest(summary),
         reference=summary.settings.referred,
         left_out=len(summary.settings.strategies) - len(summary.rows),
         looks=[{"light": colour(i), "dark": dark(i), "dash": dash(i)} for i in range(len(summary.rows))],
         widths=[_width(row) for row in summary.rows],
         command=command(summary.settings),
-        data=Markup(_script_safe(chart_data(summary))),
+        data=Markup(_script_safe(chart_data(summary) | {"table": _table(summary)})),
+        page_js=Markup(_script()),
+        page_css=Markup(_own("page.css")),
         **{name: Markup(_own(path)) for name, path in assets.items()},
     )
+
+
+def _table(summary: Summary) -> dict[str, Any]:
+    """What the page's download of the table holds: the cells of `table_csv`."""
+    return {"header": header(summary), "rows": [[written(cell) for cell in row] for row in rows(summary)]}
+
+
+def _script() -> str:
+    """The modules of the page, in their order, as one script whose names are its own."""
+    modules = "\n".join(_own(f"page/{name}.js") for name in MODULES)
+    return f'"use strict";\n(() => {{\n{modules}}})();'
 
 
 def headline(summary: Summary) -> list[str]:
@@ -182,16 +199,15 @@ def _settled(summary: Summary) -> list[tuple[Row, Mean]]:
     return [(row, row.validation) for row in summary.rows if row.validation is not None]
 
 
-def _lowest(summary: Summary) -> float | None:
-    return min((loss.value for _, loss in _settled(summary)), default=None)
-
-
 def _reference(summary: Summary) -> Row | None:
     wanted = summary.settings.referred
     return next((row for row in summary.rows if wanted is not None and row.name == wanted.name), None)
 
 
 def _listed(names: list[str]) -> str:
+    """The names in a sentence; of very many the first ones, and how many more."""
+    if len(names) > MOST_NAMES + 1:
+        names = [*names[:MOST_NAMES], f"{len(names) - MOST_NAMES} more"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
