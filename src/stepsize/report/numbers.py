@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .._errors import StepsizeError
+from ..lab.judging import Judged, Judgement, verdict
 from ..lab.records.record import Record
+from ..lab.study.judged import judged
 from ..lab.study.plan import Entrant, Plan
 from ..lab.trials.outcome import Outcome
 from .stairs import Stairs, stairs
@@ -101,8 +103,8 @@ class Curve:
 class Summary:
     """A whole comparison in numbers; `target` is the training loss that the reference reached with every seed.
 
-    `verdict` says in sentences what is shown and what is not. `unfinished` are the names of strategies that are left
-    out, because some of their runs are missing.
+    `verdict` says in sentences what is shown and what is not, and `judgement` has its numbers. `unfinished` are the
+    names of strategies that are left out, because some of their runs are missing.
     """
 
     settings: Plan
@@ -112,6 +114,7 @@ class Summary:
     curves: tuple[Curve, ...]
     verdict: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
+    judgement: Judgement | None = None
 
 
 def summarise(plan: Plan, outcomes: Iterable[Outcome], versions: dict[str, str]) -> Summary:
@@ -125,10 +128,13 @@ def summarise(plan: Plan, outcomes: Iterable[Outcome], versions: dict[str, str])
     records = [[found.get(one.key) for one in plan.trials_of(i)] for i in range(len(plan.strategies))]
     whole = {i: [one for one in runs if one is not None] for i, runs in enumerate(records) if None not in runs}
     target = _target(whole[plan.reference]) if plan.reference is not None and plan.reference in whole else None
-    rows = [_row(plan.strategies[i], runs, target) for i, runs in whole.items()]
+    judgement = judged(plan, whole)
+    by_name = {} if judgement is None else {one.name: one for one in judgement.strategies}
+    rows = [_row(plan.strategies[i], runs, target, by_name[plan.strategies[i].name]) for i, runs in whole.items()]
     curves = [_curve(runs, row) for runs, row in zip(whole.values(), rows, strict=True)]
     unfinished = tuple(one.name for i, one in enumerate(plan.strategies) if i not in whole)
-    return Summary(plan, versions, target, tuple(rows), tuple(curves), (), unfinished)
+    said = () if judgement is None else verdict(judgement)
+    return Summary(plan, versions, target, tuple(rows), tuple(curves), said, unfinished, judgement)
 
 
 def _judged_by_training(run: Outcome) -> Outcome:
@@ -171,13 +177,12 @@ def _best(bases: tuple[AtBase, ...]) -> AtBase | None:
     return min(settled, key=lambda one: one.validation.value if one.validation else math.inf, default=None)
 
 
-def _row(strategy: Entrant, records: list[Outcome], target: float | None) -> Row:
+def _row(strategy: Entrant, records: list[Outcome], target: float | None, found: Judged) -> Row:
     bases = _bases(records)
     best = _best(bases)
     given = next(one for one in bases if one.base == strategy.base)
     at_best = [one for one in records if best is not None and one.trial.rate == best.base]
     reached = [step for step in (_first_at(one, target) for one in at_best) if step is not None]
-    judged = [one.test[-1] if best is not None and best.tested else one.validation[-1] for one in at_best]
     return Row(
         name=strategy.name,
         text=strategy.text,
@@ -186,8 +191,8 @@ def _row(strategy: Entrant, records: list[Outcome], target: float | None) -> Row
         at_edge=best is not None and len(bases) > 1 and best.base in (bases[0].base, bases[-1].base),
         train=None if best is None else best.train,
         validation=None if best is None else best.validation,
-        tested=None if best is None else best.tested,
-        worst=max((one for one in judged if one is not None), default=None),
+        tested=_tested(found) if best is not None and best.tested is not None else None,
+        worst=None if found.worst is None else found.worst[1],
         metrics=_metrics(at_best),
         given_train=given.train,
         given_validation=given.validation,
@@ -199,6 +204,11 @@ def _row(strategy: Entrant, records: list[Outcome], target: float | None) -> Row
         basin=_basin(bases, best),
         bases=bases,
     )
+
+
+def _tested(found: Judged) -> Mean | None:
+    losses = list(found.losses.values())
+    return Mean.of(losses) if len(losses) > 1 else None
 
 
 def _metrics(runs: Sequence[Outcome]) -> dict[str, Mean]:

@@ -28,7 +28,7 @@ BUNDLED: tuple[str, ...] = tuple(TARGETS)
 KINDS = ("classification", "regression")
 SQUARES = "Least squares by its mean squared residual, on the standardised target"
 FEWEST_ROWS = 10
-FEW_ROWS_TO_CHOOSE = 500  # with fewer held out, both parts take turns in choosing and judging
+FEW_ROWS_TO_CHOOSE = 200  # with fewer held out, both parts take turns in choosing and judging
 FEW_VALUES = 20  # whole numbers with so few different values are classes
 MOST_REAL_CLASSES = 50  # numbers with a fraction and more different values than this are no classes
 MOST_CLASSES = 1000
@@ -92,7 +92,7 @@ class Dataset:
     def _problem(self, X: Floats, y: Floats) -> Problem:
         if self.classes:
             return softmax(X, y, classes=len(self.classes))
-        return least_squares(X, y, target_scale=self.scale)
+        return least_squares(X, y)
 
 
 def load(
@@ -114,7 +114,7 @@ def load(
     training part only. What cannot be used is a StepsizeError that says what to change.
 
     >>> load("digits").X_train.shape
-    (1078, 65)
+    (1077, 65)
     """
     path = Path(data) if data in TARGETS else _found(data, others)  # before anything heavy is loaded
     _check_extras()

@@ -16,7 +16,10 @@ class Lot(Protocol):
     from there on.
     """
 
-    trials: Sequence[Trial]
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """The trials, also those that are over."""
+        ...
 
     @property
     def done(self) -> int:
@@ -46,8 +49,15 @@ class Lot(Protocol):
 class Engine(Protocol):
     """Makes lots of the trials of one problem; `name` is "stacked" or "loop"."""
 
-    name: str
-    at_once: int  # the most trials of one lot
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """The most trials of one lot."""
+        ...
 
     def begin(self, trials: Sequence[Trial], saved: Sequence[bytes] = ()) -> Lot:
         """A lot of trials of one strategy and as many steps, from the start, or each from what was `saved` of it.
