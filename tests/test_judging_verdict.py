@@ -1,6 +1,10 @@
 """The sentences of a verdict: who ended lowest, what is shown and what is not, what to try next."""
 
+from pathlib import Path
+
 from stepsize.lab.judging import Column, Runs, judge, verdict
+
+PAGE = Path(__file__).parent.parent / "docs" / "judging.md"
 
 
 def runs(name, values, rate=0.1, **others):
@@ -83,3 +87,10 @@ def test_a_choice_that_hangs_on_seeds_is_said():
     assert any(
         "hangs on the seeds; halves of them chose 0.1 to 0.2" in one for one in verdict(judge([Runs("A", values)]))
     )
+
+
+def test_the_page_shows_what_its_snippet_prints(capsys):
+    text = PAGE.read_text(encoding="utf-8")
+    snippet, printed = (text.split(f"```{kind}\n")[1].split("```")[0] for kind in ("python", "text"))
+    exec(snippet, {})
+    assert capsys.readouterr().out == printed
