@@ -12,6 +12,7 @@ from stepsize import StepsizeError
 from stepsize.lab.judging import Column, Runs, judge, verdict
 from stepsize.lab.judging.crossing import crossed, plain, windows
 from stepsize.lab.judging.holm import holm
+from stepsize.lab.judging.readings import Reading, hull, larger_p
 
 RATES = (0.01, 0.1, 1.0)
 
@@ -112,6 +113,16 @@ def test_one_rate_is_the_paired_t_test():
     assert pair.p == pair.p_holm == pytest.approx(theirs.pvalue, rel=1e-9)
     interval = theirs.confidence_interval(0.95)
     assert (pair.difference.low, pair.difference.high) == pytest.approx((interval.low, interval.high), rel=1e-9)
+
+
+def test_the_p_value_and_the_interval_of_two_readings_agree():
+    random = np.random.default_rng(7)
+    one, other = (Reading.of(random.standard_normal((2000, 4)) + random.choice([-3, 0, 3], (2000, 1))) for _ in "ab")
+    low, high = hull(one, other)
+    assert ((larger_p(one, other) < 0.05) == ((low > 0) | (high < 0))).all()
+    opposite = (one.p < 0.05) & (other.p < 0.05) & (one.mean * other.mean < 0)
+    assert opposite.sum() > 50
+    assert (larger_p(one, other)[opposite] == 1).all()
 
 
 def test_holm_by_hand():
