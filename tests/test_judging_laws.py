@@ -61,6 +61,13 @@ def test_scale_and_shift_only_scale_and_shift(seed, scale, shift):
     assert [pair.seeds_to_show for pair in one.pairs] == [pair.seeds_to_show for pair in other.pairs]
 
 
+@pytest.mark.parametrize("scale", [2.0**-700, 2.0**460])
+def test_very_small_and_very_large_losses_are_judged_alike(scale):
+    one, other = (judge(mapped(drawn(8, gap=3), lambda x, by=by: x * by)) for by in (1.0, scale))
+    assert [pair.shown for pair in one.pairs] == ["first"] * 3
+    assert [(a.shown, a.p) for a in one.pairs] == [(a.shown, a.p) for a in other.pairs]
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_the_order_of_strategies_and_runs_is_nothing(seed):
     runs = drawn(seed)
@@ -218,6 +225,8 @@ def test_what_it_says_there():
     assert said["all diverged"].startswith(
         "Nothing can be judged.\nA is not judged: with every rate some seed diverged."
     )
+    for name in ("not a number", "infinite", "too large"):
+        assert "A: 3 of 3 runs diverged, at rate 0.1, which is out." in said[name]
     assert "A is not judged: its rates share no seed" in said["no seed with every rate"]
     assert said["one strategy"].startswith("A ended at test loss ")
 
