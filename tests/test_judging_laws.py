@@ -12,6 +12,7 @@ from stepsize import StepsizeError
 from stepsize.lab.judging import Column, Runs, judge, verdict
 from stepsize.lab.judging.crossing import crossed, plain, windows
 from stepsize.lab.judging.holm import holm
+from stepsize.lab.judging.readings import Reading, hull, larger_p
 
 RATES = (0.01, 0.1, 1.0)
 
@@ -58,6 +59,13 @@ def test_scale_and_shift_only_scale_and_shift(seed, scale, shift):
         assert b.mean.value == pytest.approx(scale * (a.mean.value + shift), rel=1e-9, abs=1e-9 * scale)
     assert [pair.shown for pair in one.pairs] == [pair.shown for pair in other.pairs]
     assert [pair.seeds_to_show for pair in one.pairs] == [pair.seeds_to_show for pair in other.pairs]
+
+
+@pytest.mark.parametrize("scale", [2.0**-700, 2.0**460])
+def test_very_small_and_very_large_losses_are_judged_alike(scale):
+    one, other = (judge(mapped(drawn(8, gap=3), lambda x, by=by: x * by)) for by in (1.0, scale))
+    assert [pair.shown for pair in one.pairs] == ["first"] * 3
+    assert [(a.shown, a.p) for a in one.pairs] == [(a.shown, a.p) for a in other.pairs]
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -112,6 +120,16 @@ def test_one_rate_is_the_paired_t_test():
     assert pair.p == pair.p_holm == pytest.approx(theirs.pvalue, rel=1e-9)
     interval = theirs.confidence_interval(0.95)
     assert (pair.difference.low, pair.difference.high) == pytest.approx((interval.low, interval.high), rel=1e-9)
+
+
+def test_the_p_value_and_the_interval_of_two_readings_agree():
+    random = np.random.default_rng(7)
+    one, other = (Reading.of(random.standard_normal((2000, 4)) + random.choice([-3, 0, 3], (2000, 1))) for _ in "ab")
+    low, high = hull(one, other)
+    assert ((larger_p(one, other) < 0.05) == ((low > 0) | (high < 0))).all()
+    opposite = (one.p < 0.05) & (other.p < 0.05) & (one.mean * other.mean < 0)
+    assert opposite.sum() > 50
+    assert (larger_p(one, other)[opposite] == 1).all()
 
 
 def test_holm_by_hand():
@@ -207,6 +225,8 @@ def test_what_it_says_there():
     assert said["all diverged"].startswith(
         "Nothing can be judged.\nA is not judged: with every rate some seed diverged."
     )
+    for name in ("not a number", "infinite", "too large"):
+        assert "A: 3 of 3 runs diverged, at rate 0.1, which is out." in said[name]
     assert "A is not judged: its rates share no seed" in said["no seed with every rate"]
     assert said["one strategy"].startswith("A ended at test loss ")
 

@@ -1,6 +1,10 @@
 """The sentences of a verdict: who ended lowest, what is shown and what is not, what to try next."""
 
+from pathlib import Path
+
 from stepsize.lab.judging import Column, Runs, judge, verdict
+
+PAGE = Path(__file__).parent.parent / "docs" / "judging.md"
 
 
 def runs(name, values, rate=0.1, **others):
@@ -39,7 +43,7 @@ def test_several_are_compared_together():
     three = [runs("A", LOW), runs("B", NEAR), runs("C", HIGH)]
     said = verdict(judge(three))
     assert said[0].endswith("; it is shown to be lower than C, and than no other.")
-    assert said[1].startswith("No difference shown between A and B (p = 0.53 among 3 comparisons, n = 5; about ")
+    assert said[1].startswith("No difference shown between A and B (p = 0.53 among 3 comparisons, n = 5; about 114 ")
     assert said[2].startswith("A is lower than C by 1.002 (95 % interval 0.9816 to 1.022, n = 5, p < 0.0001 among 3 ")
 
 
@@ -83,3 +87,10 @@ def test_a_choice_that_hangs_on_seeds_is_said():
     assert any(
         "hangs on the seeds; halves of them chose 0.1 to 0.2" in one for one in verdict(judge([Runs("A", values)]))
     )
+
+
+def test_the_page_shows_what_its_snippet_prints(capsys):
+    text = PAGE.read_text(encoding="utf-8")
+    snippet, printed = (text.split(f"```{kind}\n")[1].split("```")[0] for kind in ("python", "text"))
+    exec(snippet, {})
+    assert capsys.readouterr().out == printed
