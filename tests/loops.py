@@ -65,7 +65,9 @@ def net(dropout=0.2, normed=True):
 
 
 def loader(data=None, workers=0, batch=8, **others):
-    return DataLoader(data or Augmented(), batch_size=batch, shuffle=True, num_workers=workers, **others)
+    return DataLoader(
+        Augmented() if data is None else data, batch_size=batch, shuffle=True, num_workers=workers, **others
+    )
 
 
 def made(data=None, module=net, **others):

@@ -53,9 +53,8 @@ class Batches:
         return None
 
     def next(self, count: int) -> list[Any]:
-        """The next batches."""
-        with self.stream.drawn():
-            return [self._one() for _ in range(count)]
+        """The next batches, inside `stream.drawn()`."""
+        return [self._one() for _ in range(count)]
 
     def _one(self) -> Any:
         for _ in range(2):

@@ -39,7 +39,7 @@ class Going:
 
     def update(self) -> Told | None:
         """One update; None where a number stopped being finite."""
-        return self.stepping.update(lambda: self.batches.next(self.accumulate), self.stream)
+        return self.stepping.update(self.batches, self.accumulate, self.stream)
 
     def look(self, most: int | None = None) -> dict[str, Any]:
         """The losses on the parts that are there, under "validation" and "test", and the "metrics" of the last.

@@ -33,6 +33,7 @@ class Model:
             raise StepsizeError(f"training: parameters must be real numbers, not {strange}: keep two for a complex one")
         self.like: Tensor = next(iter(self.trained.values()))
         self.device = self.like.device
+        module.train()
 
     def loss(self, batch: Any) -> Tensor:
         """The loss of a batch, ready for `backward`."""

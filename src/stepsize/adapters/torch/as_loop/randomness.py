@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ...._errors import StepsizeError
+from .legacy import Legacy, Snapshot
 
 States = dict[str, Any]
 DEEPEST, WIDEST = 6, 64  # how far generators of the user's are sought in what holds data
@@ -29,6 +30,7 @@ class Stream:
     def __init__(self, seed: int) -> None:
         self.own: list[Any] = []
         self.states: States = {}
+        self._is_over = False
         with self.drawn():
             for one in _global().values():
                 _seed(one, seed)
@@ -36,17 +38,27 @@ class Stream:
                 torch.cuda.manual_seed_all(seed)  # for when it begins
 
     @contextmanager
-    def drawn(self) -> Iterator[None]:
-        """The generators hold this stream's states, and the caller's again afterwards."""
-        before = self.now()
+    def drawn(self, after: Stream | None = None) -> Iterator[None]:
+        """The generators hold this stream's states, and the caller's again afterwards.
+
+        `after` is the stream inside whose `drawn` this one begins, and which draws no more there: an exchange less.
+        """
+        before: States = {}
+        if after is None:
+            before = self.now()
+        else:
+            after.states, after._is_over = after.now(), True
         self._put(self.states)
         try:
             yield
         finally:
-            self.states = self.now()
-            for name in self.states.keys() - before.keys():  # CUDA has begun meanwhile
-                _seed(self._sources()[name], torch.initial_seed())
-            self._put(before)
+            if not self._is_over:
+                self.states = self.now()
+            self._is_over = False
+            if after is None:
+                for name in self._sources().keys() - before.keys():  # CUDA has begun meanwhile
+                    _seed(self._sources()[name], torch.initial_seed())
+                self._put(before)
 
     def adopt(self, own: list[Any], seed: int | None) -> None:
         """Take generators of the user's into the stream, from a seed or (None) as they are."""
@@ -83,7 +95,7 @@ class Stream:
 
 def found_in(*holders: Any) -> list[Any]:
     """The random generators that objects hold: in their attributes, lists, dictionaries and closures."""
-    found, seen, queue = list[Any](), {id(one) for one in _global().values()}, [(one, 0) for one in holders]
+    found, seen, queue = list[Any](), set(_everyones()), [(one, 0) for one in holders]
     while queue:
         one, depth = queue.pop(0)
         if id(one) in seen:
@@ -123,6 +135,8 @@ def of_plain(states: States) -> States:
 
 
 def _plain(one: Any) -> Any:
+    if isinstance(one, Snapshot):
+        return {"words": one.words.hex(), "has_gauss": one.has_gauss, "gauss": one.gauss}
     if isinstance(one, dict):
         return {str(key): _plain(inner) for key, inner in one.items()}
     if isinstance(one, np.ndarray):
@@ -135,14 +149,22 @@ def _plain(one: Any) -> Any:
 def _unplain(one: Any) -> Any:
     if isinstance(one, dict) and one.keys() == {"array", "dtype"}:
         return np.array(one["array"], dtype=one["dtype"])
+    if isinstance(one, dict) and "words" in one:
+        return Snapshot(bytes.fromhex(one["words"]), one["has_gauss"], one["gauss"])
     return {key: _unplain(inner) for key, inner in one.items()} if isinstance(one, dict) else one
 
 
 def _global() -> dict[str, Any]:
-    found = {"torch": torch.default_generator, "python": random, "numpy": np.random}
+    found = {"torch": torch.default_generator, "python": random, "numpy": _NUMPY}
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         found |= {f"cuda {i}": one for i, one in enumerate(torch.cuda.default_generators)}
     return found
+
+
+def _everyones() -> list[int]:
+    """The global generators by their ids, whatever name they are held by."""
+    behind: list[Any] = [random.random, np.random.rand]
+    return [id(one) for one in (*_global().values(), *(one.__self__ for one in behind))]
 
 
 def _state(one: Any) -> Any:
@@ -170,3 +192,6 @@ def _seed(one: Any, seed: int) -> None:
         one.bit_generator.state = kind(seed).state
     else:
         one.seed(seed if hasattr(one, "getstate") else seed % 2**32)
+
+
+_NUMPY = Legacy()

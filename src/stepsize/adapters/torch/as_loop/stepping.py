@@ -22,9 +22,11 @@ from ..scheduler import Scheduler
 from ..strategy.base import Strategy
 from ..strategy.optimizer import optimizer as whole_strategy
 from .attempts import attempt
+from .batches import Batches
 from .model import Model
 from .randomness import Stream
 
+_LEFT_OUT = object()
 MOST_LEFT_OUT = 64  # updates in a row that a scaler may leave out: its scale of 2^16 is below any number then
 
 
@@ -73,29 +75,36 @@ class Stepping:
         """Whether the optimizer is the strategy itself."""
         return isinstance(self.optimizer, Strategy)
 
-    def update(self, draw: Callable[[], list[Any]], stream: Stream) -> Told | None:
-        """One update from what `draw` gives, with the random numbers of `stream`; None where a number is not finite.
+    def update(self, batches: Batches, count: int, stream: Stream) -> Told | None:
+        """One update from the next `count` batches; None where a number is not finite. The model draws from `stream`.
 
         An update that the scaler leaves out is no update: the next batches make it.
         """
         for _ in range(MOST_LEFT_OUT):
-            batches = draw()
-            with stream.drawn():
-                again = Again(self.model, batches, stream) if "loss_at" in self.schedule.course.needs else None
-                loss, norm = self._gradients(batches)
-                if math.isfinite(loss) and math.isfinite(norm):
-                    return self._move(loss, norm, again)
-                if not self.scaler.is_enabled():
-                    return None
-                self.scaler.step(self.optimizer)  # which leaves it out
-                self.scaler.update()
-                measured(self.optimizer).forget()
+            with batches.stream.drawn():
+                drawn = batches.next(count)
+                with stream.drawn(after=batches.stream):
+                    told: Any = self._attempt(drawn, stream)
+            if told is not _LEFT_OUT:
+                return told  # type: ignore[no-any-return]
         return None
+
+    def _attempt(self, drawn: list[Any], stream: Stream) -> Any:
+        """What an update told, None where a number is not finite, or that the scaler left it out."""
+        again = Again(self.model, drawn, stream) if "loss_at" in self.schedule.course.needs else None
+        loss, norm = self._gradients(drawn)
+        if math.isfinite(loss) and math.isfinite(norm):
+            return self._move(loss, norm, again)
+        if not self.scaler.is_enabled():
+            return None
+        self.scaler.step(self.optimizer)  # which leaves it out
+        self.scaler.update()
+        measured(self.optimizer).forget()
+        return _LEFT_OUT
 
     def _gradients(self, batches: list[Any]) -> tuple[float, float]:
         """Put the mean gradient of these batches in place; their mean loss, and the gradient's norm."""
         self.optimizer.zero_grad(set_to_none=True)
-        self.model.module.train()
         losses = []
         for batch in batches:
             loss = self.model.loss(batch)

@@ -216,15 +216,15 @@ class training:
                 f"{strategy}, or leave optimizer out"
             )
         epoch, rows = batches.an_epoch, batches.rows
-        units = {
-            "total_steps": steps,
+        units: dict[str, Any] = {
             "steps_per_epoch": None if not epoch else epoch / self.accumulate,
             "batch_size": None if rows is None else rows * self.accumulate,
         }
         try:
-            return Stepping(model, strategy, self.optimizer, self.scaler, units)
+            strategy.over(steps, **units)
         except MissingFactError as error:
             raise error.at('steps (500) or a share ("5%"), as the data do not tell it') from None
+        return Stepping(model, strategy, self.optimizer, self.scaler, {"total_steps": steps, **units})
 
 
 def _name(dtype: torch.dtype) -> str:
