@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,7 +18,8 @@ class Portion:
     """Trials that train together as one lot, from the start or from what was `saved`, up to update `until` ≥ 1.
 
     The trials share what a lot shares: the problem, the strategy and the steps. `saved` is empty, or has one state for
-    each trial, all equally far. A trial that is over earlier ends there.
+    each trial, all equally far. A trial that is over earlier ends there. After so many `seconds` above 0 the lot comes
+    back as far as it is, so that what is kept of a long one grows.
 
     >>> one = Trial("Adam", "adam() | 0.01", "data-1", 0.1, seed=0, steps=500)
     >>> Portion((one,), until=100).saved
@@ -27,6 +29,7 @@ class Portion:
     trials: tuple[Trial, ...]
     saved: tuple[bytes, ...] = ()
     until: int = 1
+    seconds: float = math.inf
 
     def __post_init__(self) -> None:
         if not self.trials:
@@ -34,6 +37,8 @@ class Portion:
         if len(self.saved) not in (0, len(self.trials)):
             raise StepsizeError(f"Portion: saved must have {len(self.trials)} states or none, not {len(self.saved)}")
         whole("Portion", "until", self.until, low=1)
+        if not self.seconds > 0:
+            raise StepsizeError(f"Portion: seconds must be above 0, not {self.seconds!r}")
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,11 @@ class Source(Protocol):
 
 class Place(Protocol):
     """Where portions are trained. Every place gives the same results for the same portions."""
+
+    @property
+    def workers(self) -> int:
+        """How many portions are trained at the same time, as far as is known."""
+        ...
 
     def run(self, portions: Iterable[Portion], on_progress: Listener | None = None) -> Iterator[tuple[Portion, Result]]:
         """Each portion with what came of it, as they finish.

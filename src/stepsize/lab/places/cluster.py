@@ -14,12 +14,13 @@ from uuid import uuid4
 
 from ..._errors import StepsizeError, shown
 from ..data.python_file import RECORDED
+from ..environment import versions
 from . import remote
 from .base import Failed, Listener, Portion, Result
 from .crew import Came, Closed, Lost, Message, Ready, Refused, Said, Starting, Steps
 from .dispatch import Dispatch
 from .recipe import Recipe
-from .trainer import told, versions
+from .trainer import told
 
 TO_CONNECT = 5.0  # seconds
 TO_STOP = 2.0  # seconds for workers to hear that they are to stop
@@ -39,6 +40,11 @@ class Cluster:
     def __init__(self, recipe: Recipe, problem: str, address: str) -> None:
         self.crew = _Crew(recipe.packed(), problem, address)
         self.dispatch = Dispatch(self.crew)
+
+    @property
+    def workers(self) -> int:
+        """The workers that are there, one before the first run."""
+        return max(1, len(self.crew.link.there)) if self.crew.link is not None else 1
 
     def run(self, portions: Iterable[Portion], on_progress: Listener | None = None) -> Iterator[tuple[Portion, Result]]:
         """As `Place.run`."""

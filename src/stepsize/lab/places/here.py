@@ -21,6 +21,11 @@ class Here:
         self.recipe, self.problem = recipe, problem
         self.trainer: Trainer | None = None
 
+    @property
+    def workers(self) -> int:
+        """One, this process."""
+        return 1
+
     def run(self, portions: Iterable[Portion], on_progress: Listener | None = None) -> Iterator[tuple[Portion, Result]]:
         """As `Place.run`."""
         tell = on_progress or (lambda event: None)

@@ -42,6 +42,11 @@ class Processes:
         self.crew = _Crew(recipe.packed(), problem, self.jobs)
         self.dispatch = Dispatch(self.crew)
 
+    @property
+    def workers(self) -> int:
+        """The processes."""
+        return self.jobs
+
     def run(self, portions: Iterable[Portion], on_progress: Listener | None = None) -> Iterator[tuple[Portion, Result]]:
         """As `Place.run`."""
         return self.dispatch.run(portions, on_progress)

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from time import monotonic
 
 from ..._errors import StepsizeError
+from ..environment import versions
 from .base import Portion, Result
 from .recipe import unpacked
-from .trainer import Trainer, on_one_thread, told, versions
+from .trainer import Trainer, on_one_thread, told
 
 KEPT = 4  # problems of different studies that a worker keeps
 BETWEEN = 1.0  # seconds between two events on how far a lot is

@@ -6,10 +6,13 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 
 from ..._errors import StepsizeError
+from ..environment import in_words as in_words
+from ..environment import versions
 from ..trials.lot import Lot
 from ..trials.outcome import Outcome
 from .base import Failed, Portion, Result, Trained
@@ -54,12 +57,15 @@ class Trainer:
             for one in portion.trials:
                 if one.problem != self.problem:
                     raise StepsizeError(f"{one.name} is a trial of another problem, {one.problem}, not {self.problem}")
+            end = monotonic() + portion.seconds
             lot = self.engine.begin(portion.trials, portion.saved)
             with np.errstate(all="ignore"):
                 while lot.goes_on() and lot.done < portion.until and not stopped():
                     lot.update()
                     if on_step is not None:
                         on_step(lot.done)
+                    if monotonic() >= end:
+                        break
                 return self._result(lot)
         except (Exception, SystemExit) as error:
             return Failed(told(error))
@@ -70,15 +76,6 @@ class Trainer:
             Outcome.of_run(trial, run, self.environment) for trial, run in zip(lot.trials, runs, strict=True)
         )
         return Trained(outcomes, tuple(None if one.over else lot.saved(i) for i, one in enumerate(outcomes)))
-
-
-def in_words(versions: dict[str, str]) -> str:
-    """Versions as one line.
-
-    >>> in_words({"python": "3.11.7", "numpy": "2.1.0"})
-    'python 3.11.7, numpy 2.1.0'
-    """
-    return ", ".join(f"{name} {one}" for name, one in versions.items())
 
 
 def on_one_thread() -> None:
@@ -102,10 +99,3 @@ def told(error: BaseException) -> str:
     foreign = [one for one in frames if not one.filename.startswith((OURS, "<"))]
     own = [one for one in foreign if "site-packages" not in one.filename] or foreign or frames
     return text[:300] + (f" ({Path(own[-1].filename).name} line {own[-1].lineno})" if own else "")
-
-
-def versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """The versions that the numbers depend on: of Python, stepsize, NumPy, and these packages."""
-    from ..compare import versions as found  # here, as `compare` trains by way of places
-
-    return found(packages)
