@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 import placed
 from placed import FINGERPRINT, portions, recipe, trial
@@ -135,6 +136,18 @@ def test_what_a_worker_prints_is_an_event_and_never_our_output(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("place", [Here, lambda *given: Processes(*given, 1)])
+def test_every_place_computes_on_one_thread(place):
+    """Sums depend on how many threads share them."""
+    torch.set_num_threads(2)
+    try:
+        [(_, result)] = place(recipe(at={0.01: "counts"}), FINGERPRINT).run(portions(1))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert result.reason.startswith("ValueError: 1 threads (placed.py line")
+
+
 REFUSED = [
     (Recipe(placed.no_bowl), r"^RuntimeError: there is no bowl \(placed.py line \d+\)$"),
     (recipe(fingerprint="bowl-2"), r"^the data or the file make another problem here \(bowl-2\) than the study's"),
@@ -164,17 +177,23 @@ def test_workers_that_die_while_they_start_are_given_up():
 def test_where_no_more_can_be_started_those_that_are_there_go_on(tmp_path, monkeypatch):
     """As where the file of the problem is changed in the middle of a study, and a worker dies afterwards."""
     monkeypatch.setenv("BOWL", str(tmp_path / "changed"))
-    given, events = portions(6), []
+    events, got = [], []
+
+    def refused():
+        return [one.text for one in events if one.kind == "refused"]
+
+    def until_then():
+        yield from (one for one in portions(1000, steps=5) if not refused())
+
     with Processes(Recipe(placed.changing_bowl, (0.02,)), FINGERPRINT, 2) as place:
-        got = []
-        for one in place.run(given, events.append):
+        for one in place.run(until_then(), events.append):
             got.append(one)
             if len(got) == 2:
                 (tmp_path / "changed").touch()
                 os.kill(ids(place)[0], signal.SIGKILL)
-    assert dict(got) == here(given)
-    assert [one.kind for one in events].count("refused") == 1
-    assert "another problem" in next(one.text for one in events if one.kind == "refused")
+    assert dict(got) == here([one for one, _ in got])
+    assert len(refused()) == 1
+    assert refused()[0].startswith("the data or the file make another problem here (bowl-2)")
 
 
 def test_a_recipe_that_cannot_be_sent_is_one_line():
