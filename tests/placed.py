@@ -92,19 +92,25 @@ def happens(what: str, done: int) -> None:
     """What a user's function may do in the middle."""
     if what == "dies" and done == 2:
         os.kill(os.getpid(), 9)
-    if what == "dies once" and done == 2 and not Path(os.environ["BOWL"]).exists():
-        Path(os.environ["BOWL"]).touch()
-        os.kill(os.getpid(), 9)
     if what == "fails" and done == 2:
         raise ValueError("the data have a hole\nin line 7")
     if what == "exits" and done == 2:
         raise SystemExit("enough")
+    if what == "counts":
+        import torch
+
+        raise ValueError(f"{torch.get_num_threads()} threads")
     if what == "prints":
         print("hello from the user")
 
 
 def bowl(seconds: float = 0.0, at: dict[float, str] | None = None, fingerprint: str = FINGERPRINT) -> Bowl:
     return Bowl(seconds, at or {}, fingerprint)
+
+
+def changing_bowl(seconds: float) -> Bowl:
+    """Another problem after somebody has changed a file."""
+    return Bowl(seconds, fingerprint="bowl-2" if Path(os.environ["BOWL"]).exists() else FINGERPRINT)
 
 
 def no_bowl() -> Bowl:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 import placed
 from placed import FINGERPRINT, portions, recipe, trial
@@ -31,9 +32,9 @@ def two():
         yield place
 
 
-def ids(events):
-    """The process ids of the workers, as the toy prints none: by what the system says are our children."""
-    return [int(one) for one in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()]
+def ids(place):
+    """The process ids of the workers."""
+    return [one.process.pid for one in place.crew.workers.values() if not one.gone]
 
 
 def test_processes_give_what_this_process_gives(two):
@@ -82,18 +83,16 @@ def test_no_portions_start_no_worker():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_killed_worker_loses_nothing(seed):
-    given, random_ = portions(10, steps=20), random.Random(seed)
+    given, chance, events = portions(10, steps=20), random.Random(seed), []
     over = threading.Event()
-    before = set(ids(None))
 
     def kill():
-        for _ in range(4):
-            if over.wait(random_.uniform(0.05, 0.5)):
+        for _ in range(3):
+            if over.wait(chance.uniform(0.05, 0.5)):
                 return
-            for one in random_.sample(ours := sorted(set(ids(None)) - before), min(1, len(ours))):
+            for one in chance.sample(found := ids(place), min(1, len(found))):
                 os.kill(one, signal.SIGKILL)
 
-    events = []
     killer = threading.Thread(target=kill)
     with Processes(recipe(0.01), FINGERPRINT, 2) as place:
         killer.start()
@@ -137,6 +136,18 @@ def test_what_a_worker_prints_is_an_event_and_never_our_output(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("place", [Here, lambda *given: Processes(*given, 1)])
+def test_every_place_computes_on_one_thread(place):
+    """Sums depend on how many threads share them."""
+    torch.set_num_threads(2)
+    try:
+        [(_, result)] = place(recipe(at={0.01: "counts"}), FINGERPRINT).run(portions(1))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert result.reason.startswith("ValueError: 1 threads (placed.py line")
+
+
 REFUSED = [
     (Recipe(placed.no_bowl), r"^RuntimeError: there is no bowl \(placed.py line \d+\)$"),
     (recipe(fingerprint="bowl-2"), r"^the data or the file make another problem here \(bowl-2\) than the study's"),
@@ -157,8 +168,32 @@ def test_a_trial_of_another_problem_is_refused():
 
 
 def test_workers_that_die_while_they_start_are_given_up():
-    with pytest.raises(StepsizeError, match=r"^5 workers died before they could begin, the last: .* ended with code 7"):
+    with pytest.raises(
+        StepsizeError, match=r"^\d workers died before they could begin, the last: .* ended with code 7"
+    ):
         list(Processes(Recipe(placed.dead_bowl), FINGERPRINT, 2).run(portions(2)))
+
+
+def test_where_no_more_can_be_started_those_that_are_there_go_on(tmp_path, monkeypatch):
+    """As where the file of the problem is changed in the middle of a study, and a worker dies afterwards."""
+    monkeypatch.setenv("BOWL", str(tmp_path / "changed"))
+    events, got = [], []
+
+    def refused():
+        return [one.text for one in events if one.kind == "refused"]
+
+    def until_then():
+        yield from (one for one in portions(1000, steps=5) if not refused())
+
+    with Processes(Recipe(placed.changing_bowl, (0.02,)), FINGERPRINT, 2) as place:
+        for one in place.run(until_then(), events.append):
+            got.append(one)
+            if len(got) == 2:
+                (tmp_path / "changed").touch()
+                os.kill(ids(place)[0], signal.SIGKILL)
+    assert dict(got) == here([one for one, _ in got])
+    assert len(refused()) == 1
+    assert refused()[0].startswith("the data or the file make another problem here (bowl-2)")
 
 
 def test_a_recipe_that_cannot_be_sent_is_one_line():
@@ -184,6 +219,7 @@ def test_a_portion_that_is_none_is_refused(fields, told):
 SCRIPT = """
 import sys
 import placed
+from stepsize.lab.places import dispatch
 from stepsize.lab.places.base import Failed
 from stepsize.lab.places.here import Here
 from stepsize.lab.places.processes import Processes

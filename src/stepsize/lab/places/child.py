@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from ..._errors import StepsizeError
 from .base import Portion
 from .recipe import unpacked
-from .trainer import Trainer, on_one_thread, told
+from .trainer import Trainer, told
 
 BETWEEN = 0.2  # seconds between two messages on how far a lot is
 
@@ -57,7 +57,6 @@ def _work(packed: bytes, problem: str, jobs: SimpleQueue[Any], stopping: threadi
 
     try:
         trainer = Trainer(unpacked(packed), problem)
-        on_one_thread()
     except StepsizeError as error:
         return answer("refused", str(error))
     except Exception as error:

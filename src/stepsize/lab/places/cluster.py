@@ -27,7 +27,6 @@ TO_STOP = 2.0  # seconds for workers to hear that they are to stop
 FOR_A_WORKER = 10.0  # seconds until the first one must be there
 FOR_ANOTHER = 30.0  # seconds until one must be there again; a keeper needs some to start it
 BETWEEN = 0.5  # seconds between two looks at who is there
-UNKNOWN = 4  # workers, until a cluster has told
 
 
 class Cluster:
@@ -44,8 +43,8 @@ class Cluster:
 
     @property
     def workers(self) -> int:
-        """The workers that are there, or as many as a small cluster has until that is known."""
-        return (len(self.crew.link.there) if self.crew.link is not None else 0) or UNKNOWN
+        """The workers that are there, one before the first run."""
+        return max(1, len(self.crew.link.there)) if self.crew.link is not None else 1
 
     def run(self, portions: Iterable[Portion], on_progress: Listener | None = None) -> Iterator[tuple[Portion, Result]]:
         """As `Place.run`."""

@@ -14,7 +14,7 @@ from .crew import Came, Closed, Crew, Interrupted, Lost, Message, Ready, Refused
 from .interrupts import Interrupts
 
 DEATHS = 3  # of workers, after which a portion is given up
-STARTS = 5  # workers that die one after another before any is ready, after which all is given up
+STARTS = 8  # workers that die one after another before any is ready, after which no more are started
 GRACE = 3.0  # seconds for workers to give back what they have after an interrupt
 GLANCE = 0.5  # seconds between looks at the clock
 
@@ -41,7 +41,7 @@ class Dispatch:
         self.starting = 0  # workers that are neither ready nor lost yet
         self.training: dict[str, Job] = {}
         self.died_in_start = 0
-        self.refused = ""  # why a worker was refused; another one that we start would be, too
+        self.no_more = ""  # why starting another worker would be in vain
         self.without = monotonic()  # since when there is no worker
         self.number = 0
 
@@ -50,6 +50,7 @@ class Dispatch:
         self.tell = on_progress or (lambda event: None)
         self.source: Iterator[Portion] | None = iter(portions)
         self.waiting: deque[Job] = deque()
+        self.no_more, self.died_in_start = "", 0
         whole = False
         try:
             with Interrupts(lambda: self.crew.inbox.put(Interrupted(""))) as interrupts:
@@ -79,7 +80,7 @@ class Dispatch:
             self.training[worker] = job
             self.tell(Event("started", worker, job.portion))
             self.crew.send(worker, job.number, job.portion)
-        while not self.refused and self.crew.room() and (len(self.waiting) > self.starting or self._ahead()):
+        while not self.no_more and self.crew.room() and (len(self.waiting) > self.starting or self._ahead()):
             self.crew.grow()
             self.starting += 1
         return bool(self.training or self.waiting or self._ahead())
@@ -113,8 +114,9 @@ class Dispatch:
         if self.idle or self.training or self.starting:
             self.without = monotonic()
         elif monotonic() - self.without > self.crew.patience:
-            why = f", the last was refused: {self.refused}" if self.refused else ""
-            raise StepsizeError(f"no worker is left{why}: start one and run it again; finished work is kept")
+            raise StepsizeError(
+                self.no_more or "no worker of the cluster is left: start one and run it again; finished work is kept"
+            )
 
     def _taken(self, message: Message) -> Iterator[tuple[Portion, Result]]:
         """Take a message in; the portions that are done by it."""
@@ -152,8 +154,12 @@ class Dispatch:
 
     def _refused(self, worker: str, reason: str) -> None:
         self.starting = max(0, self.starting - 1)
-        self.refused = reason
         self.tell(Event("refused", worker, text=reason))
+        self._start_no_more(reason)
+
+    def _start_no_more(self, reason: str) -> None:
+        """Go on with the workers that are there; an error where there are none."""
+        self.no_more = reason
         if not (self.idle or self.training or self.starting):
             raise StepsizeError(reason)
 
@@ -167,7 +173,7 @@ class Dispatch:
             self.starting = max(0, self.starting - 1)
             self.died_in_start += 1
             if self.died_in_start >= STARTS:
-                raise StepsizeError(f"{STARTS} workers died before they could begin, the last: {reason}")
+                self._start_no_more(f"{self.died_in_start} workers died before they could begin, the last: {reason}")
         if job is None:
             return
         job.deaths += 1

@@ -11,7 +11,7 @@ from ..._errors import StepsizeError
 from ..environment import versions
 from .base import Portion, Result
 from .recipe import unpacked
-from .trainer import Trainer, on_one_thread, told
+from .trainer import Trainer, told
 
 KEPT = 4  # problems of different studies that a worker keeps
 BETWEEN = 1.0  # seconds between two events on how far a lot is
@@ -43,7 +43,6 @@ def train(study: str, number: int, portion: Portion) -> Result:
     if study not in _trainers:
         raise ForgottenError(study)
     trainer, stopping = _trainers[study]
-    on_one_thread()
     return trainer.train(portion, _teller(study, number), stopping.is_set)
 
 

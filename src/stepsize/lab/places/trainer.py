@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import numpy as np
 
@@ -58,8 +61,8 @@ class Trainer:
                 if one.problem != self.problem:
                     raise StepsizeError(f"{one.name} is a trial of another problem, {one.problem}, not {self.problem}")
             end = monotonic() + portion.seconds
-            lot = self.engine.begin(portion.trials, portion.saved)
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), one_thread():
+                lot = self.engine.begin(portion.trials, portion.saved)
                 while lot.goes_on() and lot.done < portion.until and not stopped():
                     lot.update()
                     if on_step is not None:
@@ -78,15 +81,21 @@ class Trainer:
         return Trained(outcomes, tuple(None if one.over else lot.saved(i) for i, one in enumerate(outcomes)))
 
 
-def on_one_thread() -> None:
-    """Let the libraries that are loaded compute on one thread: several workers share the cores.
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let the libraries that are loaded compute on one thread, afterwards as before.
 
-    What the environment of the process says counts too; this is for workers that somebody else started.
+    Sums depend on how many threads share them, and results may not depend on the place. Several portions share the
+    cores, not one. For the same reason a worker process is told in its environment.
     """
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
-    if "threadpoolctl" in sys.modules:
-        sys.modules["threadpoolctl"].threadpool_limits(1)
+    with ExitStack() as after:
+        if "torch" in sys.modules:
+            torch: Any = sys.modules["torch"]
+            after.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(1)
+        with suppress(ImportError):  # it comes with scikit-learn
+            after.enter_context(importlib.import_module("threadpoolctl").threadpool_limits(1))
+        yield
 
 
 def told(error: BaseException) -> str:
