@@ -8,12 +8,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._errors import StepsizeError
+from ._errors import StepsizeError, number
 
 Floats = NDArray[np.float64]
 Params = dict[str, Floats]
 Rows = NDArray[np.intp]
-PIECE = 8192  # rows at a time
+PIECE = 8192  # rows at a time, and fewer where they are long
+SHORTEST = 256
+CACHE = 2**17  # numbers of data that stay in the cache of a core
+AT_ONCE = 2**15  # predictions that do
 
 
 class Problem(Protocol):
@@ -46,8 +49,11 @@ class _Linear:
     """Shared by the three linear models: predictions z = Xθ for many runs, gradients Xᵀr.
 
     Inside, rows of data are the last axis (z has shape (…, outputs, rows)): sums over a few classes are then sums of
-    whole lines, several times faster than sums along a short last axis.
+    whole lines, several times faster than sums along a short last axis. Rows and runs come in pieces that stay in the
+    cache, so that a run costs as much among thousands as among a few.
     """
+
+    targets: Floats
 
     def __init__(self, owner: str, X: ArrayLike, start: ArrayLike | None, shape: tuple[int, ...]) -> None:
         self.X = _table(owner, X)
@@ -62,48 +68,60 @@ class _Linear:
     def unpack(self, params: Params) -> Floats:
         return params["theta"]
 
-    def _pieces(self, rows: Rows | None) -> Iterator[tuple[Floats, Floats, float]]:
-        """Data (groups, 1, columns, batch), targets (groups, 1, outputs, batch) and their share of all rows.
-
-        Large batches come in pieces of a fixed number of rows, so that memory stays bounded and the sums do not
-        depend on how many runs there are.
-        """
-        count = len(self.X) if rows is None else rows.shape[1]
-        for begin in range(0, count, PIECE):
-            part = slice(begin, begin + PIECE)
-            if rows is None:
-                X, y = self.X[None, part], self.targets[None, part]
-            else:
-                X, y = self.X[rows[:, part]], self.targets[rows[:, part]]
-            share = y.shape[1] / count
-            yield X[:, None].swapaxes(-1, -2), np.ascontiguousarray(y[:, None].swapaxes(-1, -2)), share
-
-    def _grouped(self, theta: Floats, rows: Rows | None) -> Floats:
-        groups = 1 if rows is None else len(rows)
-        outputs = theta.shape[2] if theta.ndim == 3 else 1
-        return theta.reshape(groups, -1, theta.shape[1], outputs).swapaxes(-1, -2)
-
     def loss(self, params: Params, rows: Rows | None = None) -> Floats:
-        theta = self._grouped(params["theta"], rows)
         losses = np.zeros(len(params["theta"]))
-        for X, y, share in self._pieces(rows):
-            losses += share * self._outcome(theta @ X, y)[0].reshape(-1)
+        for place, _, y, z, share in self._passes(params["theta"], rows):
+            losses[place] += share * self._outcome(z, y, slopes=False).reshape(-1)
         return losses
 
     def loss_and_grad(self, params: Params, rows: Rows | None = None) -> tuple[Floats, Params]:
-        theta = self._grouped(params["theta"], rows)
-        losses, grad = np.zeros(len(params["theta"])), np.zeros(params["theta"].shape)
-        for X, y, share in self._pieces(rows):
-            piece, slopes = self._outcome(theta @ X, y)
-            losses += share * piece.reshape(-1)
-            grad += share * (X @ slopes.swapaxes(-1, -2)).reshape(grad.shape)
+        theta = params["theta"]
+        losses, grad = np.zeros(len(theta)), np.zeros(theta.shape)
+        for place, X, y, z, share in self._passes(theta, rows):
+            losses[place] += share * self._outcome(z, y, slopes=True).reshape(-1)
+            grad[place] += share * (X @ z.swapaxes(-1, -2)).reshape(grad[place].shape)
         return losses, {"theta": grad}
 
-    targets: Floats
+    def _mean(self, params: Params, rows: Rows | None, of: Callable[[Floats, Floats], Any]) -> Floats:
+        """The mean over the rows of what a function makes of predictions and targets, for each run."""
+        means = np.zeros(len(params["theta"]))
+        for place, _, y, z, share in self._passes(params["theta"], rows):
+            means[place] += share * np.mean(of(z, y), axis=-1).reshape(-1)
+        return means
 
-    def _outcome(self, z: Floats, targets: Floats) -> tuple[Floats, Floats]:
-        """The mean loss over the batch, and its derivative by z."""
+    def _passes(self, theta: Floats, rows: Rows | None) -> Iterator[tuple[slice, Floats, Floats, Floats, float]]:
+        """Which runs, their data (groups, 1, columns, rows), targets, predictions, and the share of all rows.
+
+        The rows of a piece do not depend on how many runs there are, nor does a run's prediction: so no number does.
+        """
+        groups, outputs = 1 if rows is None else len(rows), theta.shape[2] if theta.ndim == 3 else 1
+        grouped = theta.reshape(groups, -1, theta.shape[1], outputs).swapaxes(-1, -2)
+        each, count = grouped.shape[1], len(self.X) if rows is None else rows.shape[1]
+        longest = min(PIECE, max(SHORTEST, CACHE // self.X.shape[1]))
+        for begin in range(0, count, longest):
+            part = slice(begin, min(begin + longest, count))
+            length = part.stop - begin
+            for some, runs in _pieces(groups, each, max(1, AT_ONCE // (outputs * length))):
+                X, y = self._data(part, None if rows is None else rows[some, part])
+                place = slice(some.start * each + runs.start, (some.stop - 1) * each + runs.stop)
+                yield place, X, y, grouped[some, runs] @ X, length / count
+
+    def _data(self, part: slice, rows: Rows | None) -> tuple[Floats, Floats]:
+        """Data (groups, 1, columns, rows) and targets (groups, 1, outputs, rows): a part of all, or the given rows."""
+        X, y = (self.X[None, part], self.targets[None, part]) if rows is None else (self.X[rows], self.targets[rows])
+        return X[:, None].swapaxes(-1, -2), np.ascontiguousarray(y[:, None].swapaxes(-1, -2))
+
+    def _outcome(self, z: Floats, targets: Floats, slopes: bool) -> Floats:
+        """The mean loss over the rows; with `slopes` its derivative by z is put in the place of z, which is lost."""
         raise NotImplementedError
+
+
+def _pieces(groups: int, each: int, most: int) -> Iterator[tuple[slice, slice]]:
+    """Groups, and runs of each of them, at most so many runs at a time."""
+    several = max(1, most // each)
+    for first in range(0, groups, several):
+        for begin in range(0, each, most):
+            yield slice(first, min(first + several, groups)), slice(begin, min(begin + most, each))
 
 
 class least_squares(_Linear):
@@ -112,7 +130,8 @@ class least_squares(_Linear):
     Formula: J(θ) = ‖Xθ − y‖²/m, gradient 2·Xᵀ(Xθ − y)/m over the m rows of the batch. Use it for regression, and to
     see what a strategy does where theory knows the answer (fixed rates diverge beyond 1/λ, λ the largest eigenvalue
     of XᵀX/m). `X` has shape (m, p), `y` (m,), both finite; `start` (p,), by default zeros. Add a column of ones to X
-    for an intercept.
+    for an intercept. Where y was divided by a number > 0, `target_scale` is that number: the metric `rmse` is then in
+    the units that y had.
 
     >>> from stepsize import descend, sgd
     >>> problem = least_squares([[1.0], [2.0]], [2.0, 4.0])
@@ -120,14 +139,29 @@ class least_squares(_Linear):
     [2.0]
     """
 
-    def __init__(self, X: ArrayLike, y: ArrayLike, start: ArrayLike | None = None) -> None:
+    def __init__(
+        self, X: ArrayLike, y: ArrayLike, start: ArrayLike | None = None, *, target_scale: float = 1.0
+    ) -> None:
+        self.target_scale = float(number("least_squares", "target_scale", target_scale, above=0))
         table = _table("least_squares", X)
         super().__init__("least_squares", table, start, (table.shape[1],))
         self.targets = _column("least_squares", y, len(table))[:, None]
 
-    def _outcome(self, z: Floats, targets: Floats) -> tuple[Floats, Floats]:
-        residual = z - targets
-        return np.mean(residual[..., 0, :] ** 2, axis=-1), residual * (2 / z.shape[-1])
+    def metrics(self, params: Params, rows: Rows | None = None) -> dict[str, Floats]:
+        """R² = 1 − Σ(Xθ − y)²/Σ(y − ȳ)² over the rows (NaN where y is constant), and the root mean squared error."""
+        squares = self._mean(params, rows, lambda z, y: (z - y)[..., 0, :] ** 2)
+        y = (self.targets if rows is None else self.targets[rows])[..., 0]
+        spread = np.atleast_1d(np.var(y, axis=-1)).repeat(len(squares) // (1 if rows is None else len(rows)))
+        with np.errstate(all="ignore"):
+            r2 = np.where(spread > 0, 1 - squares / spread, np.nan)
+        return {"r2": r2, "rmse": self.target_scale * np.sqrt(squares)}
+
+    def _outcome(self, z: Floats, targets: Floats, slopes: bool) -> Floats:
+        z -= targets
+        losses: Floats = np.mean(z[..., 0, :] ** 2, axis=-1)
+        if slopes:
+            z *= 2 / z.shape[-1]
+        return losses
 
 
 class logistic(_Linear):
@@ -148,10 +182,15 @@ class logistic(_Linear):
         if not np.isin(self.targets, (0.0, 1.0)).all():
             raise StepsizeError("logistic: y must hold 0 and 1; for more classes write problems.softmax(X, y)")
 
-    def _outcome(self, z: Floats, targets: Floats) -> tuple[Floats, Floats]:
-        losses = np.logaddexp(0.0, z) - targets * z
-        sigma = np.exp(-np.logaddexp(0.0, -z))
-        return np.mean(losses[..., 0, :], axis=-1), (sigma - targets) / z.shape[-1]
+    def metrics(self, params: Params, rows: Rows | None = None) -> dict[str, Floats]:
+        """The share of rows whose more probable class is theirs (at even odds, class 0 is answered)."""
+        return {"accuracy": self._mean(params, rows, lambda z, y: (z > 0)[..., 0, :] == y[..., 0, :])}
+
+    def _outcome(self, z: Floats, targets: Floats, slopes: bool) -> Floats:
+        losses: Floats = np.mean((np.logaddexp(0.0, z) - targets * z)[..., 0, :], axis=-1)
+        if slopes:
+            z[...] = (np.exp(-np.logaddexp(0.0, -z)) - targets) / z.shape[-1]
+        return losses
 
 
 class softmax(_Linear):
@@ -179,12 +218,30 @@ class softmax(_Linear):
         super().__init__("softmax", table, start, (table.shape[1], classes))
         self.targets = np.eye(classes)[labels.astype(int)]
 
-    def _outcome(self, z: Floats, targets: Floats) -> tuple[Floats, Floats]:
-        shifted = z - z.max(axis=-2, keepdims=True)
-        powers = np.exp(shifted)
-        total = powers.sum(axis=-2, keepdims=True)
-        losses = np.log(total[..., 0, :]) - (shifted * targets).sum(axis=-2)
-        return losses.mean(axis=-1), (powers / total - targets) / z.shape[-1]
+    def metrics(self, params: Params, rows: Rows | None = None) -> dict[str, Floats]:
+        """The share of rows whose most probable class is theirs (of equally probable ones, the first is answered)."""
+        return {"accuracy": self._mean(params, rows, _right)}
+
+    def _outcome(self, z: Floats, targets: Floats, slopes: bool) -> Floats:
+        z -= z.max(axis=-2, keepdims=True)
+        own = (z * targets).sum(axis=-2)
+        np.exp(z, out=z)
+        total = z.sum(axis=-2, keepdims=True)
+        losses: Floats = (np.log(total[..., 0, :]) - own).mean(axis=-1)
+        if slopes:
+            z /= total
+            z -= targets
+            z /= z.shape[-1]
+        return losses
+
+
+def _right(z: Floats, targets: Floats) -> Any:
+    """Where the first largest prediction is that of the row's class; a search for it is slow, so only where it ties."""
+    top = z.max(axis=-2, keepdims=True)
+    largest = z == top
+    if np.count_nonzero(largest) != top.size:
+        return z.argmax(axis=-2) == targets.argmax(axis=-2)
+    return (largest & (targets > 0)).any(axis=-2)
 
 
 class objective:
