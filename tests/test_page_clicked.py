@@ -166,6 +166,8 @@ def test_columns_are_chosen(opened):
     click(driver, "[data-column=given_loss]")
     assert group.is_displayed()
     assert header(driver, "given_loss").is_displayed()
+    driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not driver.find_element(By.CSS_SELECTOR, "[data-column]").is_displayed()
 
 
 def test_strategies_are_hidden_everywhere_and_searched(opened):
@@ -363,10 +365,11 @@ def test_light_and_dark(opened, dark):
 @pytest.mark.parametrize("dark", [False, True])
 def test_nothing_hangs_over_the_edge(opened, name, width, dark):
     driver = opened(name, width, dark)
+    click(driver, ".columns summary")
     wide, room = driver.execute_script("const e = document.documentElement; return [e.scrollWidth, e.clientWidth]")
     assert wide == room
     ends = driver.execute_script(
-        "return [...document.querySelectorAll('.tools > *, .legend *, figure, h1, h3')]"
+        "return [...document.querySelectorAll('.tools *, .legend *, figure, h1, h3')]"
         ".filter((e) => e.getClientRects().length).map((e) => e.getBoundingClientRect().right)"
     )
     assert max(ends) <= room
