@@ -166,6 +166,13 @@ def test_columns_are_chosen(opened):
     click(driver, "[data-column=given_loss]")
     assert group.is_displayed()
     assert header(driver, "given_loss").is_displayed()
+    choice = driver.find_element(By.CSS_SELECTOR, "[data-column]")
+    driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not choice.is_displayed()
+    click(driver, ".columns summary")
+    assert choice.is_displayed()
+    click(driver, "h1")
+    assert not choice.is_displayed()
 
 
 def test_strategies_are_hidden_everywhere_and_searched(opened):
@@ -220,6 +227,17 @@ def test_rates_are_stairs_at_their_steps(opened):
     table = driver.execute_script("return [plots.rates.data[0], plots.rates.data[5]]")
     found = [(x, y) for x, y in zip(*table, strict=True) if y is not None]
     assert found == [*zip(steps, values, strict=True), (steps[-1] + 1, values[-1])]
+
+
+def test_a_jump_is_drawn_as_a_jump(opened):
+    driver = opened("one")
+    click(driver, "[data-chart=rates] [data-log=y]")
+    row = """
+      const u = plots.rates, x = (t) => Math.round(u.valToPos(t, "x", true)), from = x(46), to = x(48);
+      const { data } = u.ctx.getImageData(from, Math.round(u.valToPos(0.05, "y", true)) - 3, to - from + 1, 1);
+      return [data.slice(0, 4), data.slice(-4)].map(([r, g, b, a]) => a > 0 && r + g + b < 300);
+    """
+    assert driver.execute_script(row) == [False, True]  # the rate is 0 from 44 on, and 0.1 from 48 on
 
 
 def test_smoothing_is_the_moving_mean_with_the_raw_curve_behind(opened):
@@ -363,10 +381,11 @@ def test_light_and_dark(opened, dark):
 @pytest.mark.parametrize("dark", [False, True])
 def test_nothing_hangs_over_the_edge(opened, name, width, dark):
     driver = opened(name, width, dark)
+    click(driver, ".columns summary")
     wide, room = driver.execute_script("const e = document.documentElement; return [e.scrollWidth, e.clientWidth]")
     assert wide == room
     ends = driver.execute_script(
-        "return [...document.querySelectorAll('.tools > *, .legend *, figure, h1, h3')]"
+        "return [...document.querySelectorAll('.tools *, .legend *, figure, h1, h3')]"
         ".filter((e) => e.getClientRects().length).map((e) => e.getBoundingClientRect().right)"
     )
     assert max(ends) <= room

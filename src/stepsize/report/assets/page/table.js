@@ -28,3 +28,12 @@ function choose() {
 }
 choices.forEach((choice) => choice.addEventListener("change", choose));
 choose(); // a browser that goes back keeps what was chosen
+
+/* The list of columns closes as lists do: with Escape, and with a click beside it. */
+const list = one(".columns"), close = () => { list.open = false; };
+list.addEventListener("keydown", ({ key }) => {
+  if (key !== "Escape") return;
+  close();
+  one("summary", list).focus();
+});
+document.addEventListener("click", ({ target }) => { if (!list.contains(target)) close(); });
