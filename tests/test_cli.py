@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from html import unescape
 
 import pytest
 
@@ -242,15 +243,47 @@ def test_compare_prints_a_row_for_each_strategy():
 def test_compare_json_is_one_object_a_strategy_and_repeats_exactly():
     words = ["compare", "diabetes", "sgd() | 0.1", "adam() | 0.01 * cosine()", "--json", *QUICK]
     first, second = run(*words), run_alone(*words)
-    rows = [json.loads(line) for line in first.stdout.splitlines()]
+    *rows, last = [json.loads(line) for line in first.stdout.splitlines()]
+    assert list(last) == ["verdict"]
     assert [row["text"] for row in rows] == ["sgd() | 0.1", "adam() | 0.01 * cosine()"]
     assert rows[0]["validation"]["n"] == 2
     assert first.stdout == second.stdout
 
 
-def test_a_fixed_reference_joins_where_none_is_given():
-    rows = [json.loads(line) for line in run("compare", "wine", "adam() | 0.01", "--json", *QUICK).stdout.splitlines()]
-    assert [row["name"] for row in rows] == ["adam() | 0.01", "reference: fixed"]
+def test_nobody_joins_who_was_not_asked_for():
+    done = run("compare", "wine", "adam() | 0.01", "--json", *QUICK)
+    assert [json.loads(line).get("name") for line in done.stdout.splitlines()] == ["adam() | 0.01", None]
+
+
+def test_the_verdict_is_the_same_in_terminal_page_and_json(tmp_path):
+    words = ["compare", "wine", "plain=sgd() | 0.1", "adam() | 0.01", "--reference", "plain", *QUICK]
+    told = run(*words, "--out", "r", cwd=tmp_path).stdout
+    said = json.loads(run(*words, "--json").stdout.splitlines()[-1])["verdict"]
+    page = unescape((tmp_path / "r" / "index.html").read_text())
+    assert len(said) >= 3
+    for line in said:
+        assert line in told.splitlines()
+        assert line in page
+
+
+def test_exports_are_written_beside_the_table(tmp_path):
+    words = ["--csv", "t.csv", "--latex", "t.tex", "--svg", "t.svg", "--pdf", "t.pdf"]
+    done = run("compare", "wine", "mine=sgd() | 0.1", *words, *QUICK, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {one.name for one in tmp_path.iterdir()} == {"t.csv", "t.tex", "t.svg", "t.pdf"}
+    assert (tmp_path / "t.csv").read_text().splitlines()[1].startswith("mine,sgd() | 0.1,")
+    assert "mine" in (tmp_path / "t.tex").read_text()
+    done = run("compare", "wine", "--svg", "t.png", *QUICK, cwd=tmp_path)
+    assert (done.returncode, "t.png must end in .svg: write t.svg" in last_line(done)) == (2, True)
+    done = run("compare", "wine", "--csv", "no/t.csv", *QUICK, cwd=tmp_path)
+    assert (done.returncode, "there is no folder no" in last_line(done)) == (2, True)
+
+
+def test_several_jobs_give_the_same_table(tmp_path):
+    words = ["compare", "wine", "sgd() | 0.1", "adam() | 0.01", *QUICK]
+    done = run(*words, "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == run(*words).stdout
 
 
 def test_out_gets_page_pictures_and_journal(tmp_path):
@@ -259,8 +292,8 @@ def test_out_gets_page_pictures_and_journal(tmp_path):
     names = {one.name for one in (tmp_path / "report").iterdir()}
     assert {"index.html", "journal.jsonl", "loss.png", "rates.png", "basins.png"} <= names
     lines = [json.loads(one) for one in (tmp_path / "report" / "journal.jsonl").read_text().splitlines()]
-    assert lines[0]["kind"] == "settings"
-    assert len(lines) == 1 + 4 * 2  # three rates of the grid and its own, two seeds
+    assert [one["kind"] for one in lines[:3]] == ["study", "problem", "plan"]
+    assert len(lines) == 3 + 4 * 2  # three rates of the grid and its own, two seeds
 
 
 def test_a_folder_that_is_not_ours_is_left_alone(tmp_path):
@@ -272,13 +305,27 @@ def test_a_folder_that_is_not_ours_is_left_alone(tmp_path):
     assert [one.name for one in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
 
 
-def test_other_settings_do_not_mix_into_a_journal(tmp_path):
-    assert run("compare", "wine", "sgd() | 0.1", "--out", "r", *QUICK, cwd=tmp_path).returncode == 0
-    before = (tmp_path / "r" / "journal.jsonl").read_bytes()
-    done = run("compare", "wine", "sgd() | 0.2", "--out", "r", *QUICK, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "other settings" in last_line(done)
-    assert (tmp_path / "r" / "journal.jsonl").read_bytes() == before
+def test_a_folder_grows_and_is_shown_and_merged(tmp_path):
+    words = ["compare", "wine", "sgd() | 0.1", *QUICK, "--out"]
+    assert run(*words, "a", cwd=tmp_path).returncode == 0
+    before = (tmp_path / "a" / "journal.jsonl").read_bytes()
+    done = run("compare", "wine", "more=sgd() | 0.2", *QUICK, "--out", "a", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a" / "journal.jsonl").read_bytes().startswith(before)
+    assert "sgd() | 0.1" in done.stdout
+    assert "more" in done.stdout
+    assert run(*words, "b", "--seeds", "3", cwd=tmp_path).returncode == 0
+    done = run("study", "merge", "a", "b", cwd=tmp_path)
+    assert (done.returncode, last_line(done)) == (0, "b: 4 trials came into a, 8 known already")
+    shown = run("study", "show", "a", cwd=tmp_path)
+    assert shown.stdout.startswith("a/journal.jsonl: 20 trials, of 1 problem\n")
+    assert "wine, 50 steps, batch 32, with python " in shown.stdout
+    rows = [json.loads(line) for line in run("study", "show", "a", "--json", cwd=tmp_path).stdout.splitlines()]
+    assert len(rows) == 20
+    assert {row["seed"] for row in rows} == {0, 1, 2}
+    for words in (["study", "show", "c"], ["study", "merge", "a", "c"], ["study", "merge", "a"]):
+        done = run(*words, cwd=tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
 def test_an_interrupt_keeps_finished_runs_and_the_same_command_goes_on(tmp_path):
@@ -288,7 +335,7 @@ def test_an_interrupt_keeps_finished_runs_and_the_same_command_goes_on(tmp_path)
     job = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     journal = tmp_path / "r" / "journal.jsonl"
     for _ in range(600):
-        if journal.exists() and len(journal.read_text().splitlines()) > 1:
+        if journal.exists() and len(journal.read_text().splitlines()) > 3:
             break
         time.sleep(0.05)
     os.kill(job.pid, signal.SIGINT)

@@ -78,7 +78,7 @@ BAD_FILES = {
     "constant text": (table(a="same"), {}, ["at least 1 column that varies", "'a'"]),
     "few rows": (table(9), {}, ["data.csv", "at least 10 rows", "not 9"]),
     "few rows with a target": (table(12, y=["1", "", "", ""]), {}, ["at least 10 rows", "not 9"]),
-    "no training part": (table(), {"validation_share": 0.95}, ["validation_share", "≤ 0.917", "12 rows", "0.95"]),
+    "no training part": (table(), {"validation_share": 0.75}, ["validation_share", "≤ 0.917", "12 rows", "0.75"]),
     "share above one": (table(), {"validation_share": 1.5}, ["validation_share", "< 1", "1.5"]),
     "negative seed": (table(), {"split_seed": -1}, ["split_seed", "≥ 0", "-1"]),
     "half a seed": (table(), {"split_seed": 0.5}, ["split_seed", "whole number", "0.5"]),
@@ -162,10 +162,10 @@ def test_missing_extras_say_what_to_install(monkeypatch, package):
 
 
 SHAPES = {
-    "breast_cancer": ("classification", 2, 31, 426, 143),
-    "diabetes": ("regression", 0, 11, 331, 111),
-    "digits": ("classification", 10, 65, 1347, 450),
-    "wine": ("classification", 3, 14, 133, 45),
+    "breast_cancer": ("classification", 2, 31, 341, 114),
+    "diabetes": ("regression", 0, 11, 264, 89),
+    "digits": ("classification", 10, 65, 1077, 360),
+    "wine": ("classification", 3, 14, 106, 36),
 }
 
 
@@ -177,7 +177,7 @@ def test_bundled_sets(name):
     assert made.X_train.shape == (train, columns)
     assert made.X_validation.shape == (held, columns)
     assert made.problem().size == train
-    assert made.validation().size == held
+    assert made.validation().size == made.test().size == held
     assert_standardised(made)
 
 
@@ -231,7 +231,7 @@ def test_wine_with_gaps_text_booleans_and_dates(tmp_path, suffix):
     assert (made.name, made.task, made.target) == (f"wine.{suffix}", "classification", "grape")
     assert made.classes == ("barbera", "barolo", "grignolino")
     assert made.columns == 13 + 2 + 1 + 3 + 20 + 1  # numbers, boolean and date; gaps; region; estate; ones
-    assert made.X_train.shape == (133, made.columns)
+    assert made.X_train.shape == (106, made.columns)
     assert np.isfinite(made.X_validation).all()
     told = "\n".join(made.notes)
     assert "training median and marked: 'alcohol (18)'" in told
@@ -258,7 +258,7 @@ def test_diabetes_with_missing_targets(tmp_path, suffix):
     path = tmp_path / f"diabetes.{suffix}"
     frame.write_csv(path) if suffix == "csv" else frame.write_parquet(path)
     made = load(str(path), target="y")
-    assert (made.task, made.classes, made.X_train.shape) == ("regression", (), (322, 11))
+    assert (made.task, made.classes, made.X_train.shape) == ("regression", (), (258, 11))
     assert made.notes == ("12 rows were dropped because the target 'y' is missing there.",)
     assert_standardised(made)
     assert made.problem().loss({"theta": np.zeros((1, 11))}) == pytest.approx(1.0)
@@ -323,7 +323,7 @@ def test_the_split_repeats_and_follows_its_seed():
 
 
 def test_all_is_fitted_on_the_training_part_only(tmp_path):
-    """Changing one row moves the training data only where the row belongs to them: 6 of 24 rows do not."""
+    """Changing one row moves the training data only where the row belongs to them: 10 of 24 rows do not."""
     options = {"target": "y", "task": "regression"}
     before = load(written(tmp_path, _one_odd_row(None)), **options)
     silent = 0
@@ -331,9 +331,10 @@ def test_all_is_fitted_on_the_training_part_only(tmp_path):
         after = load(written(tmp_path, _one_odd_row(row)), **options)
         same = after.X_train.shape == before.X_train.shape and np.array_equal(after.X_train, before.X_train)
         assert same == np.array_equal(after.y_train, before.y_train)
-        assert not same or not np.array_equal(after.X_validation, before.X_validation)
+        held = ((after.X_validation, before.X_validation), (after.X_test, before.X_test))
+        assert not same or not all(np.array_equal(one, other) for one, other in held)
         silent += same
-    assert silent == len(before.y_validation) == 6
+    assert silent == len(before.y_validation) + len(before.y_test) == 10
 
 
 def _one_odd_row(row):

@@ -92,7 +92,7 @@ class Dataset:
     def _problem(self, X: Floats, y: Floats) -> Problem:
         if self.classes:
             return softmax(X, y, classes=len(self.classes))
-        return least_squares(X, y)
+        return least_squares(X, y, target_scale=self.scale)
 
 
 def load(
@@ -327,8 +327,8 @@ def _split(
     chosen_by, judged_by = (int(np.ceil(share * rows)) for share in shares)
     if chosen_by + judged_by >= rows:
         raise StepsizeError(
-            f"compare: validation_share and test_share must leave a row to train on, not {shares[0]:g} and "
-            f"{shares[1]:g} of {rows} rows"
+            f"compare: validation_share and test_share must leave a row to train on, so together ≤ "
+            f"{(rows - 1) / rows:.3g} for {rows} rows, not {shares[0]:g} and {shares[1]:g}"
         )
     train, held, uneven = _cut(y, np.arange(rows), classes, chosen_by + judged_by, seed)
     choosing, judging, uneven_too = _cut(y, held, classes, judged_by, seed)
