@@ -206,7 +206,7 @@ def test_the_page_is_whole_and_needs_no_network(journal):
     assert re.findall(r"https?://[^\s)]*", text) == ["https://github.com/leeoniya/uPlot"]
     assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest", text)
     results = re.search(r'<table class="results">.*?</table>', text, re.S).group(0)
-    assert len(re.findall(r"<td", results)) == 3 * 9
+    assert len(re.findall(r"<td", results)) == 3 * 10
     data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S).group(1))
     assert [one["name"] for one in data["strategies"]] == ["fixed", "Adam", "lost"]
     assert "Permission is hereby granted" in text

@@ -23,12 +23,13 @@ def _torch_task(name: str) -> Workload:
         if (error.name or "").partition(".")[0] != "torch":
             raise
         raise StepsizeError(f"compare: {name} needs torch: pip install torch") from None
-    problem, validation = TASKS[name]()
+    problem, validation, test = TASKS[name]()
     told = description(name)
     return Workload(
         name=name,
         problem=problem,
         validation=validation,
+        test=test,
         model=sized(told, problem),
         fingerprint=fingerprint([told.encode()], problem),
         packages=("torch", "scikit-learn"),

@@ -18,29 +18,29 @@ from ...._errors import StepsizeError
 from ....problems import Floats
 from .problem import problem
 
-Pair: TypeAlias = tuple[problem, problem]
+Parts: TypeAlias = tuple[problem, problem, problem]  # to train, to choose by, to judge by
 Whole: TypeAlias = NDArray[np.int64]
 
 ALPHABET = "\n abcdefghijklmnopqrstuvwxyz0.,-_*=()\"'"  # every digit is 0; what is not here is one more symbol
 CONTEXT = 32
-TRAINING_WINDOWS, VALIDATION_WINDOWS = 768, 192
+TRAINING_WINDOWS, HELD_OUT_WINDOWS = 768, 192
 HELD_OUT = 0.1
 
 
-def digits_mlp() -> Pair:
+def digits_mlp() -> Parts:
     """Handwritten digits by a perceptron of 64, 64 and 10 units with ReLU.
 
     4,810 parameters, mean cross-entropy, on the 1,797 images of 8 × 8 pixels that scikit-learn brings (UCI, Alpaydin
-    and Kaynak 1998), a quarter held out in equal shares of the digits. A seed decides the starting weights.
+    and Kaynak 1998); a fifth is held out to choose by and a fifth to judge by, in equal shares of the digits. A seed
+    decides the starting weights.
 
-    >>> training, validation = digits_mlp()
-    >>> training.size, validation.size
-    (1347, 450)
+    >>> [part.size for part in digits_mlp()]
+    [1077, 360, 360]
     """
     return _on_digits(lambda: nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)))
 
 
-def digits_cnn() -> Pair:
+def digits_cnn() -> Parts:
     """Handwritten digits by a small convolutional net.
 
     3,818 parameters: two convolutions of 3 × 3 with 8 and 16 channels and ReLU, the second with stride 2, then one
@@ -62,23 +62,25 @@ def digits_cnn() -> Pair:
     )
 
 
-def topics_transformer() -> Pair:
+def topics_transformer() -> Parts:
     """The next character of Python's help texts by a causal transformer.
 
     Two pre-norm blocks of width 32 with 2 heads, context 32, about 29,000 parameters, mean cross-entropy over all
     characters. The text is the standard library's `pydoc_data.topics`, topics in the order of their names, in lower
     case, every line once (topics repeat each other), runs of spaces as one; what is not in a small alphabet is one
-    symbol. The last tenth is held out; windows do not overlap. The text depends on the version of Python: its hash is
-    in `description("topics-transformer")`, and numbers of different texts do not compare.
+    symbol. The last tenth is held out, half of its windows to choose by and half to judge by; windows do not
+    overlap. The text depends on the version of Python: its hash is in `description("topics-transformer")`, and
+    numbers of different texts do not compare.
 
-    >>> topics_transformer()[1].size
-    192
+    >>> [part.size for part in topics_transformer()]
+    [768, 96, 96]
     """
     (train, held), model = _windows(), lambda: Characters(len(ALPHABET) + 1)
-    return problem(model, _per_character, _shifted(train)), problem(model, _per_character, _shifted(held))
+    first, second, third = (problem(model, _per_character, _shifted(one)) for one in (train, held[::2], held[1::2]))
+    return first, second, third
 
 
-TASKS: dict[str, Callable[[], Pair]] = {
+TASKS: dict[str, Callable[[], Parts]] = {
     "digits-cnn": digits_cnn,
     "digits-mlp": digits_mlp,
     "topics-transformer": topics_transformer,
@@ -137,22 +139,23 @@ def _per_character(output: Tensor, target: Tensor) -> Tensor:
     return F.cross_entropy(output.flatten(0, 1), target.flatten())
 
 
-def _on_digits(model: Callable[[], nn.Module]) -> Pair:
-    X, y, X_held, y_held = _digits()
-    return problem(model, F.cross_entropy, (X, y)), problem(model, F.cross_entropy, (X_held, y_held))
+def _on_digits(model: Callable[[], nn.Module]) -> Parts:
+    first, second, third = (problem(model, F.cross_entropy, part) for part in _digits())
+    return first, second, third
 
 
 @lru_cache(maxsize=1)
-def _digits() -> tuple[Floats, Whole, Floats, Whole]:
-    """Pixels from 0 to 1 and digits, of the training and of the validation part."""
+def _digits() -> list[tuple[Floats, Whole]]:
+    """Pixels from 0 to 1 and digits, of the three parts."""
     try:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
     except ImportError:
         raise StepsizeError("the digits need scikit-learn: pip install 'stepsize[compare]'") from None
     X, y = load_digits(return_X_y=True)
-    train, held = train_test_split(np.arange(len(y)), test_size=0.25, random_state=0, stratify=y)
-    return X[train] / 16, y[train].astype(np.int64), X[held] / 16, y[held].astype(np.int64)
+    train, held = train_test_split(np.arange(len(y)), test_size=720, random_state=0, stratify=y)
+    choosing, judging = train_test_split(held, test_size=360, random_state=0, stratify=y[held])
+    return [(X[rows] / 16, y[rows].astype(np.int64)) for rows in (train, choosing, judging)]
 
 
 @lru_cache(maxsize=1)
@@ -169,7 +172,7 @@ def _windows() -> tuple[Whole, Whole]:
     places = {symbol: i for i, symbol in enumerate(ALPHABET)} | dict.fromkeys("123456789", ALPHABET.index("0"))
     symbols = np.array([places.get(one, len(ALPHABET)) for one in _text()], dtype=np.int64)
     cut = round((1 - HELD_OUT) * len(symbols))
-    return _spread(symbols[:cut], TRAINING_WINDOWS), _spread(symbols[cut:], VALIDATION_WINDOWS)
+    return _spread(symbols[:cut], TRAINING_WINDOWS), _spread(symbols[cut:], HELD_OUT_WINDOWS)
 
 
 def _spread(symbols: Whole, count: int) -> Whole:
