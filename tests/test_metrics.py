@@ -77,11 +77,7 @@ def test_a_target_scale_is_a_number_above_0(scale):
 def test_metrics_are_measured_at_each_look_on_the_part_that_judges():
     parts = slice(30), slice(30, 45), slice(45, 60)
     train, validation, test = (softmax(X[part], CLASSES[part], classes=4) for part in parts)
-    how, one, both = (
-        {"steps": 10, "measure_every": 4},
-        {"validation": validation},
-        {"validation": validation, "test": test},
-    )
+    how, one = {"steps": 10, "measure_every": 4}, {"validation": validation}
     for given, judge in [({}, train), (one, validation), ({**one, "test": test}, test)]:
         run = descend(train, "sgd() | 0.5", **how, **given)
         accuracy = run.record.metrics["accuracy"]
