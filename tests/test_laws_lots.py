@@ -391,6 +391,9 @@ class Carrying(least_squares):
     def loss(self, params, rows, carried):
         return super().loss(params, rows) + carried["mean"][:, 1]
 
+    def metrics(self, params, rows, carried):
+        return {"mean": carried["mean"][:, 0]}
+
 
 def test_what_is_carried_is_each_runs_own_goes_on_and_is_measured_with():
     problem, how = Carrying(X, Y), {"validation": Carrying(X[:9], Y[:9]), "test": None}
@@ -405,6 +408,7 @@ def test_what_is_carried_is_each_runs_own_goes_on_and_is_measured_with():
         assert_runs_equal(trained(made).runs()[2], alone)
     plain = LINE.__class__(X, Y).loss({"theta": alone.params[None]})[0]
     assert alone.loss > plain
+    assert alone.record.metrics["mean"][0] == 1.0 + pairs[2][1]
 
 
 def test_details_do_not_move_what_is_carried():
