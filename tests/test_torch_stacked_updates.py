@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from subjects import CLIPS, CONTROLLERS, RULES, TRANSFORMS, adam_before, wants_a_rule
 
 import stepsize as s
 from stepsize.observed import seen
 from stepsize.quantities import consult, of_run
 from stepsize.update import advance
+from subjects import CLIPS, CONTROLLERS, RULES, TRANSFORMS, adam_before, wants_a_rule
 
 SHAPES = {"weight": (3, 4), "bias": (4,), "one": ()}
 RUNS, UPDATES = 4, 5
@@ -20,7 +20,10 @@ DTYPES = {torch.float64: 1e-12, torch.float32: 2e-5}
 def strategies():
     """Every rule, every stage before or after one, and every controller."""
     yield from (rule | 0.1 for rule in RULES)
-    yield from (s.descent(*([adam_before(one), one] if wants_a_rule(one) else [one, s.adam()]), s.rate(0.1)) for one in TRANSFORMS)
+    yield from (
+        s.descent(*([adam_before(one), one] if wants_a_rule(one) else [one, s.adam()]), s.rate(0.1))
+        for one in TRANSFORMS
+    )
     yield from (s.descent(s.sgd(), s.rate(0.1), one) for one in CLIPS if not wants_a_rule(one))
     yield from (s.sgd(momentum=0.9) | s.rate(0.1, one) for one in CONTROLLERS)
 
@@ -92,6 +95,7 @@ def test_each_run_in_company_is_the_run_alone_in_its_own_dtype(strategy, dtype):
 
 def test_an_update_reads_no_number_off_the_device(monkeypatch):
     """What asks a tensor for its number waits for a device; an update without controllers asks for none."""
+
     def refused(*_):
         raise AssertionError("a number was read off the device")
 
