@@ -1,9 +1,9 @@
 """Many torch runs at once against plain torch loops, one thread, process time: `python bench/torch_studies.py`.
 
 Each line is the median over rounds of (time of 64 plain loops) ÷ (time of 64 candidates here), with the lowest and the
-highest round: the same model, rates, batches and updates, the loss on all rows at both ends. The two sides alternate, so
-that a busy machine slows both. `growth` prints how time and memory grow with the candidates and the parameters, each
-point in a process of its own; with `--write` it goes to docs/torch-growth.json.
+highest round: the same model, rates, batches and updates; with records also the loss on all rows at both ends, on both
+sides. The sides alternate, so that a busy machine slows both. `growth` prints how time and memory grow with the
+candidates and the parameters, each point in a process of its own; with `--write` it goes to docs/torch-growth.json.
 """
 
 import os
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,19 +32,18 @@ from stepsize.text import as_descent
 from stepsize.update import advance
 
 torch.set_num_threads(1)
-ROUNDS, CANDIDATES = 5, 64
+ROUNDS, CANDIDATES = 3, 64
 RATES = tuple(float(one) for one in np.geomspace(1e-4, 3e-2, CANDIDATES))
 RULES = {
     "sgd(momentum=0.9)": lambda params, lr: torch.optim.SGD(params, lr, momentum=0.9),
     "adam()": torch.optim.Adam,
 }
 CASES = (  # task, rows of a batch, updates, what is asked
-    ("digits-mlp", 32, 40, 6.0),
+    ("digits-mlp", 32, 60, 6.0),
     ("digits-cnn", 32, 15, 1.0),
-    ("topics-transformer", 1, 15, None),
-    ("topics-transformer", 4, 10, 2.5),
-    ("topics-transformer", 8, 6, None),
-    ("topics-transformer", 32, 3, None),
+    ("topics-transformer", 1, 10, 2.5),
+    ("topics-transformer", 4, 6, 2.5),
+    ("topics-transformer", 32, 2, 2.5),
 )
 GROWING = (1, 4, 16, 64, 256, 1024, 4096)
 WIDTHS = (8, 57, 242, 930, 3090)  # hidden units twice: from a thousand to ten million parameters
@@ -55,24 +55,28 @@ def batches(size: int, rows: int, steps: int) -> list[np.ndarray]:
     return [random.permutation(size)[:rows] for _ in range(steps)]
 
 
-def plain(made: problem, rule: str, rows: int, steps: int) -> None:
+def plain(made: problem, rule: str, rows: int, steps: int, looks: bool = False) -> None:
     """One loop after another, as anyone writes it."""
     data = tuple(made.many.data)
     lines = [torch.as_tensor(one) for one in batches(len(data[0]), rows, steps)]
     for rate in RATES:
         module = made._built(0)
         optimizer = RULES[rule](module.parameters(), rate)
-        for measured in (True, False):
-            module.eval()
-            with torch.no_grad():
-                made.loss_fn(module(data[0]), data[1])
-            if not measured:
-                break
-            module.train()
-            for line in lines:
-                optimizer.zero_grad()
-                made.loss_fn(module(data[0][line]), data[1][line]).backward()
-                optimizer.step()
+        if looks:
+            look(made, module, data)
+        module.train()
+        for line in lines:
+            optimizer.zero_grad()
+            made.loss_fn(module(data[0][line]), data[1][line]).backward()
+            optimizer.step()
+        if looks:
+            look(made, module, data)
+
+
+def look(made: problem, module: nn.Module, data: tuple[torch.Tensor, ...]) -> None:
+    module.eval()
+    with torch.no_grad():
+        made.loss_fn(module(data[0]), data[1])
 
 
 def stacked(made: problem, rule: str, rows: int, steps: int, rates: tuple[float, ...] = RATES) -> None:
@@ -80,11 +84,13 @@ def stacked(made: problem, rule: str, rows: int, steps: int, rates: tuple[float,
     strategy = as_descent(f"{rule} | 1")
     params = {name: torch.stack([one] * len(rates)) for name, one in made.start(0).items()}
     state, base = strategy.init(params), torch.tensor(rates)
-    made.loss(params)
+
+    def decide(*_: object) -> tuple[torch.Tensor, tuple[()], str]:
+        return base, (), ""
+
     for line in batches(made.size or 0, rows, steps):
         _, grads = made.loss_and_grad(params, line[None])
-        params, state, _, _ = advance(strategy.parts, params, grads, state, (), {}, lambda *_: (base, (), ""), many=True)
-    made.loss(params)
+        params, state, _, _ = advance(strategy.parts, params, grads, state, (), {}, decide, many=True)
 
 
 def study(made: problem, rule: str, rows: int, steps: int) -> None:
@@ -98,25 +104,25 @@ def seconds(job: Callable[[], None]) -> float:
     return time.process_time() - begun
 
 
-def ratios(*jobs: Callable[[], None]) -> list[list[float]]:
-    """For each job but the first: the time of the first ÷ its own, round by round."""
-    for job in jobs[1:]:
-        job()
-    rounds = [[seconds(job) for job in jobs] for _ in range(ROUNDS)]
-    return [[times[0] / times[i] for times in rounds] for i in range(1, len(jobs))]
+def ratio(other: Callable[[], None], ours: Callable[[], None]) -> str:
+    """The time of the other ÷ ours: the median of the rounds, the lowest and the highest."""
+    ours()
+    rounds = [seconds(other) / seconds(ours) for _ in range(ROUNDS)]
+    return f"{statistics.median(rounds):.2f} ({min(rounds):.2f} to {max(rounds):.2f})"
 
 
 def speed() -> None:
     """The table of the candidates against the loops."""
-    print(f"{'64 candidates against 64 plain torch loops':<44} {'update':>18} {'with records':>20}  asked")
+    print(f"{'64 candidates against 64 plain torch loops':<46} {'updates':>20} {'with records':>20}  asked")
     for task, rows, steps, asked in CASES:
         made = TASKS[task]()[0]
         for rule in RULES:
-            jobs = [lambda side=side, made=made, rule=rule, rows=rows, steps=steps: side(made, rule, rows, steps)
-                    for side in (plain, stacked, study)]
-            told = [f"{statistics.median(one):5.2f} ({min(one):.2f} to {max(one):.2f})" for one in ratios(*jobs)]
-            bound = f"{asked:g}" if asked else ""
-            print(f"{task}, {rows} rows, {rule}".ljust(44), *(one.rjust(19) for one in told), f" {bound}", flush=True)
+            case = made, rule, rows, steps
+            told = [ratio(partial(plain, *case), partial(stacked, *case))]
+            if task != "topics-transformer":  # all its rows cost more than all its updates
+                told.append(ratio(partial(plain, *case, looks=True), partial(study, *case)))
+            name = f"{task}, {rows} {'row' if rows == 1 else 'rows'}, {rule}"
+            print(name.ljust(46), *(one.rjust(20) for one in told), f" {asked:g}", flush=True)
 
 
 def perceptron(width: int) -> problem:

@@ -37,4 +37,12 @@ def divide(grad: Array, squares: Array, eps: float, eps_in_root: bool) -> Array:
     """grad / (√squares + eps), or grad / √(squares + eps); 0 where both are 0."""
     xp = namespace(grad)
     root = xp.sqrt(squares + eps) if eps_in_root else xp.sqrt(squares) + eps
-    return xp.where(root == 0, xp.zeros_like(root), grad / xp.where(root == 0, xp.ones_like(root), root))
+    return over_root(grad, root, eps)
+
+
+def over_root(array: Array, root: Array, least: float) -> Array:
+    """array / root, 0 where the root is 0; one that holds `least` is nowhere 0 where its type holds that."""
+    xp = namespace(root)
+    if least >= float(xp.finfo(root.dtype).smallest_normal):
+        return array / root
+    return xp.where(root == 0, xp.zeros_like(root), array / xp.where(root == 0, xp.ones_like(root), root))

@@ -7,6 +7,7 @@ from .._value import field
 from ..clipping.decay import weight_decay as decay
 from ..descents import Array, Rule, RuleState, descent
 from ..measures import begun
+from .adagrad import over_root
 
 
 class adam(Rule):
@@ -38,11 +39,10 @@ class adam(Rule):
         mean = self.beta1 * state["mean"] + (1 - self.beta1) * grad
         squares = self.beta2 * state["squares"] + (1 - self.beta2) * (grad * grad)
         xp = namespace(grad)
-        root = xp.sqrt(squares / begun(self.beta2, count, grad) + self.eps_root) + self.eps
+        spread = squares / begun(self.beta2, count, grad)
+        root = xp.sqrt(spread + self.eps_root if self.eps_root else spread) + self.eps
         unbiased = mean / begun(self.beta1, count, grad)
-        safe = xp.where(root == 0, xp.ones_like(root), root)
-        direction = xp.where(root == 0, xp.zeros_like(root), unbiased / safe)
-        return direction, {"count": count, "mean": mean, "squares": squares}
+        return over_root(unbiased, root, self.eps), {"count": count, "mean": mean, "squares": squares}
 
 
 def adamw(
