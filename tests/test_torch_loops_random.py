@@ -18,6 +18,7 @@ import loops
 from loops import Augmented, begun, made, run, trial
 from stepsize.adapters.torch.as_loop.legacy import Legacy, Snapshot
 from stepsize.adapters.torch.as_loop.randomness import Stream, as_plain, found_in, of_plain
+from stepsize.adapters.torch.as_loop.stepping import Again
 
 DRAWS = st.lists(st.sampled_from(["uniform", "normal", "many", "seed"]), max_size=6)
 
@@ -27,6 +28,10 @@ def draw(what):
         np.random.seed(5)
         return 0.0
     return {"uniform": np.random.rand, "normal": np.random.randn, "many": lambda: np.random.rand(700).sum()}[what]()
+
+
+def place(told):
+    return int(told["state"]["pos"]).to_bytes(4, "little")
 
 
 def numbers(own=None):
@@ -46,7 +51,8 @@ def test_a_snapshot_of_numpy_is_its_state(before, between, after):
     wanted = [draw(one) for one in after]
     for one in between:
         draw(one)
-    kept.getstate()
+    between_them, truth = kept.getstate(), np.random.get_state(legacy=False)
+    assert (between_them.has_gauss, between_them.words[-4:]) == (truth["has_gauss"], place(truth))
     kept.setstate(first)
     now = np.random.get_state(legacy=False)
     assert now["has_gauss"] == told["has_gauss"]
@@ -194,3 +200,41 @@ def test_two_trials_in_turn_are_each_as_alone():
             one.update()
     for one, wanted in zip(lots, alone, strict=True):
         loops.same(one.runs()[0], wanted)
+
+
+def test_a_loader_begins_at_the_seed_of_the_trial_wherever_its_generator_stood():
+    def order(seed, stood):
+        rows = torch.utils.data.TensorDataset(torch.arange(40.0)[:, None].expand(40, 6), torch.zeros(40).long())
+        given = made(loops.loader(rows, generator=torch.Generator().manual_seed(stood)))
+        batches = begun(given, trial(seed=seed)).going.batches
+        with batches.stream.drawn():
+            return [one[0][:, 0].tolist() for one in batches.next(3)]
+
+    assert order(3, stood=1) == order(3, stood=2)
+    assert order(3, stood=1) != order(4, stood=1)
+
+
+def test_batches_evaluated_again_leave_everything_as_it_was():
+    going = begun(made()).going
+    model, stream = going.model, going.stream
+    with going.batches.stream.drawn():
+        batches = going.batches.next(2)
+    buffers = {name: one.clone() for name, one in model.module.named_buffers()}
+    with stream.drawn():
+        again = Again(model, batches, stream)
+        wanted = [model.loss(one).item() for one in batches]  # with dropout, and moves running statistics
+        for name, one in model.module.named_buffers():
+            assert not torch.equal(one, buffers[name])
+            one.copy_(buffers[name])
+        after = torch.get_rng_state()
+        assert again.loss() == again.loss() == pytest.approx(sum(wanted) / 2)
+        assert torch.equal(torch.get_rng_state(), after)
+    assert again.count == 2
+    assert all(torch.equal(one, buffers[name]) for name, one in model.module.named_buffers())
+
+
+def test_every_look_sees_the_same_numbers():
+    going = begun(made(validation=Augmented(), metrics=None)).going
+    assert going.look() == going.look()
+    other = begun(made(validation=Augmented(), metrics=None), trial(seed=4)).going
+    assert going.look() != other.look()

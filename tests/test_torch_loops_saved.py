@@ -135,6 +135,37 @@ def test_a_state_that_is_kept_is_not_that_of_later():
     loops.same(begun(made(), saved=[first]).runs()[0], middle)
 
 
+def test_the_scale_of_a_scaler_goes_on():
+    lot = begun(made(autocast=torch.float16, scaler=True))
+    scaler = lot.going.stepping.scaler
+    scaler.load_state_dict(scaler.state_dict() | {"scale": 512.0})
+    lot.update()
+    kept = lot.going.stepping.scaler.state_dict()
+    again = begun(made(autocast=torch.float16, scaler=True), saved=[lot.saved(0)])
+    assert again.going.stepping.scaler.state_dict() == kept
+    assert (kept["scale"], kept["_growth_tracker"]) == (512.0, 1)
+
+
+def test_buffers_that_a_module_does_not_save_come_back():
+    class Counting(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(6, 2)
+            self.register_buffer("seen", torch.zeros(()), persistent=False)
+
+        def forward(self, x):
+            self.seen += self.training
+            return self.layer(x) / (1 + self.seen)
+
+    straight, lot = run(made(module=Counting)), begun(made(module=Counting))
+    for _ in range(5):
+        lot.update()
+    again = begun(made(module=Counting), saved=[lot.saved(0)])
+    while again.goes_on():
+        again.update()
+    loops.same(again.runs()[0], straight)
+
+
 def test_a_run_that_is_over_stays_over():
     one = trial("sgd() | 1e39", rate=1e39)
     lot = begun(made(), one)
