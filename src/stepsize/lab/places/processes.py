@@ -131,8 +131,10 @@ class _Worker:
                 if kind == "refused":
                     self.gone = True
                 self.inbox.put(KINDS[kind](self.name, *words))
-        except Exception:  # the end, or an answer that ends in the middle, as those of a dead process do
+        except EOFError:
             pass
+        except Exception:  # an answer that ends in the middle, as those of a dead process do; no other is understood
+            self.process.kill()
 
     def _overhear(self) -> None:
         for line in self.printed:
