@@ -147,6 +147,14 @@ def test_a_frame_of_looks_has_a_row_for_each_look():
     assert trials.join(found, on="trial", suffix="_at").height == 6
 
 
+def test_what_is_not_finite_is_null_in_a_frame():
+    found = outcome()
+    wild = replace(found.record, metrics={"accuracy": np.array([0.1, np.nan, np.inf])}, rates=np.full(10, np.inf))
+    looks = frame([replace(found, record=wild)], looks=True)
+    assert looks["accuracy"].to_list() == [0.1, None, None]
+    assert looks["rate"].to_list() == [None] * 3
+
+
 def test_a_frame_of_nothing_has_its_columns():
     assert (frame([]).height, frame([], looks=True).height) == (0, 0)
     assert frame([]).schema == frame([outcome(metrics=False)]).schema
