@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stepsize import problems
-from stepsize.lab.compare import compare, prepare
+from stepsize.lab.compare import compare, here, prepare
 from stepsize.lab.study import study as studies
 from stepsize.lab.study.study import Study
 from stepsize.lab.workload import Workload
@@ -44,8 +44,21 @@ def uninterrupted(plan):
 LONG = {"steps": 1500, "seeds": 3}  # a second or two of training
 
 
+def place_of(address):
+    """This process, or the cluster at an address."""
+    if not address:
+        return here(a_workload())
+    from stepsize.lab.places.cluster import Cluster
+    from stepsize.lab.places.recipe import Recipe
+
+    return Cluster(Recipe(a_workload), a_workload().fingerprint, address)
+
+
 if __name__ == "__main__":
+    import studied  # so that a worker finds its functions by this name
+
     studies.KEEP_EVERY_SECONDS = 0.1
     with Study(a_workload(), Path(sys.argv[1])) as one:
         print("ready", flush=True)
-        compare(one, a_plan(**LONG), on_progress=lambda far: print(far.done, far.total, flush=True))
+        place = studied.place_of(sys.argv[2] if len(sys.argv) > 2 else "")
+        compare(one, a_plan(**LONG), place, on_progress=lambda far: print(far.done, far.total, flush=True))

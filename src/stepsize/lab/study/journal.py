@@ -112,6 +112,18 @@ class Journal:
         """Drop the state of a trial that is over, or that nobody will continue."""
         self._drop(name for _, name in self._states_of(key, environment))
 
+    def tidy(self) -> None:
+        """Clear away what killed processes left: half-written states, and those of trials that are over.
+
+        Only for who holds the lock of the folder, under which states are written.
+        """
+        if self.folder is None or not (self.folder / STATES).is_dir():
+            return
+        ended = {_state_of(key, environment) for (key, environment), one in self.outcomes.items() if one.over}
+        for path in (self.folder / STATES).iterdir():
+            if path.name.endswith(log.UNFINISHED) or path.name[: path.name.rfind(".") + 1] in ended:
+                path.unlink(missing_ok=True)
+
     def _states_of(self, key: str, environment: str) -> list[tuple[int, str]]:
         """The steps that a trial is kept at, rising, with the names of their states."""
         prefix = _state_of(key, environment)

@@ -137,6 +137,7 @@ class Study:
         with self._alone():
             self.journal.refresh()
             self.journal.know(self.workload.subject)
+            self.journal.tidy()
 
     def _alone(self) -> AbstractContextManager[Any]:
         if self.journal.folder is None:
