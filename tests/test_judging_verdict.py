@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from stepsize.lab.judging import Column, Runs, judge, verdict
 
 PAGE = Path(__file__).parent.parent / "docs" / "judging.md"
@@ -94,3 +96,20 @@ def test_the_page_shows_what_its_snippet_prints(capsys):
     snippet, printed = (text.split(f"```{kind}\n")[1].split("```")[0] for kind in ("python", "text"))
     exec(snippet, {})
     assert capsys.readouterr().out == printed
+
+
+def test_many_without_a_difference_share_a_line():
+    draw = np.random.default_rng(3)
+    runs = [Runs(name, {(0.1, seed): float(draw.normal(1, 0.1)) for seed in range(5)}) for name in "ABCD"]
+    said = verdict(judge(runs, reference="B"))
+    (line,) = [one for one in said if one.startswith("No difference shown")]
+    assert line.startswith("No difference shown between B and A (p = ")
+    assert ", C (p = " in line
+    assert " and D (p = " in line
+    assert "): n = 5, 3 comparisons; in brackets p, and how many seeds would show" in line
+
+
+def test_rates_that_hang_on_seeds_share_a_line():
+    values = {(0.1, s): 1.0 + 0.1 * (s > 1) for s in range(4)} | {(0.2, s): 1.1 - 0.1 * (s > 1) for s in range(4)}
+    said = verdict(judge([Runs("A", values), Runs("B", values)]))
+    assert "Chosen rates that hang on the seeds, and what halves of them chose: A 0.1 to 0.2, B 0.1 to 0.2." in said

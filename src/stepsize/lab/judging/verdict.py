@@ -9,6 +9,7 @@ from .pairs import Pair
 from .strategy import Judged
 from .student import MOST, Estimate
 
+FEW = 3  # pairs without a shown difference, from which on they share a line
 RARELY = 1e-4  # a smaller p-value is named as below this
 
 
@@ -30,9 +31,10 @@ def verdict(judgement: Judgement) -> tuple[str, ...]:
     """
     there = [one for one in judgement.strategies if one.mean is not None]
     lines = [_first(judgement, there)] if there else ["Nothing can be judged."]
-    lines += [_pair(judgement, one) for one in _told(judgement)]
+    lines += _pairs(judgement, _told(judgement))
     lines += [_worst(there)] if any(len(one.losses) > 1 for one in there) else []
     lines += [line for one in judgement.strategies for line in _of_one(one)]
+    lines += _hanging([one for one in judgement.strategies if _hangs(one)])
     return tuple(lines + _limits(judgement, there))
 
 
@@ -73,6 +75,30 @@ def _sure(judgement: Judgement, leader: str, count: int) -> str:
     if len(beaten) == count - 1:
         return f"it is shown to be {better}" + (" than every other" if count > 2 else "")
     return f"it is shown to be {better} than {_listed(beaten)}, and than no other"
+
+
+def _pairs(judgement: Judgement, pairs: Sequence[Pair]) -> list[str]:
+    """A line for each pair; those that show no difference share one where there are several."""
+    alike = [one for one in pairs if one.shown == "no difference"]
+    if len(alike) < FEW or len({one.difference.n for one in alike if one.difference}) > 1:
+        return [_pair(judgement, one) for one in pairs]
+    rest = [_pair(judgement, one) for one in pairs if one.shown != "no difference"]
+    return [*rest, _alike(judgement, alike)]
+
+
+def _alike(judgement: Judgement, pairs: Sequence[Pair]) -> str:
+    centre = _centre_first(judgement, pairs[0])[0]
+    each = [f"{_centre_first(judgement, one)[1]} ({_plain_p(one)}, {_seeds(one)})" for one in pairs]
+    assert pairs[0].difference is not None
+    return (
+        f"No difference shown between {centre} and {_listed(each)}: n = {pairs[0].difference.n}, "
+        f"{judgement.comparisons} comparisons; in brackets p, and how many seeds would show a difference as large as "
+        "the one seen."
+    )
+
+
+def _seeds(pair: Pair) -> str:
+    return f"more than {MOST:,}" if pair.seeds_to_show is None else f"{pair.seeds_to_show:,}"
 
 
 def _pair(judgement: Judgement, pair: Pair) -> str:
@@ -124,9 +150,13 @@ def _chance(judgement: Judgement, pair: Pair) -> str:
 
 
 def _p(judgement: Judgement, pair: Pair) -> str:
-    assert pair.p_holm is not None
-    told = f"p < {RARELY:.4f}" if pair.p_holm < RARELY else f"p = {pair.p_holm:.2g}"
+    told = _plain_p(pair)
     return told if judgement.comparisons < 2 else f"{told} among {judgement.comparisons} comparisons"
+
+
+def _plain_p(pair: Pair) -> str:
+    assert pair.p_holm is not None
+    return f"p < {RARELY:.4f}" if pair.p_holm < RARELY else f"p = {pair.p_holm:.2g}"
 
 
 def _more(pair: Pair) -> str:
@@ -155,10 +185,21 @@ def _of_one(one: Judged) -> list[str]:
     if one.edge:
         side = "below" if one.edge == "lowest" else "above"
         lines.append(f"{one.name}: the chosen rate is the {one.edge} tried, so a better one may lie {side} it.")
-    if one.range is not None and one.range[0] < one.range[1] and len(one.rates) == 1:
-        low, high = (f"{rate:.4g}" for rate in one.range)
-        lines.append(f"{one.name}: the chosen rate hangs on the seeds; halves of them chose {low} to {high}.")
     return lines
+
+
+def _hangs(one: Judged) -> bool:
+    return one.range is not None and one.range[0] < one.range[1] and len(one.rates) == 1
+
+
+def _hanging(strategies: Sequence[Judged]) -> list[str]:
+    """Whose rate other seeds would have chosen otherwise."""
+    ranges = [one.range for one in strategies if one.range is not None]
+    if len(strategies) == 1:
+        low, high = (f"{rate:.4g}" for rate in ranges[0])
+        return [f"{strategies[0].name}: the chosen rate hangs on the seeds; halves of them chose {low} to {high}."]
+    each = [f"{one.name} {low:.4g} to {high:.4g}" for one, (low, high) in zip(strategies, ranges, strict=True)]
+    return [f"Chosen rates that hang on the seeds, and what halves of them chose: {', '.join(each)}."] if each else []
 
 
 def _limits(judgement: Judgement, there: Sequence[Judged]) -> list[str]:
