@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -108,8 +109,17 @@ class _Linear:
 
     def _data(self, part: slice, rows: Rows | None) -> tuple[Floats, Floats]:
         """Data (groups, 1, columns, rows) and targets (groups, 1, outputs, rows): a part of all, or the given rows."""
-        X, y = (self.X[None, part], self.targets[None, part]) if rows is None else (self.X[rows], self.targets[rows])
-        return X[:, None].swapaxes(-1, -2), np.ascontiguousarray(y[:, None].swapaxes(-1, -2))
+        if rows is None:
+            X, y = self._across
+            return X[None, None, :, part], y[None, None, :, part]
+        X, y = self.X[rows][:, None], self.targets[rows][:, None]
+        return X.swapaxes(-1, -2), np.ascontiguousarray(y.swapaxes(-1, -2))
+
+    @cached_property
+    def _across(self) -> tuple[Floats, Floats]:
+        """Data and targets with a column for each row; for several outputs a copy, which products are faster with."""
+        X, y = self.X.T, self.targets.T
+        return (X, y) if len(y) == 1 else (X.copy(), y.copy())
 
     def _outcome(self, z: Floats, targets: Floats, slopes: bool) -> Floats:
         """The mean loss over the rows; with `slopes` its derivative by z is put in the place of z, which is lost."""
