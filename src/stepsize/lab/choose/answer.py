@@ -1,0 +1,46 @@
+"""What a policy says: what to train next, or its verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..trials.trial import Trial
+
+
+@dataclass(frozen=True)
+class Part:
+    """A trial, and after how many of its updates it is to pause; its steps are the whole of it."""
+
+    trial: Trial
+    until: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What should be trained next: parts that do not wait for one another, and why in a sentence."""
+
+    parts: tuple[Part, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was chosen: a trial that ran, what its rate promises, and how far that may be trusted.
+
+    `text` is the strategy at the chosen rate, to paste. `loss` is the loss that chooses, at the end of the trial or,
+    where `share` of it is less than 1, as expected there; `low` and `high` hold the loss of a new run at that rate in
+    about nine cases of ten. `rates` is the basin: the lowest and highest rate whose expected loss is within a tenth of
+    the best. `cost` is in runs. `unknown` says in sentences what this budget cannot tell, `trace` what each trial did.
+    """
+
+    trial: Trial
+    text: str
+    rate: float
+    loss: float | None
+    low: float | None
+    high: float | None
+    rates: tuple[float, float]
+    share: float
+    cost: float
+    unknown: tuple[str, ...]
+    trace: tuple[str, ...]

@@ -1,0 +1,100 @@
+"""How a verdict is written: the expected loss, the basin, and what the budget cannot tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from .answer import Verdict
+from .basin import FLOOR, Basin, early
+from .seen import Seen
+
+WITHIN = 1.1  # of the best expected loss: the basin
+SEEDS = 0.06  # what another seed changes, in shares of the descent, one standard deviation
+NINE_OF_TEN = 1.645
+
+
+def told(best: Seen, runs: Sequence[Seen], basin: Basin, x: float, cost: float) -> Verdict:
+    """The verdict that names one of the runs; `x` is its place in the basin's grid."""
+    place = int(np.abs(basin.grid - x).argmin())
+    loss, low, high = _expected(best, runs, basin, place)
+    lowest, highest = basin.within(WITHIN, place)
+    return Verdict(
+        trial=best.trial,
+        text=str(best.trial.strategy),
+        rate=best.trial.rate,
+        loss=loss,
+        low=low,
+        high=high,
+        rates=(min(2.0**lowest, best.trial.rate), max(2.0**highest, best.trial.rate)),
+        share=best.share,
+        cost=cost,
+        unknown=tuple(_unknown(best, runs, basin, x, cost)),
+        trace=tuple(sentence(one, runs) for one in runs),
+    )
+
+
+def _expected(
+    best: Seen, runs: Sequence[Seen], basin: Basin, place: int
+) -> tuple[float | None, float | None, float | None]:
+    """The loss at the end and about nine cases of ten around it; None where nothing can be said."""
+    if best.loss is None or best.loss <= 0 or best.lost:
+        return best.loss, None, None
+    same = [one for one in runs if one.done and (one.arm, one.trial.rate) == (best.arm, best.trial.rate)]
+    won = max(best.start - best.level(1), 0.0)
+    spread = max(SEEDS * won, 0.02)
+    if best.done:
+        middle = float(np.mean([one.levels[-1] for one in same]))
+        size = NINE_OF_TEN * spread * math.sqrt(1 + 1 / len(same))
+        return best.loss, min(math.exp(middle - size), best.loss), max(math.exp(middle + size), best.loss)
+    whole = max(float(basin.weights @ basin.reached[:, place]), won)
+    size = NINE_OF_TEN * math.hypot(spread, (early(best.share) + 0.05) * whole + FLOOR)
+    middle = best.start - whole
+    return math.exp(middle), math.exp(middle - size), max(math.exp(middle + size), best.loss)
+
+
+def _unknown(best: Seen, runs: Sequence[Seen], basin: Basin, x: float, cost: float) -> list[str]:
+    """What these runs cannot tell."""
+    said = []
+    done = [one for one in runs if one.done]
+    mine = [one for one in runs if one.arm == best.arm and one.share > 0]
+    low, high = basin.interval()
+    if not best.done:
+        said.append(f"No run was finished: this one made {best.share:.0%} of its updates, and may still diverge.")
+    elif len(done) == 1:
+        said.append("One run was finished: which rate is best was decided by the beginnings of the others.")
+    if cost < 2:
+        said.append("Below 2 runs this is a guess: the best rate may be 5 octaves above or 1 below it.")
+    if high - low >= 3:
+        said.append(f"The best rate is between {2**low:.2g} and {2**high:.2g} with 90 % belief.")
+    if not any(one.x > x + 0.1 for one in mine):
+        said.append("No higher rate was tried.")
+    if not any(one.x < x - 0.1 for one in mine):
+        said.append("No lower rate was tried.")
+    if len({one.trial.seed for one in done}) < 2:
+        said.append("One seed was used: another one changes the loss, and may change which rate is best.")
+    return said
+
+
+def sentence(one: Seen, runs: Sequence[Seen]) -> str:
+    """What a trial did, in a sentence."""
+    name = f"{one.trial.strategy}, seed {one.trial.seed}"
+    if one.broke:
+        return f"{name}: stopped being finite after {one.share:.0%} of its updates."
+    if not one.passed:
+        return f"{name}: not yet at its first mark."
+    others = [
+        other.level(one.share)
+        for other in runs
+        if other is not one and not other.lost and other.share >= one.share - 1e-9
+    ]
+    beside = ""
+    if others and not one.done:
+        ahead = one.level(one.share) - min(others)
+        beside = (
+            ", ahead of all others there" if ahead <= 0 else f", {math.expm1(min(ahead, 10)):.0%} above the best there"
+        )
+    ended = "ended" if one.done else f"after {one.share:.0%}"
+    return f"{name}: {ended} at {one.loss:.4g}{beside}{'; given up' if one.lost and not one.done else ''}."
