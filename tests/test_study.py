@@ -135,6 +135,16 @@ def test_stopped_and_continued_is_straight_through(tmp_path, folder, stops, whol
         assert outcomes_of(study, plan) == whole
 
 
+def test_each_trial_may_have_an_end_of_its_own(whole):
+    with Study(a_workload()) as study:
+        trials = list(a_plan().trials())
+        ends = [1 + i % 30 for i in range(len(trials))]
+        for one, end in zip(study.train(trials, here(study.workload), until=ends), ends, strict=True):
+            assert one.made == end or one.over
+        study.train(trials, here(study.workload))
+        assert outcomes_of(study, a_plan()) == whole
+
+
 def test_a_trial_that_is_where_it_is_wanted_costs_nothing(tmp_path, trained):
     with Study(a_workload(), tmp_path / "r") as study:
         for _ in range(2):

@@ -118,7 +118,7 @@ class Policy:
     def rates(self, arm: int) -> Floats:
         """The rates that may be tried, rising, as powers of two."""
         low, high = self.priors[arm].range
-        return np.arange(math.ceil(low / self.octaves), math.floor(high / self.octaves) + 1) * self.octaves
+        return self.octaves * np.arange(math.ceil(low / self.octaves), math.floor(high / self.octaves) + 1, dtype=float)
 
     def around(self, arm: int, octaves: float) -> list[float]:
         """Rates so far apart, from the centre of the prior outwards, upwards first."""

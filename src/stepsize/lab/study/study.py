@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..._errors import StepsizeError
 from ..environment import in_words, versions
@@ -22,6 +22,8 @@ from .plan import Plan
 
 LOOK_AGAIN_SECONDS = 0.5  # at what others train
 KEEP_EVERY_SECONDS = 60.0  # how much of a long trial a kill may cost
+
+Wanted: TypeAlias = Mapping[str, tuple[Trial, int]]  # trials by their keys, and the updates that they should have made
 
 
 @dataclass(frozen=True)
@@ -103,35 +105,36 @@ class Study:
         trials: Iterable[Trial],
         place: Place,
         *,
-        until: int | None = None,
+        until: int | Sequence[int] | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
         on_event: Listener | None = None,
     ) -> list[Outcome]:
         """Train what is missing of these trials, each to its end or until so many updates; what they did, in order.
 
-        A trial that is stopped at `until` is kept, and goes on from there when it is asked for again. An error or an
-        interrupt keeps everything that is finished, and of long trials all but the last minute.
+        `until` is one number of updates, or one for each trial. A trial that is stopped there is kept, and goes on
+        when it is asked for again. An error or an interrupt keeps everything that is finished, and of long trials all
+        but the last minute.
         """
-        wanted = {one.key: one for one in trials}
+        wanted = _wanted(list(trials), until)
         self._begin(wanted)
         failures: list[str] = []
         self._failed.clear()
         try:
-            while self._missing(wanted, until) and not failures:
-                for portion, result in place.run(self._portions(wanted, until, place), on_event):
+            while self._missing(wanted) and not failures:
+                for portion, result in place.run(self._portions(wanted, place), on_event):
                     self._keep(portion, result)
                     failures += [result.reason] if isinstance(result, Failed) else []
-                    on_progress(self._progress(wanted, until))
-                self._look_again(wanted, until)
-                on_progress(self._progress(wanted, until))
+                    on_progress(self._progress(wanted))
+                self._look_again(wanted)
+                on_progress(self._progress(wanted))
         finally:
             self._give_back(list(self._running))
         if failures:
             raise StepsizeError(failures[0] + (f" ({len(failures)} times)" if len(failures) > 1 else ""))
-        return self.outcomes(wanted.values())
+        return self.outcomes(one for one, _ in wanted.values())
 
-    def _begin(self, wanted: Mapping[str, Trial]) -> None:
-        foreign = [one for one in wanted.values() if one.problem != self.workload.fingerprint]
+    def _begin(self, wanted: Wanted) -> None:
+        foreign = [one for one, _ in wanted.values() if one.problem != self.workload.fingerprint]
         if foreign:
             raise StepsizeError(f"a study of {self.workload.fingerprint} cannot train {foreign[0]}, of another problem")
         with self._alone():
@@ -146,37 +149,37 @@ class Study:
             self._claims = Claims(self.journal.folder)
         return self._claims.alone()
 
-    def _reached(self, trial: Trial, until: int | None) -> bool:
+    def _reached(self, trial: Trial, until: int) -> bool:
         """Whether a trial is where it is wanted."""
         there = self.outcome(trial)
-        return there is not None and (there.over or (until is not None and there.made >= until))
+        return there is not None and (there.over or there.made >= until)
 
-    def _missing(self, wanted: Mapping[str, Trial], until: int | None) -> list[str]:
-        return [key for key, one in wanted.items() if not self._reached(one, until)]
+    def _missing(self, wanted: Wanted) -> list[str]:
+        return [key for key, (one, until) in wanted.items() if not self._reached(one, until)]
 
-    def _portions(self, wanted: Mapping[str, Trial], until: int | None, place: Place) -> Iterator[Portion]:
+    def _portions(self, wanted: Wanted, place: Place) -> Iterator[Portion]:
         """Lots that nobody trains yet, those that were begun first; asked for when a worker is free."""
         most = self.workload.at_once
         if place.workers > 1:
-            most = max(1, min(most, -(-len(self._missing(wanted, until)) // place.workers)))
+            most = max(1, min(most, -(-len(self._missing(wanted)) // place.workers)))
         busy: set[str] = set()
-        while lot := self._next(wanted, until, most, busy):
-            taken = self._take(lot, wanted, until)
+        while lot := self._next(wanted, most, busy):
+            taken = self._take(lot, wanted)
             busy |= set(lot) - set(taken)
             if taken:
-                yield self._portion([wanted[key] for key in taken], until)
+                yield self._portion([wanted[key][0] for key in taken], wanted[taken[0]][1])
 
-    def _next(self, wanted: Mapping[str, Trial], until: int | None, most: int, busy: set[str]) -> list[str]:
+    def _next(self, wanted: Wanted, most: int, busy: set[str]) -> list[str]:
         taken = busy | self._running | self._failed
-        missing = [key for key in self._missing(wanted, until) if key not in taken]
+        missing = [key for key in self._missing(wanted) if key not in taken]
         return next(self._lots(missing, wanted, most), [])
 
-    def _lots(self, keys: Sequence[str], wanted: Mapping[str, Trial], most: int) -> Iterator[list[str]]:
+    def _lots(self, keys: Sequence[str], wanted: Wanted, most: int) -> Iterator[list[str]]:
         """Trials that can train together: of one text and as far as one another, whole seeds where they fit."""
         groups: dict[Any, dict[int, list[str]]] = {}
         for key in keys:
-            one, made = wanted[key], self._made(wanted[key])
-            place = (-made, one.text, one.steps, one.batch_size or 0, one.measure_every)
+            one, until = wanted[key]
+            place = (-self._made(one), until, one.text, one.steps, one.batch_size or 0, one.measure_every)
             groups.setdefault(place, {}).setdefault(one.seed, []).append(key)
         for place in sorted(groups, key=lambda place: place[0] == 0):  # sorting keeps the order of what is equal
             yield from packed(list(groups[place].values()), most)
@@ -188,26 +191,26 @@ class Study:
             return 0
         return there.made
 
-    def _portion(self, trials: Sequence[Trial], until: int | None) -> Portion:
+    def _portion(self, trials: Sequence[Trial], until: int) -> Portion:
         kept = [self.journal.kept(one.key, self.environment) for one in trials]
         whole = len({None if one is None else one[0] for one in kept}) == 1
         saved = tuple(one[1] for one in kept if one is not None) if whole else ()
-        return Portion(tuple(trials), saved, trials[0].steps if until is None else until, KEEP_EVERY_SECONDS)
+        return Portion(tuple(trials), saved, until, KEEP_EVERY_SECONDS)
 
-    def _take(self, lot: Sequence[str], wanted: Mapping[str, Trial], until: int | None) -> list[str]:
+    def _take(self, lot: Sequence[str], wanted: Wanted) -> list[str]:
         """Claim those of the lot that are missing still, and that nobody else trains."""
         if self.journal.folder is None:
             taken = list(lot)
         else:
             with self._alone():
                 assert self._claims is not None
-                taken = self._claims.take(lot, lambda keys: self._still_missing(keys, wanted, until))
+                taken = self._claims.take(lot, lambda keys: self._still_missing(keys, wanted))
         self._running |= set(taken)
         return taken
 
-    def _still_missing(self, keys: Collection[str], wanted: Mapping[str, Trial], until: int | None) -> list[str]:
+    def _still_missing(self, keys: Collection[str], wanted: Wanted) -> list[str]:
         self.journal.refresh()
-        return self._missing({key: wanted[key] for key in keys}, until)
+        return self._missing({key: wanted[key] for key in keys})
 
     def _keep(self, portion: Portion, result: Result) -> None:
         """Write down what a portion did, its states first, so that a line never promises a state that is not there."""
@@ -235,18 +238,18 @@ class Study:
         if self._claims is not None and keys:
             self._claims.give_back(keys)
 
-    def _look_again(self, wanted: Mapping[str, Trial], until: int | None) -> None:
+    def _look_again(self, wanted: Wanted) -> None:
         """Wait a moment where what is missing is trained by others."""
-        if self._claims is None or not self._missing(wanted, until):
+        if self._claims is None or not self._missing(wanted):
             return
-        if self._claims.elsewhere() & set(self._missing(wanted, until)):
+        if self._claims.elsewhere() & set(self._missing(wanted)):
             time.sleep(LOOK_AGAIN_SECONDS)
         self.journal.refresh()
 
-    def _progress(self, wanted: Mapping[str, Trial], until: int | None) -> Progress:
-        missing = self._missing(wanted, until)
+    def _progress(self, wanted: Wanted) -> Progress:
+        missing = self._missing(wanted)
         elsewhere = self._claims.elsewhere() & set(missing) if self._claims is not None else set()
-        finished = [one for one in self.outcomes(wanted.values()) if one.over and not one.diverged]
+        finished = [one for one in self.outcomes(one for one, _ in wanted.values()) if one.over and not one.diverged]
         return Progress(
             done=len(wanted) - len(missing),
             total=len(wanted),
@@ -254,6 +257,12 @@ class Study:
             elsewhere=len(elsewhere),
             best=min(finished, key=chosen_loss, default=None),
         )
+
+
+def _wanted(trials: Sequence[Trial], until: int | Sequence[int] | None) -> Wanted:
+    """Every trial once, with the updates that it is wanted to have made."""
+    ends = [until] * len(trials) if until is None or isinstance(until, int) else until
+    return {one.key: (one, min(end or one.steps, one.steps)) for one, end in zip(trials, ends, strict=True)}
 
 
 def chosen_loss(one: Outcome) -> float:
