@@ -300,7 +300,7 @@ def test_what_cannot_be_one_call_says_why():
     made = problem(Branching(9, 3), F.cross_entropy, data_of("mlp"))
     params, _ = stacked(made, 0, 4)
     assert made.note == ""
-    assert made.loss(params).shape == (4,)
+    assert made.loss_and_grad(params, batches(0)[0][None])[0].shape == (4,)
     assert "one by one" in made.note
     assert "data-dependent" in made.note
     averaged = cnn(lambda: nn.BatchNorm2d(4, momentum=None))

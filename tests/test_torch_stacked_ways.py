@@ -89,7 +89,7 @@ def seen(rows=900, columns=5, **how):
 
 
 def test_all_losses_in_pieces_of_runs_and_rows_are_the_losses():
-    made, params, _ = seen()
+    made, params, _ = seen(vmap="measured")
     expected = made.loss(params)
     for way in ((1, 900), (2, 256), (4, 64), (6, 900), (16, 7)):
         made.many.ways.chosen = dict.fromkeys(made.many.ways.chosen, way)
@@ -107,6 +107,32 @@ def test_rows_at_once_is_kept_to():
     params = {name: torch.stack([one] * 6) for name, one in made.start(0).items()}
     loss = F.cross_entropy(made.module.eval()(made.many.data[0]), made.many.data[1])
     torch.testing.assert_close(made.loss(params), loss.detach().expand(6))
+
+
+def test_the_rule_takes_small_training_passes_together_and_losses_one_by_one():
+    made, params, rows = seen()
+    line = np.arange(8)[None]
+    for one in (made.loss_and_grad, made.loss):
+        one(params, line)
+        rows.clear()
+        one(params, line)
+        assert rows == ([8] if one == made.loss_and_grad else [8] * 6)
+    assert made.many.ways.chosen == {}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_run_has_the_same_numbers_in_any_company(dtype):
+    random = np.random.default_rng(0)
+    net = nn.Sequential(nn.Linear(5, 16), nn.Tanh(), nn.Linear(16, 3)).to(dtype)
+    made = problem(net, F.cross_entropy, (random.normal(size=(90, 5)), random.integers(0, 3, 90)))
+    runs = 0.1 * torch.arange(9)[:, None]
+    params = {name: torch.stack([one] * 9) + runs.reshape(9, *[1] * one.ndim) for name, one in made.start(0).items()}
+    line = np.arange(8)[None]
+    losses, grads = made.loss_and_grad(params, line)
+    for part in (slice(0, 1), slice(3, 5), slice(4, 9)):
+        some, slopes = made.loss_and_grad({name: one[part] for name, one in params.items()}, line)
+        assert torch.equal(some, losses[part])
+        assert all(torch.equal(slopes[name], grads[name][part]) for name in slopes)
 
 
 @pytest.mark.parametrize(("vmap", "calls"), [(True, 1), (False, 6)])

@@ -17,6 +17,8 @@ from .runs import MASKS, Runs, Tensors
 from .ways import Way, Ways
 
 FEWEST_RUNS = 3  # two runs as one call gain nothing, and measuring them costs more
+STACK_FLOPS = 6e7  # of one run's forward pass: larger ones fill a core alone
+MEASURED = "measured"
 STACKS = (8, 32, 128, 512, 2048)  # runs of one call
 PIECES = ((1, 256), (16, 256), (64, 64))  # runs and rows of a call that measures: what lies in a core's cache
 
@@ -24,11 +26,14 @@ Piece: TypeAlias = "tuple[slice, float]"  # rows of all, and their share
 
 
 class Limits(NamedTuple):
-    """What is fixed about passes: `free` says that rows may be evaluated in pieces of any size."""
+    """What is fixed about passes: `free` says that rows may be evaluated in pieces of any size.
+
+    `vmap` is True, False, None for the rule, or "measured".
+    """
 
     rows_at_once: int
     free: bool
-    vmap: bool | None
+    vmap: bool | str | None
     flops: float  # of one pass
 
 
@@ -96,28 +101,38 @@ class Many:
         yield from ((some, pieces) for some in runs.parts(block, count))
 
     def _way(self, runs: Runs, ways: list[Way], block: int, train: bool, call: Callable[[Runs, int], object]) -> Way:
-        """How many runs and rows one pass takes: what was asked for, what memory allows, and what is fastest."""
+        """How many runs and rows one pass takes: what was asked for, what memory allows, and the rule or the clock.
+
+        The rule does not ask a clock, and not how many runs there are: a run has the same numbers in any company.
+        """
         alone, lines = ways[0], ways[0][1]
         if self.found.random[train]:  # what a run draws must not depend on whether it ever had company
             self._able(runs, train)
+        if not self._wanted(lines, train):
+            return alone
         most = max(1, min(block, int(self.limits.flops / (self.found.flops * lines))))
-        if self.limits.vmap is False or (self.limits.vmap is None and block < FEWEST_RUNS):
-            return alone
         able = self._able(runs, train)
-        if self.limits.vmap:
-            if not able:
-                raise StepsizeError(
-                    f"problem: torch cannot vmap this module ({self.passes.why[train]}): write vmap=False, or leave it "
-                    "out"
-                )
-            return most, lines
-        if not able:
+        if self.limits.vmap is True and not able:
+            raise StepsizeError(
+                f"problem: torch cannot vmap this module ({self.passes.why[train]}): write vmap=False, or leave it out"
+            )
+        if not able or (self.limits.vmap == MEASURED and block < FEWEST_RUNS):
             return alone
+        if self.limits.vmap != MEASURED:
+            return most, lines
         most_rows = max(rows for _, rows in ways)
         fitting = [way for way in ways if way[0] * way[1] <= most * most_rows and way[0] <= block]
         shape = f"{'train' if train else 'loss'} {lines} rows, {1 << (block - 1).bit_length()} runs"
         best = self.ways.best(shape, dict.fromkeys(fitting), lambda way: call(runs.part(slice(0, way[0])), way[1]))
         return min(best[0], block), best[1]
+
+    def _wanted(self, lines: int, train: bool) -> bool:
+        """Whether runs should be one call: as asked for; else on a processor where training passes are small."""
+        if self.limits.vmap is not None:
+            return self.limits.vmap is not False
+        if self.passes.like.device.type != "cpu":
+            return True
+        return train and self.found.flops * lines <= STACK_FLOPS
 
     def _able(self, runs: Runs, train: bool) -> bool:
         """Whether many runs can be one call; asked once, with the first and the last run on the first two rows."""
@@ -150,17 +165,21 @@ class Many:
         return [(cut, (cut.stop - cut.start) / count) for cut in cuts]
 
     def _pass(self, some: Runs, piece: slice, train: bool) -> Pass:
-        """One pass; one run is never vmapped, unless that was asked for."""
+        """One pass; a single run is computed as it would be in company."""
         batch, batched = self._batch(some, piece)
         seeds = some.seeds(piece.start) if self.found.random[train] else []
-        if some.many == 1 and not self.limits.vmap:
+        if some.many == 1 and not self._stacks(len(batch[-1][0] if batched else batch[-1]), train):
             return self.passes.alone(some.own, _buffers(some), _first(batch, batched), train, seeds)
         return self.passes.together(some.own, _buffers(some), batch, batched, train, seeds)
+
+    def _stacks(self, lines: int, train: bool) -> bool:
+        """Whether a single run is computed as one of many: then company changes nothing."""
+        return self.limits.vmap != MEASURED and self._wanted(lines, train) and self.passes.why.get(train, "") is None
 
     def _output(self, some: Runs, piece: slice) -> tuple[Any, Tensor]:
         batch, batched = self._batch(some, piece)
         seeds = some.seeds(piece.start) if self.found.random[False] else []
-        alone = some.many == 1 and not self.limits.vmap
+        alone = some.many == 1 and not self._stacks(len(batch[-1][0] if batched else batch[-1]), False)
         output = self.passes.output(some.own, _buffers(some), batch[:-1], batched, alone, seeds)
         return output, batch[-1] if batched else batch[-1].expand(some.many, *batch[-1].shape)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...._errors import StepsizeError, flag, one_of, whole
 from ....problems import Rows
-from .many import Limits, Many
+from .many import MEASURED, Limits, Many
 from .measuring import Measure, measures
 from .passing import Passes
 from .probing import check_module, probe
@@ -44,13 +44,15 @@ class problem:
     (`carried(seed, run)`), the row numbers and how many updates the run made.
 
     Batches are one pass of the module; all data come in passes of at most `rows_at_once` ≥ 1 rows (None: as many as
-    keep memory small), which layers that look across rows notice. `vmap` says whether many runs are one call (None:
-    where a few calls both ways show that it pays); `note` says why they go one by one where torch cannot. Parameters
-    are tensors of the module's own dtype on its device, with runs as the first axis; NumPy arrays are taken too, and
-    answered in float64. Many runs agree with single ones to the precision of the module's dtype. `metrics` are
-    functions of (output, targets) by name, each one number over all rows; None measures what the targets call for: the
-    accuracy of classes, r2 and rmse of real targets. Parameters come back as a dictionary that
-    `module.load_state_dict` takes. Bad input is a StepsizeError.
+    keep memory small), which layers that look across rows notice. `vmap` says whether many runs are one call. None
+    is a rule: on a processor small training passes are, and losses on all data are not; elsewhere everything is.
+    The rule asks no clock, so the same seed has the same numbers. "measured" times a few calls both ways, and takes
+    the faster one: numbers are then repeated to rounding. `note` says why runs go one by one where torch cannot.
+    Parameters are tensors of the module's own dtype on its device, with runs as the first axis; NumPy arrays are
+    taken too, and answered in float64. Many runs agree with single ones to the precision of the module's dtype.
+    `metrics` are functions of (output, targets) by name, each one number over all rows; None measures what the
+    targets call for: the accuracy of classes, r2 and rmse of real targets. Parameters come back as a dictionary
+    that `module.load_state_dict` takes. Bad input is a StepsizeError.
 
     >>> import torch
     >>> from stepsize import descend
@@ -68,13 +70,13 @@ class problem:
         data: Any,
         *,
         rows_at_once: int | None = None,
-        vmap: bool | None = None,
+        vmap: bool | str | None = None,
         masks: str = "same",
         metrics: Mapping[str, Measure] | None = None,
     ) -> None:
         self.data = read_rows(data)
         self.size: int | None = len(self.data[-1])
-        self.vmap = None if vmap is None else flag("problem", "vmap", vmap)
+        self.vmap = vmap if vmap in (None, MEASURED) else flag("problem", "vmap", vmap)
         self.masks = one_of("problem", "masks", masks, options=("same", "own"))
         self._build = None if isinstance(module, nn.Module) else module
         self.module = _copied(module if isinstance(module, nn.Module) else self._built(0))
