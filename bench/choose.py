@@ -1,10 +1,11 @@
 """Policies that choose a rate, on recorded runs: `python bench/choose.py TABLE.npz` prints the table, as markdown.
 
 The table has whole runs of every rate of a grid, for several tasks, batch sizes and seeds (keys `CELL/cos_rates`,
-`cos_held`, `cos_at`, `cos_test`, `T` and those of range tests, `sweepSHARE_ORDER_r` and `_l`). A policy asks, the table
-answers with the losses up to where it asked, until there is a verdict. Selection sees the held-out part alone; excess is
-the mean over seeds of the test loss of the trial that the verdict names, over that of the best fixed rate, less one. A
-cell counts 1000 % at most. One task in three is held out from every constant that was chosen here, and reported apart.
+`cos_held`, `cos_at`, `cos_test`, `T` and those of range tests, `sweepSHARE_ORDER_r` and `_l`). A policy asks, the
+table answers with the losses up to where it asked, until there is a verdict. Selection sees the held-out part alone;
+excess is the mean over seeds of the test loss of the trial that the verdict names, over that of the best fixed rate,
+less one. A cell counts 1000 % at most. Three tasks are held out from every constant that was chosen here, and reported
+apart.
 `--budgets 1.3,4`, `--policies tune,climb`, `--seeds 3`, `--cells PATTERN`, `--optuna` (needs that package).
 """
 

@@ -36,6 +36,7 @@ ONE_OF_EACH = [
     *(f"{one} | adam() | 0.05" for one in TRANSFORMS if not wants_a_rule(one)),
     *(f"{adam_before(one)} | {one} | 0.05" for one in TRANSFORMS),
     "zclip(warm_up=3) | adam() | stable() | 0.05 * spike() * distance() | clip(0.02)",
+    "sgd() | 0.05 * newbob(0.7, 0.9, watch='metric')",  # every look halves, more or less
 ]
 RATES = [0.01, 0.2, 1e3, 1e150]  # the last ones stop being finite
 HOW = {"steps": STEPS, "batch_size": 6, "measure_every": 3, "validation": PART, "test": OTHER}
@@ -397,7 +398,7 @@ class Carrying(least_squares):
 
 def test_what_is_carried_is_each_runs_own_goes_on_and_is_measured_with():
     problem, how = Carrying(X, Y), {"validation": Carrying(X[:9], Y[:9]), "test": None}
-    strategies = ["sgd() | 0.05", "sgd() | 10 * armijo()", "sgd() | 0.05 * gradient_noise()"]
+    strategies = ["sgd() | 0.05 * gradient_noise()", "sgd() | 1 * robust_infrared()", "sgd() | 0.05"]
     for strategy in strategies:
         pairs = [(0.1, 0), (1e200, 0), (0.05, 2)]
         made = trained(lot(strategy, pairs, problem, **how), 3)
@@ -409,6 +410,15 @@ def test_what_is_carried_is_each_runs_own_goes_on_and_is_measured_with():
     plain = LINE.__class__(X, Y).loss({"theta": alone.params[None]})[0]
     assert alone.loss > plain
     assert alone.record.metrics["mean"][0] == 1.0 + pairs[2][1]
+
+
+def test_what_is_carried_is_what_the_last_update_left():
+    made = lot("sgd() | 0.05", [(0.05, 1), (0.1, 2)], Carrying(X, Y), validation=None, test=None)
+    wanted = np.array([2.0, 3.0])
+    while made.goes_on():
+        made.update()
+        wanted = 0.9 * wanted + 0.1 * made.ledger.columns["losses"][-1]
+        assert made.carried["mean"].tolist() == np.stack([wanted, wanted], axis=1).tolist()
 
 
 def test_details_do_not_move_what_is_carried():

@@ -24,7 +24,13 @@ class Problem(Protocol):
     """What `descend` minimises.
 
     Parameter sets are dictionaries of arrays whose first axis counts the runs; `rows` chooses data, one line of
-    indices for each group of consecutive runs (shape (groups, batch)), or None for all data.
+    indices for each group of consecutive runs (shape (groups, batch)), or None for all data. Arrays may be those of
+    another library, which `start` then returns; losses may be, too.
+
+    Two methods are optional. `metrics(params, rows=None)` returns other measures by their names, one number a run:
+    they are measured wherever the loss on all data is. `carried(seed)` returns named arrays of one run that are not
+    trained, such as running means: where there are any, `loss_and_grad`, `loss` and `metrics` take them, with an axis
+    of runs, as a third argument, and `loss_and_grad` returns those after it as a third answer.
     """
 
     size: int | None

@@ -160,9 +160,8 @@ def _compared(
     final = share >= top - 1e-9
     fresh = sum(abs(min(one.share, top) - share) < 1e-9 or (one.lost and final) for _, one in here)
     weight = 1.0 if final else min(1.0, fresh / max(1, len(here) - 1))  # who went on is compared again later
-    won = np.array(
-        [max(-0.3, one.start - one.level(1)) if one.lost else one.start - one.level(share) for _, one in here]
-    )
+    fell = [one.start - one.level(1 if one.lost else share) for _, one in here]
+    won = np.array([max(-0.3, by) if one.lost else by for by, (_, one) in zip(fell, here, strict=True)])
     most = max(float(won.max()), 1e-3)
     won = np.maximum(won, -0.1 * most)
     kept = 1 - shape.lost[lag(share)][:, [i for i, _ in here]]

@@ -29,11 +29,10 @@ class Climb(Policy):
         mine = [one for one in runs if one.trial.seed == self.seeds[0]]
         for one in mine:
             if not self._over(one, mine):
-                share = next((one_check for one_check in CHECKS if one_check > one.share + EPS), 1.0)
+                share = next((check for check in CHECKS if check > one.share + EPS), 1.0)
                 share = share if any(other.done for other in mine) else 1.0
-                goes_on = self.asked(
-                    [(one.arm, place_of(one.x, self.octaves), self.seeds[0], share)], runs, "it goes on"
-                )
+                x = place_of(one.x, self.octaves)
+                goes_on = self.asked([(one.arm, x, self.seeds[0], share)], runs, "it goes on")
                 if goes_on:
                     return goes_on
         if self.budget - self.spent(runs) < 1 - EPS:

@@ -118,7 +118,9 @@ class Policy:
     def rates(self, arm: int) -> Floats:
         """The rates that may be tried, rising, as powers of two."""
         low, high = self.priors[arm].range
-        return self.octaves * np.arange(math.ceil(low / self.octaves), math.floor(high / self.octaves) + 1, dtype=float)
+        first, last = math.ceil(low / self.octaves), math.floor(high / self.octaves)
+        found: Floats = np.arange(first, last + 1, dtype=np.float64) * self.octaves
+        return found
 
     def around(self, arm: int, octaves: float) -> list[float]:
         """Rates so far apart, from the centre of the prior outwards, upwards first."""

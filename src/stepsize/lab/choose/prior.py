@@ -13,7 +13,8 @@ from ...problems import Floats
 OF_SCALE_FREE = -6.5  # powers of two: the middle of the best rates that were measured for AdamW
 OF_MOMENTUM = -4.5  # and for SGD with a momentum of 0.9
 WIDTH = 2.0  # octaves
-GUESS = 0.25  # how much of the belief is around the rate that the user wrote
+HABITS = (1e-4, 1e-3, 1e-2, 0.1, 1.0)  # rates that are written because everybody writes them
+HABIT, GUESS = 0.1, 0.4  # how much of the belief is around the written rate, where it is one of these, and where not
 WIDE = 3.0  # octaves, for a rule that nobody measured
 
 
@@ -21,7 +22,8 @@ WIDE = 3.0  # octaves, for a rule that nobody measured
 class Prior:
     """Where the best rate may be: around `centre`, a power of two, and around the rate that the user wrote.
 
-    Both have the heavy tails of Student's distribution with 3 degrees. A rule that was not measured has no centre of
+    Both have the heavy tails of Student's distribution with 3 degrees. A written rate says little where it is a power
+    of ten that everybody writes, and more where somebody chose it. A rule that was not measured has no centre of
     its own: the belief is around the written rate alone, and wider. `steep` says whether rates above the best soon
     diverge, as those of a rule do whose step grows with the gradient.
     """
@@ -39,7 +41,8 @@ class Prior:
     def log_density(self, x: Floats) -> Floats:
         """The log of the belief, up to a constant."""
         own, guess = (-2 * np.log1p(((x - one) / self.width) ** 2 / 3) for one in (self.centre, self.written))
-        mixed: Floats = np.logaddexp(own + math.log(1 - GUESS), guess + math.log(GUESS))
+        share = HABIT if any(math.isclose(2.0**self.written, one) for one in HABITS) else GUESS
+        mixed: Floats = np.logaddexp(own + math.log(1 - share), guess + math.log(share))
         return mixed
 
 

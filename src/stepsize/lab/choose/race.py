@@ -123,9 +123,8 @@ class Race(Policy):
         if lead is None or self.budget < SEEDS_FROM:
             return None
         x = float(now.basins[lead[0]].grid[lead[1]])
-        return self.asked(
-            [(lead[0], x, seed, 1.0) for seed in self.seeds[1:]], now.runs, "another seed at the rate that leads"
-        )
+        wanted = [(lead[0], x, seed, 1.0) for seed in self.seeds[1:]]
+        return self.asked(wanted, now.runs, "other seeds at the rate that leads")
 
 
 class Now:

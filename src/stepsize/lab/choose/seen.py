@@ -82,7 +82,7 @@ class Seen:
 
 
 def seen(outcomes: Sequence[tuple[int, Outcome]], steps: int, measure_every: int) -> list[Seen]:
-    """What is seen of outcomes, each with the number of its strategy; by strategy, seed and rate, whatever the order."""
+    """What is seen of outcomes, each with the number of its strategy; sorted, so that their order does not count."""
     at = marks(steps, measure_every)
     told = [(arm, one, _curve(one)) for arm, one in outcomes]
     finite = [loss for _, _, curve in told for _, loss in curve if loss is not None]

@@ -62,7 +62,7 @@ class Tune(Race):
         return min(alive, key=lambda one: (risks.get(id(one), math.inf), one.trial.rate))
 
     def _last(self, now: Now) -> Asked | None:
-        """Where nothing was finished and nothing can be: the safest rate, one mark at a time, while the budget lasts."""
+        """Where nothing was finished and nothing can be: the safest rate goes on, a mark at a time."""
         if any(one.done for one in now.runs):
             return None
         safest = now.safest(self.budget, whole=False)

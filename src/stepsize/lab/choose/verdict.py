@@ -36,9 +36,10 @@ def told(best: Seen, runs: Sequence[Seen], basin: Basin, x: float, cost: float) 
     )
 
 
-def _expected(
-    best: Seen, runs: Sequence[Seen], basin: Basin, place: int
-) -> tuple[float | None, float | None, float | None]:
+Expected = tuple[float | None, float | None, float | None]
+
+
+def _expected(best: Seen, runs: Sequence[Seen], basin: Basin, place: int) -> Expected:
     """The loss at the end and about nine cases of ten around it; None where nothing can be said."""
     if best.loss is None or best.loss <= 0 or best.lost:
         return best.loss, None, None
@@ -85,16 +86,11 @@ def sentence(one: Seen, runs: Sequence[Seen]) -> str:
         return f"{name}: stopped being finite after {one.share:.0%} of its updates."
     if not one.passed:
         return f"{name}: not yet at its first mark."
-    others = [
-        other.level(one.share)
-        for other in runs
-        if other is not one and not other.lost and other.share >= one.share - 1e-9
-    ]
+    there = [other for other in runs if other is not one and not other.lost and other.share >= one.share - 1e-9]
     beside = ""
-    if others and not one.done:
-        ahead = one.level(one.share) - min(others)
-        beside = (
-            ", ahead of all others there" if ahead <= 0 else f", {math.expm1(min(ahead, 10)):.0%} above the best there"
-        )
+    if there and not one.done:
+        behind = one.level(one.share) - min(other.level(one.share) for other in there)
+        above = f"{math.expm1(min(behind, 10)):.0%} above the best"
+        beside = f", {above if behind > 0 else 'ahead of all others'} there"
     ended = "ended" if one.done else f"after {one.share:.0%}"
     return f"{name}: {ended} at {one.loss:.4g}{beside}{'; given up' if one.lost and not one.done else ''}."
