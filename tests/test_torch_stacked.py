@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from stepsize import StepsizeError
+from stepsize import StepsizeError, descend, descend_many
 from stepsize.adapters.torch import problem
 from stepsize.adapters.torch.as_problem.masks import drawn_in_order, seeded
 from stepsize.adapters.torch.as_problem.runs import MASKS, Runs
@@ -309,3 +309,14 @@ def test_what_cannot_be_one_call_says_why():
     after = made.loss_and_grad(params, batches(0)[0][None], carried)[2]
     assert after["2.num_batches_tracked"].tolist() == [1] * 4
     assert "one by one" in made.note
+
+
+def test_what_a_run_ends_with_has_its_running_statistics():
+    made = made_of("batchnorm-cnn", torch.float64)
+    runs = descend_many(made, "sgd() | 0.1", steps=4, rates=[0.01, 0.3], seeds=[0, 1], batch_size=8)
+    means = [run.params["2.running_mean"] for run in runs]
+    assert all(run.params["2.num_batches_tracked"] == 4 for run in runs)
+    assert not any(torch.equal(one, other) for i, one in enumerate(means) for other in means[:i])
+    alone = descend(made, "sgd() | 0.3", steps=4, seed=1, batch_size=8).params
+    for name, one in runs[3].params.items():
+        torch.testing.assert_close(one, alone[name])

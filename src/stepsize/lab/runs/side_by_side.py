@@ -70,7 +70,7 @@ class SideBySide:
             raise StepsizeError("descend: there must be at least one pair of a rate and a seed")
         check_needs(self.descent, self.batch_size, validation is not None)
         self.metric: Floats | None = None  # the validation losses, between a look and the update after it
-        self.ended: dict[int, tuple[int, Params]] = {}  # of each run that left the stack: its updates and parameters
+        self.ended: dict[int, tuple[int, Any]] = {}  # of each run that left the stack: its updates, and where it was
         self._begin()
         if saved:
             self._go_on(saved)
@@ -240,7 +240,7 @@ class SideBySide:
     def _drop(self, sound: Any, before: Params) -> None:
         """Take the runs that are not sound out of all that is stacked; they made no update this time."""
         for j in np.flatnonzero(~sound).tolist():
-            self.ended[self.places[j]] = self.done - 1, taken(before, j)
+            self.ended[self.places[j]] = self.done - 1, taken((before, self.carried), j)
         left = np.flatnonzero(sound)
         self.places = [self.places[j] for j in left]
         self.params, self.carried, *states = taken((self.params, self.carried, *self._states()), left)
@@ -313,7 +313,8 @@ class SideBySide:
 
     def _run(self, i: int, ledger: Ledger) -> Run:
         over = i in self.ended
-        made, params = self.ended[i] if over else (self.done, taken(self.params, self.places.index(i)))
+        at = (self.params, self.carried)
+        made, (params, carried) = self.ended[i] if over else (self.done, taken(at, self.places.index(i)))
         record = ledger.record(
             i,
             made=made,
@@ -323,7 +324,8 @@ class SideBySide:
             seed=self.seeds[i],
             planned_steps=self.steps,
         )
-        return Run(record, self.problem.unpack(params))
+        unpack: Any = self.problem.unpack
+        return Run(record, unpack(params, carried) if carried else unpack(params))
 
 
 def _forms(tree: Any) -> Any:
