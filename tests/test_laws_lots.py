@@ -381,6 +381,9 @@ def test_trials_that_cannot_go_in_step_are_refused(other, message):
 class Carrying(least_squares):
     """A problem whose gradient is scaled by a running mean of its losses, which is not trained."""
 
+    def unpack(self, params, carried=None):
+        return super().unpack(params)
+
     def carried(self, seed):
         return {"mean": np.full((2,), 1.0 + seed)}
 
