@@ -11,6 +11,7 @@ import rich_click as click
 
 from .. import __version__
 from .._errors import StepsizeError
+from .budget import Budget, BudgetKind
 from .kinds import Expression, Rates, Whole
 from .output import DONE, INTERRUPTED, fail, print_json, tell
 from .start import DEFAULT_STEPS, MOST_STEPS
@@ -218,6 +219,42 @@ def compare(
     from .exports import Exports
 
     return compare_command(data, expressions, exports=Exports(out, csv, latex, svg, pdf), **options)
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("data")
+@click.argument("expressions", nargs=-1, metavar="[EXPR...]", type=Expression())
+@click.option("--budget", type=BudgetKind(), default="4", show_default=True, help="Whole runs, or a time: 20min.")
+@click.option("--target", metavar="COLUMN", help="The column to predict, for a file of your own.")
+@click.option("--task", type=click.Choice(["regression", "classification"]), help="Say it where the column cannot.")
+@click.option("--steps", type=Whole(1, 10_000_000), default=500, show_default=True, help="Updates in a whole run.")
+@click.option("--batch-size", type=Whole(min=0), default=32, show_default=True, help="Rows an update; 0: all.")
+@click.option("--jobs", type=Whole(1, 256), default=1, show_default=True, help="Processes that train.")
+@click.option("--cluster", metavar="ADDRESS", help="Train on the workers of this dask scheduler, tcp://HOST:PORT.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for the page and the journal.")
+@click.option("--json", "as_json", is_flag=True, help="The verdict as one JSON object.")
+def tune(data: str, expressions: tuple[str, ...], budget: Budget, **options: Any) -> int:
+    """Find the learning rate for DATA at the price of a few runs, and say how sure it is.
+
+    DATA is what `stepsize compare` takes. Each EXPR is a strategy whose rate is to be found; its own rate is a guess.
+    With no EXPR, SGD with momentum and Adam compete, both with a warm-up and a cosine. The answer is an expression to
+    paste, the loss to expect, the rates that are as good, and what the budget cannot tell. Ctrl-C gives the answer so
+    far. With --out a larger budget goes on from a smaller one.
+
+    Examples:
+
+        stepsize tune digits
+
+        stepsize tune model.py:train "adam() | 1e-3 * (warmup('5%') >> cosine())" --steps 2000 --budget 6 --out search
+
+        stepsize tune houses.csv --target price --budget 2min
+    """
+    from .paths import look_at
+
+    look_at(data)
+    from .tune import tune_command
+
+    return tune_command(data, expressions, budget=budget, **options)
 
 
 @main.group(epilog=EXIT_CODES)

@@ -9,20 +9,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..lab.compare import here, prepare
+from ..lab.compare import prepare
 from ..lab.environment import versions
 from ..lab.places.base import Place
-from ..lab.places.recipe import Recipe
 from ..lab.study.journal import FILE
 from ..lab.study.plan import Plan
 from ..lab.study.study import Study
-from ..lab.workload import Workload
 from ..report.numbers import Summary, summarise
 from ..report.table import print_table
 from .bundled import workload
 from .exports import Exports
 from .notes import as_notes
 from .output import DONE, INTERRUPTED, note, print_json, tell
+from .places import place_for
 from .progress import shown
 
 
@@ -54,7 +53,7 @@ def compare_command(
         note(remark)
     with study, as_notes():
         _say_strangers(study)
-        place = _place(given, Recipe(workload, (data,), {"target": target, "task": task}), jobs, cluster)
+        place = place_for(given, data, target, task, jobs, cluster)
         grown = study.ask(plan)
         interrupted = _train(study, plan, place)
         summary = summarise(grown, study.outcomes(grown.trials()), versions(given.packages))
@@ -85,18 +84,6 @@ def _honest(row: Any, plan: Plan) -> Any:
     if not isinstance(row, dict):
         return [_honest(one, plan) for one in row]
     return {name: None if name.endswith("validation") else _honest(one, plan) for name, one in row.items()}
-
-
-def _place(given: Workload, recipe: Recipe, jobs: int, cluster: str | None) -> Place:
-    if cluster is not None:
-        from ..lab.places.cluster import Cluster
-
-        return Cluster(recipe, given.fingerprint, cluster)
-    if jobs > 1:
-        from ..lab.places.processes import Processes
-
-        return Processes(recipe, given.fingerprint, jobs)
-    return here(given)
 
 
 def _train(study: Study, plan: Plan, place: Place) -> bool:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..lab.choose.answer import Asked, Part, Verdict
 from ..lab.places.base import Event, Listener
 from ..lab.study.study import Progress as Far
 from ..lab.study.study import chosen_loss
@@ -46,6 +47,33 @@ def shown(total: int) -> Iterator[tuple[Callable[[Far], None], Listener]]:
                 bar.console.print(f"{event.worker}: {event.text}", markup=False, highlight=False)
 
         yield on_progress, on_event
+
+
+@contextmanager
+def spending(runs: float, seconds: float | None) -> Iterator[tuple[Callable[[Asked, Verdict | None], None], Listener]]:
+    """What a search tells when it asks for trials, and what its workers do; a bar of what is spent, else lines."""
+    console = Console(stderr=True)
+    columns = (TextColumn("tuning"), BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None if seconds is not None else runs)
+
+        def on_asked(asked: Asked, so_far: Verdict | None) -> None:
+            spent = 0.0 if so_far is None else so_far.cost
+            best = "" if so_far is None else f"; best so far {so_far.text}"
+            of = "" if seconds is not None else f" of {runs:g}"
+            bar.update(task, completed=spent, description=f"{spent:.2g}{of} runs{best}")
+            if bar.disable:
+                tell(f"{', '.join(_part(one) for one in asked.parts)}: {asked.why}{best}")
+
+        def on_event(event: Event) -> None:
+            if event.kind in ("lost", "refused", "said"):
+                bar.console.print(f"{event.worker}: {event.text}", markup=False, highlight=False)
+
+        yield on_asked, on_event
+
+
+def _part(one: Part) -> str:
+    return f"{one.trial.strategy} to update {one.until}"
 
 
 def _described(running: dict[str, int], best: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from .._errors import StepsizeError, shown
 from ..course.log import put
 from .charts import ceiling
 from .numbers import Curve, Summary
-from .palette import colour, dash
+from .palette import GREY_ON_EITHER, colour, dash
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +42,9 @@ STYLE: dict[Any, Any] = {  # Any: matplotlib spells out every name that may be a
     "xtick.color": "#59616b",
     "ytick.color": "#59616b",
 }
+ON_EITHER_PAGE: dict[Any, Any] = dict.fromkeys(
+    ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), GREY_ON_EITHER
+)
 
 
 def save_figures(summary: Summary, folder: Path, kind: str = "png") -> list[Path]:
@@ -105,6 +108,22 @@ def save(figure: Figure, path: Path, transparent: bool = False) -> None:
     with mpl.rc_context(STYLE):
         figure.savefig(drawn, format=kind, dpi=150, metadata=metadata, transparent=transparent)
     put(path, [drawn.getvalue()])
+
+
+def inline(draw: Callable[[Axes], None]) -> str:
+    """One pair of axes as SVG text to stand inside a page, light or dark; `draw` fills it."""
+    with mpl.rc_context(STYLE | ON_EITHER_PAGE):
+        figure = _Figure(figsize=(8, 4.4), layout="constrained")
+        axes = figure.subplots()
+        draw(axes)
+        axes.grid(True, color=GREY_ON_EITHER, linewidth=0.5, alpha=0.35)
+        axes.spines[["top", "right"]].set_visible(False)
+        for text in axes.legend(loc="best", frameon=False, fontsize="small").get_texts():
+            text.set_parse_math(False)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    whole = drawn.getvalue().decode()
+    return whole[whole.index("<svg") :]
 
 
 def _losses(axes: Axes, summary: Summary) -> None:

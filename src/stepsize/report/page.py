@@ -35,7 +35,7 @@ def page(summary: Summary) -> str:
     environment.filters.update(
         four_digits=four_digits, percent=_percent, count=lambda n: f"{n:,}", whole=lambda n: f"{n:.4g}"
     )
-    template = environment.from_string(_own("page.html.jinja"))
+    template = environment.from_string(asset("page.html.jinja"))
     assets = {"uplot_js": "uPlot.iife.min.js", "uplot_css": "uPlot.min.css", "uplot_licence": "uPlot-LICENSE"}
     found = columns(summary)
     return template.render(
@@ -53,10 +53,10 @@ def page(summary: Summary) -> str:
         looks=[{"light": colour(i), "dark": dark(i), "dash": dash(i)} for i in range(len(summary.rows))],
         widths=[_width(row) for row in summary.rows],
         command=command(summary.settings),
-        data=Markup(_script_safe(chart_data(summary) | {"table": _table(summary)})),
+        data=Markup(script_safe(chart_data(summary) | {"table": _table(summary)})),
         page_js=Markup(_script()),
-        page_css=Markup(_own("page.css")),
-        **{name: Markup(_own(path)) for name, path in assets.items()},
+        page_css=Markup(asset("page.css")),
+        **{name: Markup(asset(path)) for name, path in assets.items()},
     )
 
 
@@ -67,7 +67,7 @@ def _table(summary: Summary) -> dict[str, Any]:
 
 def _script() -> str:
     """The modules of the page, in their order, as one script whose names are its own."""
-    modules = "\n".join(_own(f"page/{name}.js") for name in MODULES)
+    modules = "\n".join(asset(f"page/{name}.js") for name in MODULES)
     return f'"use strict";\n(() => {{\n{modules}}})();'
 
 
@@ -215,10 +215,11 @@ def _percent(part: int, whole: int) -> str:
     return f"{part / whole:.0%}" if whole else "–"
 
 
-def _own(path: str) -> str:
+def asset(path: str) -> str:
+    """A file of this package's assets."""
     return (files(__package__) / "assets" / path).read_text(encoding="utf-8")
 
 
-def _script_safe(value: Any) -> str:
+def script_safe(value: Any) -> str:
     """JSON that cannot end its script element: every `<` is written as an escape."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
