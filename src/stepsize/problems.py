@@ -30,7 +30,8 @@ class Problem(Protocol):
     Two methods are optional. `metrics(params, rows=None)` returns other measures by their names, one number a run:
     they are measured wherever the loss on all data is. `carried(seed)` returns named arrays of one run that are not
     trained, such as running means: where there are any, `loss_and_grad`, `loss` and `metrics` take them, with an axis
-    of runs, as a third argument, and `unpack` as a second one; `loss_and_grad` returns those after it as a third answer.
+    of runs, as a third argument, and `unpack` as a second one. `loss_and_grad` returns those after it as a third
+    answer.
     """
 
     size: int | None

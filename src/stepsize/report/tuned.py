@@ -90,9 +90,10 @@ def _draw(axes: Any, found: Tuned, subject: Subject) -> None:
     texts = list(dict.fromkeys(one.trial.text for one in found.outcomes))
     for place, text in enumerate(texts):
         ink, mine = either(place), [one for one in found.outcomes if one.trial.text == text]
-        _dots(axes, [one for one in mine if one.over and not one.diverged], "o", ink, text)
-        _dots(axes, [one for one in mine if not one.over], "v", ink, None)
-        _dots(axes, [one for one in mine if one.over and one.diverged], "x", ink, None)
+        axes.plot([], [], "o", color=ink, label=text)
+        _dots(axes, [one for one in mine if one.over and not one.diverged], "o", ink)
+        _dots(axes, [one for one in mine if not one.over], "v", ink)
+        _dots(axes, [one for one in mine if one.over and one.diverged], "x", ink)
     loss = _last(found.outcome)
     if loss is not None and loss > 0:
         axes.plot([verdict.rate], [loss], "o", markersize=15, markerfacecolor="none", color=either(0))
@@ -102,7 +103,7 @@ def _draw(axes: Any, found: Tuned, subject: Subject) -> None:
     axes.set_ylabel(f"{'validation' if subject.validated else 'training'} loss, the last of each trial")
 
 
-def _dots(axes: Any, outcomes: Sequence[Outcome], mark: str, ink: str, label: str | None) -> None:
+def _dots(axes: Any, outcomes: Sequence[Outcome], mark: str, ink: str) -> None:
     points = [(one.trial.rate, loss) for one in outcomes if (loss := _last(one)) is not None and loss > 0]
     if points:
-        axes.plot(*zip(*points, strict=True), mark, color=ink, markersize=6, linestyle="none", label=label)
+        axes.plot(*zip(*points, strict=True), mark, color=ink, markersize=6, linestyle="none")
