@@ -30,7 +30,7 @@ class Tune(Race):
     >>> from stepsize.lab.choose.tune import Tune
     >>> policy = Tune(("adam() | 1e-3 * cosine()",), "problem", steps=100, budget=4)
     >>> policy.ask([]).parts[0].trial.rate, policy.ask([]).parts[0].until
-    (0.0078, 10)
+    (0.011, 10)
     """
 
     def decide(self, runs: list[Seen]) -> Asked | None:
