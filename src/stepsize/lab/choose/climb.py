@@ -25,6 +25,10 @@ class Climb(Policy):
 
     prune: float = 0.4
 
+    @property
+    def pauses(self) -> tuple[float, ...]:
+        return (*CHECKS, 1.0)
+
     def decide(self, runs: list[Seen]) -> Asked | None:
         mine = [one for one in runs if one.trial.seed == self.seeds[0]]
         for one in mine:

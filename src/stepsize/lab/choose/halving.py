@@ -32,6 +32,10 @@ class Halving(Policy):
             share *= self.eta
         return [*found, 1.0]
 
+    @property
+    def pauses(self) -> tuple[float, ...]:
+        return tuple(self.shares())
+
     def sizes(self) -> list[int]:
         """How many runs go to each share."""
         shares, best = self.shares(), [1] * len(self.shares())

@@ -33,7 +33,7 @@ class Policy:
     used where the budget is large), `budget` in whole runs, ≥ 1: a run that stops costs what it used. Rates are powers
     of two in steps of `octaves`, of two digits.
 
-    The answer depends on the set of outcomes alone, not on their order; one between two marks counts as at the lower.
+    The answer depends on the set of outcomes alone, not on their order; one between two pauses counts as at the lower.
     So a search that was killed goes on as if it had not been, and a larger budget goes on from what a smaller one did.
     """
 
@@ -73,6 +73,11 @@ class Policy:
         """The number of each strategy, by its text at a base rate of 1."""
         return {str(one.with_base(1.0)): i for i, one in reversed(list(enumerate(self.parsed)))}
 
+    @property
+    def pauses(self) -> tuple[float, ...]:
+        """The shares of a run where this policy looks."""
+        return (1.0,)
+
     @cached_property
     def marks(self) -> tuple[int, ...]:
         """After which updates trials may pause."""
@@ -88,7 +93,8 @@ class Policy:
             key = f"{arm} {one.trial.rate!r} {one.trial.seed}"
             if key not in mine or one.made > mine[key][1].made:
                 mine[key] = (arm, one)
-        return seen(list(mine.values()), self.steps, self.measure_every)
+        pauses = [self.until(one) for one in self.pauses]
+        return seen(list(mine.values()), self.steps, self.measure_every, pauses)
 
     def _arm(self, trial: Trial) -> int | None:
         """The number of its strategy; None for a trial of something else."""
@@ -99,7 +105,7 @@ class Policy:
 
     def spent(self, runs: Sequence[Seen]) -> float:
         """What these cost, in whole runs."""
-        return math.fsum(one.share for one in runs)
+        return sum(one.made for one in runs) / self.steps
 
     # what may be trained
 
@@ -142,16 +148,18 @@ class Policy:
 
     def asked(self, wanted: Sequence[tuple[int, float, int, float]], runs: Sequence[Seen], why: str) -> Asked | None:
         """Ask for strategies at rates (powers of two) with seeds up to shares: what is not done yet and affordable."""
-        left, parts = self.budget - self.spent(runs), []
+        left = self.budget - self.spent(runs)
+        parts: list[Part] = []
         done = {(one.arm, one.trial.rate, one.trial.seed): one for one in runs}
         for arm, x, seed, share in wanted:
             one, until = done.get((arm, rate_of(x), seed)), self.until(share)
-            far = 0.0 if one is None else one.share
-            if (one is not None and one.broke) or until / self.steps <= far + EPS:
+            made = 0 if one is None else one.made
+            trial = self.trial(arm, rate_of(x), seed)
+            if (one is not None and one.broke) or until <= made or any(part.trial == trial for part in parts):
                 continue
-            if until / self.steps - far <= left + EPS:
-                left -= until / self.steps - far
-                parts.append(Part(self.trial(arm, rate_of(x), seed), until))
+            if (until - made) / self.steps <= left + EPS:
+                left -= (until - made) / self.steps
+                parts.append(Part(trial, until))
         return Asked(tuple(parts), why) if parts else None
 
     # the verdict

@@ -31,7 +31,7 @@ class Race(Policy):
     """
 
     def decide(self, runs: list[Seen]) -> Asked | None:
-        if not runs:
+        if not any(one.passed for one in runs):
             return self._start(runs)
         now = Now(self, runs)
         return self._start(runs) or self.explore(now) or self.finish(now) or self.more_seeds(now)
@@ -41,18 +41,21 @@ class Race(Policy):
         """The part of the budget that looks for a rate, in runs."""
         return self.budget if self.budget < SEEDS_FROM else max(5.0, self.budget / 2)
 
-    @cached_property
+    @property
     def pauses(self) -> tuple[float, ...]:
-        """Where candidates pause: the farthest is as far as the budget beyond one run allows."""
+        return (*PAUSES, 1.0)
+
+    @cached_property
+    def farthest(self) -> float:
+        """The pause that candidates are compared at in the end: as far as the budget beyond one run allows."""
         more = self.for_rates - 1
-        far = 0.1 if more < 0.2 else 0.2 if more < 0.45 else 0.3 if more < 0.8 else min(1.0, int(more * 10 + 1e-6) / 20)
-        shares = [*(one for one in PAUSES if one < far - EPS), far]
-        return tuple(sorted({self.until(one) / self.steps for one in shares}))
+        far = 0.1 if more < 0.2 else 0.2 if more < 0.45 else 0.3 if more < 0.8 else min(1.0, more / 2)
+        return max(one for one in self.pauses if one <= far + EPS)
 
     def _start(self, runs: list[Seen]) -> Asked | None:
         """The first pause of each strategy's safest rate, as far as the budget goes beyond one run."""
         for arm in range(len(self.strategies)):
-            if not any(one.arm == arm for one in runs):
+            if not any(one.arm == arm and one.passed for one in runs):
                 basin = self.basin(arm, [])
                 wanted = [(arm, float(basin.grid[basin.risk.argmin()]), self.seeds[0], self.pauses[0])]
                 ends = 1 - max((one.share for one in runs), default=1 - self.pauses[0])
@@ -68,7 +71,7 @@ class Race(Policy):
         done = [key for key, one in now.at.items() if one.done]
         if done:
             return min(done, key=lambda key: now.at[key].levels[-1] + math.log1p(now.basins[key[0]].risk[key[1]]))
-        return now.safest(self.for_rates)
+        return now.safest()
 
     def gains(self, now: Now, lead: tuple[int, int]) -> list[Floats]:
         """What each rate of each strategy may be expected to win over the leader."""
@@ -91,31 +94,31 @@ class Race(Policy):
         if lead not in now.at:
             return now.ask(lead, self.pauses[0], "the least expected excess")
         farthest = max((one.share for one in now.at.values() if not one.lost), default=0.0)
-        ahead = self._next(now.share(lead))
+        ahead = self._next(now.share(lead), self.farthest)
         if now.share(lead) < farthest - EPS and ahead:
             return now.ask(lead, ahead, "the leader catches up")
         gains, best, value = self.gains(now, lead), None, ENOUGH
         for arm, basin in enumerate(now.basins):
             for i in range(len(basin.grid)):
-                key, to = (arm, i), self._next(now.share((arm, i)))
+                key, to = (arm, i), self._next(now.share((arm, i)), self.farthest)
                 if key == lead or to is None or now.lost(key) or not self.fits(now, key, to, lead):
                     continue
-                if gains[arm][i] >= ENOUGH and gains[arm][i] / (self.pauses[-1] - now.share(key)) > value:
-                    best, value = (key, to), gains[arm][i] / (self.pauses[-1] - now.share(key))
+                if gains[arm][i] >= ENOUGH and gains[arm][i] / max(self.farthest - now.share(key), 0.01) > value:
+                    best, value = (key, to), gains[arm][i] / max(self.farthest - now.share(key), 0.01)
         if best is None:
             return None
         return now.ask(*best, f"it may be expected to win {gains[best[0][0]][best[0][1]]:.1%}")
 
-    def _next(self, share: float) -> float | None:
-        return next((one for one in self.pauses if one > share + EPS), None)
+    def _next(self, share: float, last: float = 1.0) -> float | None:
+        """The pause after a share; a share is a little above its pause where looks are rare."""
+        there = (one for one in self.pauses if one <= last + EPS and self.until(one) > share * self.steps + EPS)
+        return next(there, None)
 
     def finish(self, now: Now) -> Asked | None:
-        """The leader goes to its end, a tenth at a time, so that it is stopped where it collapses."""
+        """The leader goes to its end, and pauses on its way, so that it is stopped where it collapses."""
         lead = self.leader(now)
-        if lead is None or now.share(lead) >= 1:
-            return None
-        tenth = next(one for one in np.arange(1, 11) / 10 if one > now.share(lead) + EPS)
-        return now.ask(lead, float(tenth), "the leader is finished")
+        ahead = None if lead is None else self._next(now.share(lead))
+        return None if lead is None or ahead is None else now.ask(lead, ahead, "the leader is finished")
 
     def more_seeds(self, now: Now) -> Asked | None:
         """Other seeds at the leader's rate, where the budget is large."""
@@ -133,10 +136,10 @@ class Now:
     def __init__(self, policy: Race, runs: Sequence[Seen]) -> None:
         self.policy, self.runs = policy, runs
         seed = policy.seeds[0]
-        mine = [one for one in runs if one.trial.seed == seed]
+        mine = [one for one in runs if one.trial.seed == seed and one.passed]
         self.basins: list[Basin] = [policy.basin(arm, mine) for arm in range(len(policy.strategies))]
         self.at = {(one.arm, self._place(one)): one for one in mine}
-        self.left = policy.for_rates - policy.spent(mine)
+        self.left = policy.for_rates - sum(one.share for one in mine)
 
     def _place(self, one: Seen) -> int:
         x = place_of(one.x, self.policy.octaves)
@@ -158,7 +161,7 @@ class Now:
         basin = self.basins[key[0]]
         return float(basin.weights @ basin.reached[:, key[1]])
 
-    def safest(self, budget: float, whole: bool = True) -> tuple[int, int] | None:
+    def safest(self, whole: bool = True) -> tuple[int, int] | None:
         """The best strategy's rate of least expected excess; with `whole` only those that can be finished."""
         found = []
         for arm, basin in enumerate(self.basins):

@@ -28,11 +28,13 @@ class Seen:
 
     A level is the log of the loss, so that differences are ratios; where a loss was not above 0 (a score, a
     likelihood), it is the loss in units of the largest descent seen. `start` is the level before the first update.
-    A trial between two marks counts as at the lower one: it may have been killed on its way to the higher.
+    A trial between two pauses of the policy counts as at the lower one, whatever it `made`: it may have been killed on
+    its way to the higher.
     """
 
     arm: int
     trial: Trial
+    made: int
     passed: int
     shares: Floats
     levels: Floats
@@ -47,7 +49,7 @@ class Seen:
 
     @property
     def share(self) -> float:
-        """The share of its updates made."""
+        """The share of its updates that counts."""
         return float(self.shares[-1]) if self.passed else 0.0
 
     @property
@@ -81,7 +83,7 @@ class Seen:
         return self.losses[-1] if self.losses else None
 
 
-def seen(outcomes: Sequence[tuple[int, Outcome]], steps: int, measure_every: int) -> list[Seen]:
+def seen(outcomes: Sequence[tuple[int, Outcome]], steps: int, measure_every: int, pauses: Sequence[int]) -> list[Seen]:
     """What is seen of outcomes, each with the number of its strategy; sorted, so that their order does not count."""
     at = marks(steps, measure_every)
     told = [(arm, one, _curve(one)) for arm, one in outcomes]
@@ -98,14 +100,15 @@ def seen(outcomes: Sequence[tuple[int, Outcome]], steps: int, measure_every: int
     def one_of(arm: int, one: Outcome, curve: list[tuple[int, float | None]]) -> Seen:
         first = starts.get(one.trial.seed)
         broke = one.over and (one.made < steps or not curve or curve[-1][1] is None)
-        passed = [until for until in at if until <= one.made]
+        counted = max((until for until in pauses if until <= one.made), default=0)
+        passed = [until for until in at if until <= (one.made if broke else counted)]
         losses = [next((loss for step, loss in reversed(curve) if step <= until), None) for until in passed]
         shares = [until / steps for until in passed]
         if broke and (not passed or losses[-1] is not None):
-            losses, shares = [*losses, None], [*shares, max(one.made, 1) / steps]
+            losses, shares = [*losses, None], [*shares, one.made / steps]
         levels = np.array([level(loss) for loss in losses])
         start = level(base if first is None else first)
-        return Seen(arm, one.trial, len(losses), np.array(shares), levels, tuple(losses), start, broke)
+        return Seen(arm, one.trial, one.made, len(losses), np.array(shares), levels, tuple(losses), start, broke)
 
     found = [one_of(*row) for row in told]
     return sorted(found, key=lambda one: (one.arm, one.trial.seed, one.trial.rate))

@@ -30,7 +30,7 @@ class Tune(Race):
     >>> from stepsize.lab.choose.tune import Tune
     >>> policy = Tune(("adam() | 1e-3 * cosine()",), "problem", steps=100, budget=4)
     >>> policy.ask([]).parts[0].trial.rate, policy.ask([]).parts[0].until
-    (0.0078, 10)
+    (0.011, 10)
     """
 
     def decide(self, runs: list[Seen]) -> Asked | None:
@@ -40,7 +40,7 @@ class Tune(Race):
         done = [key for key, one in now.at.items() if one.done]
         if done:
             return min(done, key=lambda key: (now.at[key].levels[-1], key))
-        return now.safest(self.for_rates)
+        return now.safest()
 
     def gains(self, now: Now, lead: tuple[int, int]) -> list[Floats]:
         found = super().gains(now, lead)
@@ -54,7 +54,7 @@ class Tune(Race):
         return super().fits(now, key, to, lead) and 1 - now.share(key) <= now.left + EPS
 
     def chosen(self, runs: Sequence[Seen]) -> Seen:
-        alive = [one for one in runs if not one.lost and one.passed]
+        alive = [one for one in runs if not one.lost and one.made]
         if any(one.done for one in runs) or not alive:
             return super().chosen(runs)
         now = Now(self, runs)
@@ -62,14 +62,16 @@ class Tune(Race):
         return min(alive, key=lambda one: (risks.get(id(one), math.inf), one.trial.rate))
 
     def _last(self, now: Now) -> Asked | None:
-        """Where nothing was finished and nothing can be: the safest rate goes on, a mark at a time."""
+        """Where nothing was finished and nothing can be: the safest rate goes on, to the last mark that is paid for."""
         if any(one.done for one in now.runs):
             return None
-        safest = now.safest(self.budget, whole=False)
+        safest = now.safest(whole=False)
         if safest is None:
             return None
-        following = next((one / self.steps for one in self.marks if one > now.share(safest) * self.steps + EPS), 1.0)
-        return now.ask(safest, following, "nothing can be finished any more: the safest rate goes as far as it can")
+        ahead = self._next(now.share(safest)) or 1.0
+        share = now.share(safest)
+        paid = max((one / self.steps for one in self.marks if one / self.steps <= share + now.left + EPS), default=0)
+        return now.ask(safest, min(ahead, paid), "nothing can be finished any more: the safest rate goes on")
 
 
 def open_still(one: Seen, lead: Seen) -> float:

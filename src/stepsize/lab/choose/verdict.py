@@ -29,7 +29,7 @@ def told(best: Seen, runs: Sequence[Seen], basin: Basin, x: float, cost: float) 
         low=low,
         high=high,
         rates=(min(2.0**lowest, best.trial.rate), max(2.0**highest, best.trial.rate)),
-        share=best.share,
+        share=best.made / best.trial.steps,
         cost=cost,
         unknown=tuple(_unknown(best, runs, basin, x, cost)),
         trace=tuple(sentence(one, runs) for one in runs),
@@ -63,7 +63,8 @@ def _unknown(best: Seen, runs: Sequence[Seen], basin: Basin, x: float, cost: flo
     mine = [one for one in runs if one.arm == best.arm and one.share > 0]
     low, high = basin.interval()
     if not best.done:
-        said.append(f"No run was finished: this one made {best.share:.0%} of its updates, and may still diverge.")
+        share = best.made / best.trial.steps
+        said.append(f"No run was finished: this one made {share:.0%} of its updates, and may still diverge.")
     elif len(done) == 1:
         said.append("One run was finished: which rate is best was decided by the beginnings of the others.")
     if cost < 2:
