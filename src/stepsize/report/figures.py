@@ -211,7 +211,7 @@ def _with_legend(figure: Figure, summary: Summary, path: Path, columns: int) -> 
     _legend(figure, names, columns)
     settings = summary.settings
     batch = f", batch {settings.batch_size or 'all'}" if settings.subject.rows_train else ""
-    title = f"{settings.subject.data}: {settings.steps} updates{batch}, n = {len(settings.seeds)} seeds"
+    title = f"{settings.subject.data}: {settings.steps} updates{batch}, n = {summary.seeds} seeds"
     figure.suptitle(title, fontsize="medium", color="#59616b", parse_math=False)
     save(figure, path)
     return path

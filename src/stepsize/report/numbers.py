@@ -53,7 +53,7 @@ class AtBase:
 class Row:
     """One strategy in the table; `best_base` is None where every base rate diverged with some seed.
 
-    The best base has the lowest mean validation loss among those that were tried with every seed, none of which
+    The best base has the lowest mean validation loss, over the seeds that all bases have, among those at which no seed
     diverged. `tested` is the loss there on the part that judges, `worst` that of the worst seed, and `metrics` are
     other measures of that part. `basin` is the range of base rates around it whose mean validation loss is within ten
     per cent of the best. `steps_to_target` is the median over the seeds at the best base that reached the target,
@@ -116,21 +116,29 @@ class Summary:
     unfinished: tuple[str, ...] = ()
     judgement: Judgement | None = None
 
+    @property
+    def seeds(self) -> str:
+        """How many seeds the means of the table are over, "2 to 5" where strategies differ."""
+        counts = {row.seeds for row in self.rows} or {len(self.settings.seeds)}
+        return " to ".join(str(one) for one in sorted({min(counts), max(counts)}))
+
 
 def summarise(plan: Plan, outcomes: Iterable[Outcome], versions: dict[str, str]) -> Summary:
-    """The numbers of a plan's outcomes; strategies whose runs are not all finished are left out.
+    """The numbers of what is finished of a plan (`Plan.finished`); strategies with none finished are left out.
 
     Where there is no validation problem, the training loss stands in for its loss (`Plan.chosen_by`).
     """
     found = {one.trial.key: one for one in outcomes if one.over}
+    plan = plan.finished(found)
     if not plan.subject.validated:
         found = {key: _judged_by_training(one) for key, one in found.items()}
     records = [[found.get(one.key) for one in plan.trials_of(i)] for i in range(len(plan.strategies))]
     whole = {i: [one for one in runs if one is not None] for i, runs in enumerate(records) if None not in runs}
-    target = _target(whole[plan.reference]) if plan.reference is not None and plan.reference in whole else None
     judgement = judged(plan, whole)
-    by_name = {} if judgement is None else {one.name: one for one in judgement.strategies}
-    rows = [_row(plan.strategies[i], runs, target, by_name[plan.strategies[i].name]) for i, runs in whole.items()]
+    of_each = {} if judgement is None else dict(zip(whole, judgement.strategies, strict=True))
+    reference = plan.reference if plan.reference in whole else None
+    target = None if reference is None else _target(whole[reference], of_each[reference])
+    rows = [_row(plan.strategies[i], runs, target, of_each[i]) for i, runs in whole.items()]
     curves = [_curve(runs, row) for runs, row in zip(whole.values(), rows, strict=True)]
     unfinished = tuple(one.name for i, one in enumerate(plan.strategies) if i not in whole)
     said = () if judgement is None else verdict(judgement)
@@ -141,8 +149,8 @@ def _judged_by_training(run: Outcome) -> Outcome:
     return replace(run, record=replace(run.record, validated=run.record.measured))
 
 
-def _target(records: list[Outcome]) -> float | None:
-    best = _best(_bases(records))
+def _target(records: list[Outcome], found: Judged) -> float | None:
+    best = _best(_bases(records), found)
     if best is None:
         return None
     finals = [one.train[-1] for one in records if one.trial.rate == best.base]
@@ -171,15 +179,15 @@ def _last_of(runs: Sequence[Outcome], column: str) -> Mean | None:
     return Mean.of(known) if len(known) == len(runs) and len(known) > 1 else None
 
 
-def _best(bases: tuple[AtBase, ...]) -> AtBase | None:
-    most = max((one.runs for one in bases), default=0)
-    settled = [one for one in bases if one.validation is not None and one.runs == most]
-    return min(settled, key=lambda one: one.validation.value if one.validation else math.inf, default=None)
+def _best(bases: tuple[AtBase, ...], found: Judged) -> AtBase | None:
+    """The base that the validation loss chose, as the verdict says; where two halves chose, that of the first."""
+    chosen = [one for one in bases if one.base in found.rates and one.validation is not None]
+    return min(chosen, key=lambda one: one.validation.value if one.validation else math.inf, default=None)
 
 
 def _row(strategy: Entrant, records: list[Outcome], target: float | None, found: Judged) -> Row:
     bases = _bases(records)
-    best = _best(bases)
+    best = _best(bases, found)
     given = next(one for one in bases if one.base == strategy.base)
     at_best = [one for one in records if best is not None and one.trial.rate == best.base]
     reached = [step for step in (_first_at(one, target) for one in at_best) if step is not None]

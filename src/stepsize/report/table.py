@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..lab.study.plan import Plan
 from .numbers import Mean, Row, Summary
 
 LONGEST_NAME = 28
@@ -57,7 +56,7 @@ def print_table(summary: Summary) -> None:
     settings = summary.settings
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED)
     console.width = max(console.width, NARROWEST)  # narrower, a terminal breaks the lines and no number is cut
-    console.print(f"[bold]{escape(settings.subject.data)}[/]: {escape(_compared(settings))}", soft_wrap=True)
+    console.print(f"[bold]{escape(settings.subject.data)}[/]: {escape(_compared(summary))}", soft_wrap=True)
     every = columns(summary)
     shown = [one for one in every if one.width <= console.width]
     table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
@@ -80,15 +79,15 @@ def print_table(summary: Summary) -> None:
         console.print(line, style="dim", markup=False, soft_wrap=True)
 
 
-def _compared(settings: Plan) -> str:
+def _compared(summary: Summary) -> str:
     """What was compared: the table and its task, or the model, then how much of it and for how long."""
-    subject = settings.subject
+    settings, subject = summary.settings, summary.settings.subject
     parts = ((subject.rows_train, "train"), (subject.rows_validation, "choose by"), (subject.rows_test, "judge by"))
     rows = ", ".join(f"{count} rows to {use}" for count, use in parts if count)
     table = [subject.task, rows, f"{subject.columns} columns"]
     told = [", ".join(table) if subject.task else rows, f"{settings.steps} steps"]
     batch = f", batch {settings.batch_size or 'all'}" if subject.rows_train else ""
-    line = "; ".join(one for one in told if one) + f"{batch}, n = {len(settings.seeds)} seeds"
+    line = "; ".join(one for one in told if one) + f"{batch}, n = {summary.seeds} seeds"
     return line if subject.task else f"{subject.model}\n{line}"
 
 
@@ -119,7 +118,7 @@ def caption(summary: Summary) -> list[str]:
     settings = summary.settings
     judge = " Test loss, worst seed and other measures: on rows that chose nothing." if settings.subject.tested else ""
     lines = [
-        f"Losses: mean ± standard deviation over n = {len(settings.seeds)} seeds. "
+        f"Losses: mean ± standard deviation over n = {summary.seeds} seeds. "
         f"Best rate: the lowest mean {settings.chosen_by} loss among rates where no seed diverged.{judge}",
     ]
     if settings.reference is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -181,7 +181,7 @@ class Plan:
         return self.subject.fingerprint == other.subject.fingerprint and mine == theirs
 
     def grown_from(self, earlier: Sequence[Plan]) -> Plan:
-        """This plan with what earlier plans of the same course asked for; the reference is this plan's."""
+        """This plan with what earlier plans of the same course asked for; names and the reference are this plan's."""
         found: dict[str, Entrant] = {}
         for plan in (*(one for one in earlier if self.same_course(one)), self):
             for one in plan.strategies:
@@ -189,7 +189,32 @@ class Plan:
                 found[key] = found[key].joined(one) if key in found else one
         mine = None if self.reference is None else str(self.strategies[self.reference].strategy)
         reference = None if mine is None else list(found).index(mine)
-        return replace(self, strategies=tuple(found.values()), reference=reference)
+        return replace(self, strategies=self._named_apart(tuple(found.values())), reference=reference)
+
+    def _named_apart(self, strategies: tuple[Entrant, ...]) -> tuple[Entrant, ...]:
+        """The same with a name for each: one that an earlier plan called as another is called now takes its text."""
+        taken, named = {one.name for one in self.strategies}, []
+        own = {str(one.strategy) for one in self.strategies}
+        for one in reversed(strategies):  # of two earlier ones the later keeps the name
+            if str(one.strategy) not in own:
+                free = (one.name, one.text, *(f"{one.name} ({n})" for n in range(2, len(strategies) + 3)))
+                one = replace(one, name=next(name for name in free if name not in taken))
+                taken.add(one.name)
+            named.append(one)
+        return tuple(reversed(named))
+
+    def finished(self, over: Collection[str]) -> Plan:
+        """The plan of what is finished: without the grids some of whose trials are not among those keys.
+
+        So what was asked for once and never finished takes nothing from what is. A strategy with no whole grid stays as
+        it is.
+        """
+        return replace(self, strategies=tuple(self._finished(one, over) for one in self.strategies))
+
+    def _finished(self, one: Entrant, over: Collection[str]) -> Entrant:
+        keys = {(base, seed): self.trial(one, base, seed).key for base, seed in one.cells}
+        whole = (g for g in one.grids if all(keys[base, seed] in over for base in g.bases for seed in g.seeds))
+        return replace(one, grids=tuple(whole) or one.grids)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain Python for JSON."""

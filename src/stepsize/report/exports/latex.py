@@ -130,10 +130,10 @@ def _steps(row: Row) -> str:
 
 
 def _caption(summary: Summary) -> str:
-    settings = summary.settings
+    settings, seeds = summary.settings, summary.seeds.replace(" to ", "$ to $")
     told = (
         f"{escaped(settings.subject.data)}: losses after {settings.steps} updates, mean $\\pm$ standard deviation over "
-        f"$n = {len(settings.seeds)}$ seeds, each strategy at the base rate with the lowest mean {settings.chosen_by} "
+        f"$n = {seeds}$ seeds, each strategy at the base rate with the lowest mean {settings.chosen_by} "
         "loss. Bold: the lowest loss."
     )
     if summary.target is not None:
