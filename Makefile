@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PEERS   := $(wildcard tests/test_presets_peers_*.py) tests/test_plateau.py tests/test_reference_greedy.py tests/test_faults.py
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test test-peers test-hosts test-page bench bench-faults bench-diagnosis bench-infrared lint clean
+.PHONY: demo test test-peers test-hosts test-page bench bench-studies bench-faults bench-diagnosis bench-infrared lint clean
 
 demo: $(VENV)/.has-compare
 	@echo "training eight strategies on handwritten digits, about two minutes on one core:"
@@ -41,6 +41,16 @@ bench: $(VENV)/.has-test
 	$(BIN)/python bench/torch_scheduler.py
 	$(BIN)/python bench/torch_clips.py
 	$(BIN)/python bench/torch_strategy.py
+
+# the tables and the picture of docs/studies-speed.md, half an hour on a quiet machine; `pip install optuna 'ray[tune]'`
+# into $(VENV) for their rows, and BEFORE=COMMIT for a comparison with that commit
+bench-studies: $(VENV)/.has-test
+	$(INSTALL) '.[cluster]'
+	$(BIN)/python bench/studies.py $(if $(BEFORE),--before $(BEFORE))
+	$(BIN)/python bench/torch_studies.py
+	$(BIN)/python bench/tuners.py
+	$(BIN)/python bench/places.py
+	$(BIN)/python bench/growth.py --write
 
 # the table of docs/faults.md, a quarter of an hour on one core; torch alone is a dependency of zclip
 bench-faults: $(VENV)/.has-test

@@ -29,7 +29,7 @@ from stepsize.lab.places.base import Place, Portion
 from stepsize.lab.places.cluster import Cluster
 from stepsize.lab.places.processes import Processes
 from stepsize.lab.places.recipe import Recipe
-from stepsize.lab.runs.descend import SideBySide
+from stepsize.lab.trials.stacked import Stacked
 from stepsize.lab.trials.trial import Trial
 
 STRATEGY = "sgd() | 0.1 * cosine()"
@@ -52,12 +52,7 @@ class Descents:
         return self
 
     def begin(self, trials: Sequence[Trial], saved: Sequence[bytes] = ()) -> Any:
-        one, rates = trials[0], [each.rate for each in trials]
-        lot = SideBySide(
-            self.problem, one.written, one.steps, rates, [one.seed], one.batch_size, one.measure_every, None, False
-        )
-        lot.trials = trials
-        return lot
+        return Stacked(self.problem).begin(trials)
 
 
 class Seconds(Descents):
