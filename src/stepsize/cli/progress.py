@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..lab.places.base import Event, Listener
 from ..lab.study.study import Progress as Far
-from ..lab.study.study import chosen_loss
+from ..lab.study.wanted import chosen_loss
 from .output import tell
 
 
