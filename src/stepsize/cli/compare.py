@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..lab.compare import here, prepare
+from ..lab.data.sources import placed
 from ..lab.environment import versions
 from ..lab.places.base import Place
 from ..lab.places.recipe import Recipe
@@ -54,16 +55,16 @@ def compare_command(
         note(remark)
     with study, as_notes():
         _say_strangers(study)
-        place = _place(given, Recipe(workload, (data,), {"target": target, "task": task}), jobs, cluster)
+        place = _place(given, Recipe(workload, (placed(data),), {"target": target, "task": task}), jobs, cluster)
         grown = study.ask(plan)
         interrupted = _train(study, plan, place)
         summary = summarise(grown, study.outcomes(grown.trials()), versions(given.packages))
-        written = "" if interrupted else exports.write(summary, study)  # before a pipe may break
+        written = [] if interrupted else exports.write(summary)  # before a pipe may break
     tell_summary(summary, as_json)
     if interrupted:
         return _say_interrupted(study, plan, exports.out)
-    if written:
-        tell(written)
+    for line in written:
+        tell(line)
     return DONE
 
 

@@ -43,7 +43,7 @@ def shown(total: int) -> Iterator[tuple[Callable[[Far], None], Listener]]:
                 running.pop(event.worker, None)
             bar.update(task, description=_described(running, best[0]))
             if event.kind in ("lost", "refused", "said"):
-                bar.console.print(f"{event.worker}: {event.text}", markup=False, highlight=False)
+                bar.console.print(f"{event.worker}: {event.text}", markup=False, highlight=False, soft_wrap=True)
 
         yield on_progress, on_event
 
