@@ -22,7 +22,8 @@ from stepsize.lab.study.journal import FILE, Journal, read_journal
 from stepsize.lab.study.listing import courses, listed
 from stepsize.lab.study.merge import merge
 from stepsize.lab.study.plan import Plan
-from stepsize.lab.study.study import Study, packed
+from stepsize.lab.study.study import Study
+from stepsize.lab.study.wanted import packed
 from stepsize.lab.trials.trial import Trial
 from studied import RATES, STRATEGIES, a_plan, a_workload, outcomes_of, uninterrupted
 

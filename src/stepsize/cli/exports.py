@@ -8,7 +8,6 @@ from pathlib import Path
 from .._errors import StepsizeError
 from ..course.log import put, unwritable
 from ..lab.study.journal import FILE
-from ..lab.study.study import Study
 from ..report.numbers import Summary
 
 
@@ -33,11 +32,11 @@ class Exports:
                 continue
             if path.suffix.lower() != ending:
                 raise StepsizeError(f"--{name} {path} must end in {ending}: write {path.with_suffix(ending)}")
-            if not path.parent.is_dir():
+            if not path.parent.is_dir() and path.parent != self.out:  # which is made
                 raise StepsizeError(f"--{name} {path}: there is no folder {path.parent}: make it first")
 
-    def write(self, summary: Summary, study: Study) -> str:
-        """Write everything that was asked for; a sentence says where it is, empty where nothing was."""
+    def write(self, summary: Summary) -> list[str]:
+        """Write everything that was asked for; a line for each says where it is."""
         told = []
         if self.out is not None:
             told.append(_folder(summary, self.out))
@@ -46,7 +45,7 @@ class Exports:
             if path is not None:
                 getattr(self, f"_{name}")(summary, path)
                 told.append(f"written to {path}")
-        return "\n".join(told)
+        return told
 
     def _csv(self, summary: Summary, path: Path) -> None:
         from ..report.exports import table_csv, write

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ..lab.compare import here
-from ..lab.data.sources import IN_FILE
+from ..lab.data.sources import placed
 from ..lab.places.base import Place
 from ..lab.places.recipe import Recipe
 from ..lab.workload import Workload
@@ -19,21 +17,13 @@ def place_for(
     if cluster is not None:
         from ..lab.places.cluster import Cluster
 
-        return Cluster(_recipe(_absolute(data), target, task), given.fingerprint, cluster)
+        return Cluster(_recipe(placed(data), target, task), given.fingerprint, cluster)
     if jobs > 1:
         from ..lab.places.processes import Processes
 
-        return Processes(_recipe(data, target, task), given.fingerprint, jobs)
+        return Processes(_recipe(placed(data), target, task), given.fingerprint, jobs)
     return here(given)
 
 
 def _recipe(data: str, target: str | None, task: str | None) -> Recipe:
     return Recipe(workload, (data,), {"target": target, "task": task})
-
-
-def _absolute(data: str) -> str:
-    """The same data for a worker in another folder: a file by its whole path."""
-    found = IN_FILE.fullmatch(data)
-    if found is not None:
-        return f"{Path(found['file']).resolve()}:{found['function'] or ''}"
-    return str(Path(data).resolve()) if Path(data).is_file() else data

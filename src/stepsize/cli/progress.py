@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ..lab.choose.answer import Asked, Part, Verdict
 from ..lab.places.base import Event, Listener
 from ..lab.study.study import Progress as Far
-from ..lab.study.study import chosen_loss
+from ..lab.study.wanted import chosen_loss
 from .output import tell
 
 
@@ -44,7 +44,7 @@ def shown(total: int) -> Iterator[tuple[Callable[[Far], None], Listener]]:
                 running.pop(event.worker, None)
             bar.update(task, description=_described(running, best[0]))
             if event.kind in ("lost", "refused", "said"):
-                bar.console.print(f"{event.worker}: {event.text}", markup=False, highlight=False)
+                bar.console.print(f"{event.worker}: {event.text}", markup=False, highlight=False, soft_wrap=True)
 
         yield on_progress, on_event
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from ..._errors import StepsizeError
 from ..workload import Workload
-from .datasets import load
+from .datasets import TARGETS, load
 from .python_file import of_function
 
 IN_FILE = re.compile(r"(?P<file>.+\.py)(:(?P<function>.*))?")
@@ -34,3 +35,16 @@ def workload(
     if target is not None or task is not None:
         raise StepsizeError(f"compare: {data} brings its own targets: leave --target and --task out")
     return tasks[data]() if found is None else of_function(found["file"], found["function"] or "")
+
+
+def placed(data: str) -> str:
+    """The same data by a name that another folder, or another machine with the same files, understands.
+
+    >>> placed("wine"), placed("/data/model.py:digits")
+    ('wine', '/data/model.py:digits')
+    """
+    found = IN_FILE.fullmatch(data)
+    file = data if found is None else found["file"]
+    if found is None and (data in TARGETS or not Path(file).is_file()):
+        return data
+    return str(Path(file).absolute()) + data[len(file) :]

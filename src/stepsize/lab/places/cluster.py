@@ -212,7 +212,7 @@ class _Link:
                 return  # it is gone, which is noticed elsewhere
             with self.lock:
                 self.there[worker] = True  # it stays in the list, so that it is not asked again
-            self.inbox.put(Refused(worker, f"{worker}: {told(error)}"))
+            self.inbox.put(Refused(worker, told(error)))
         else:
             with self.lock:
                 self.there[worker] = True
@@ -238,13 +238,16 @@ def _connected(address: str) -> Any:
     """A client of the scheduler, within seconds, whatever is at that address and however long it is silent."""
     try:
         from distributed import Client
+        from distributed.comm.addressing import get_address_host_port
     except ModuleNotFoundError:
         raise StepsizeError("a cluster needs dask.distributed: pip install 'stepsize[cluster]'") from None
     connect: Callable[..., Any] = Client
+    checked: Callable[[str], Any] = get_address_host_port
     found: SimpleQueue[Any] = SimpleQueue()
 
     def ask() -> None:
         try:
+            checked(address)  # a client of an address that is none complains when it is thrown away
             found.put(connect(address, timeout=TO_CONNECT, set_as_default=False))
         except Exception:  # whatever else may answer there answers in its own way
             found.put(None)

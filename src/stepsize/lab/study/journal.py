@@ -40,6 +40,7 @@ class Journal:
         self.outcomes: dict[tuple[str, str], Outcome] = {}
         self.subjects: dict[str, Subject] = {}
         self.plans: list[Plan] = []
+        self.heard: list[tuple[str, str]] = []  # the place of each outcome, as they came
         self._read = 0  # bytes
         self._lines = 0
         self._states: dict[str, bytes] = {}
@@ -107,6 +108,17 @@ class Journal:
                 return step, whole[32:]
             warnings.warn(f"{STATES}/{name} is damaged: its trial begins anew", stacklevel=2)
         return None
+
+    def kept_steps(self, environment: str) -> dict[str, int]:
+        """The step that each paused trial of these versions is kept at, by its key."""
+        if self.folder is None:
+            names = list(self._states)
+        else:
+            names = [one.name for one in (self.folder / STATES).glob("*")]
+        parts = (name.rpartition(".") for name in names)
+        kept = [(before.partition("-"), int(step)) for before, _, step in parts if step.isdecimal()]
+        mine = _state_of("", environment)
+        return {key: step for (key, _, rest), step in sorted(kept, key=lambda one: one[1]) if f"-{rest}." == mine}
 
     def drop(self, key: str, environment: str) -> None:
         """Drop the state of a trial that is over, or that nobody will continue."""
@@ -183,6 +195,7 @@ class Journal:
         before = self.outcomes.get(place)
         if before is None or found.made >= before.made:
             self.outcomes[place] = found
+        self.heard.append(place)
 
 
 def _state_of(key: str, environment: str) -> str:

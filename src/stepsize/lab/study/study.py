@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any
 
 from ..._errors import StepsizeError
 from ..environment import in_words, versions
@@ -19,11 +19,10 @@ from ..workload import Workload
 from .claims import Claims
 from .journal import Journal
 from .plan import Plan
+from .wanted import Wanted
 
 LOOK_AGAIN_SECONDS = 0.5  # at what others train
 KEEP_EVERY_SECONDS = 60.0  # how much of a long trial a kill may cost
-
-Wanted: TypeAlias = Mapping[str, tuple[Trial, int]]  # trials by their keys, and the updates that they should have made
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,6 @@ class Study:
         self.journal = Journal(folder)
         self._claims: Claims | None = None
         self._running: set[str] = set()
-        self._failed: set[str] = set()
 
     def __enter__(self) -> Study:
         return self
@@ -115,32 +113,33 @@ class Study:
         when it is asked for again. An error or an interrupt keeps everything that is finished, and of long trials all
         but the last minute.
         """
-        wanted = _wanted(list(trials), until)
+        wanted = Wanted(trials, until, self.journal, self.environment)
         self._begin(wanted)
         failures: list[str] = []
-        self._failed.clear()
         try:
-            while self._missing(wanted) and not failures:
+            while wanted.missing and not failures:
                 for portion, result in place.run(self._portions(wanted, place), on_event):
-                    self._keep(portion, result)
+                    self._keep(wanted, portion, result)
                     failures += [result.reason] if isinstance(result, Failed) else []
                     on_progress(self._progress(wanted))
-                self._look_again(wanted)
-                on_progress(self._progress(wanted))
+                if wanted.missing:
+                    self._look_again(wanted)
+                    on_progress(self._progress(wanted))
         finally:
             self._give_back(list(self._running))
         if failures:
             raise StepsizeError(failures[0] + (f" ({len(failures)} times)" if len(failures) > 1 else ""))
-        return self.outcomes(one for one, _ in wanted.values())
+        return self.outcomes(wanted.trials.values())
 
     def _begin(self, wanted: Wanted) -> None:
-        foreign = [one for one, _ in wanted.values() if one.problem != self.workload.fingerprint]
+        foreign = [one for one in wanted.trials.values() if one.problem != self.workload.fingerprint]
         if foreign:
             raise StepsizeError(f"a study of {self.workload.fingerprint} cannot train {foreign[0]}, of another problem")
         with self._alone():
             self.journal.refresh()
             self.journal.know(self.workload.subject)
             self.journal.tidy()
+        wanted.follow()
 
     def _alone(self) -> AbstractContextManager[Any]:
         if self.journal.folder is None:
@@ -149,47 +148,15 @@ class Study:
             self._claims = Claims(self.journal.folder)
         return self._claims.alone()
 
-    def _reached(self, trial: Trial, until: int) -> bool:
-        """Whether a trial is where it is wanted."""
-        there = self.outcome(trial)
-        return there is not None and (there.over or there.made >= until)
-
-    def _missing(self, wanted: Wanted) -> list[str]:
-        return [key for key, (one, until) in wanted.items() if not self._reached(one, until)]
-
     def _portions(self, wanted: Wanted, place: Place) -> Iterator[Portion]:
         """Lots that nobody trains yet, those that were begun first; asked for when a worker is free."""
         most = self.workload.at_once
         if place.workers > 1:
-            most = max(1, min(most, -(-len(self._missing(wanted)) // place.workers)))
-        busy: set[str] = set()
-        while lot := self._next(wanted, most, busy):
-            taken = self._take(lot, wanted)
-            busy |= set(lot) - set(taken)
-            if taken:
-                yield self._portion([wanted[key][0] for key in taken], wanted[taken[0]][1])
-
-    def _next(self, wanted: Wanted, most: int, busy: set[str]) -> list[str]:
-        taken = busy | self._running | self._failed
-        missing = [key for key in self._missing(wanted) if key not in taken]
-        return next(self._lots(missing, wanted, most), [])
-
-    def _lots(self, keys: Sequence[str], wanted: Wanted, most: int) -> Iterator[list[str]]:
-        """Trials that can train together: of one text and as far as one another, whole seeds where they fit."""
-        groups: dict[Any, dict[int, list[str]]] = {}
-        for key in keys:
-            one, until = wanted[key]
-            place = (-self._made(one), until, one.text, one.steps, one.batch_size or 0, one.measure_every)
-            groups.setdefault(place, {}).setdefault(one.seed, []).append(key)
-        for place in sorted(groups, key=lambda place: place[0] == 0):  # sorting keeps the order of what is equal
-            yield from packed(list(groups[place].values()), most)
-
-    def _made(self, trial: Trial) -> int:
-        """The updates that need not be made again."""
-        there = self.outcome(trial)
-        if there is None or self.journal.kept(trial.key, self.environment) is None:
-            return 0
-        return there.made
+            most = max(1, min(most, -(-len(wanted.missing) // place.workers)))
+        wanted.line_up(most)
+        while (lot := wanted.next_lot()) is not None:
+            if taken := self._take(lot, wanted):
+                yield self._portion([wanted.trials[key] for key in taken], wanted.ends[taken[0]])
 
     def _portion(self, trials: Sequence[Trial], until: int) -> Portion:
         kept = [self.journal.kept(one.key, self.environment) for one in trials]
@@ -210,13 +177,13 @@ class Study:
 
     def _still_missing(self, keys: Collection[str], wanted: Wanted) -> list[str]:
         self.journal.refresh()
-        return self._missing({key: wanted[key] for key in keys})
+        wanted.follow()
+        return [key for key in keys if key in wanted.missing]
 
-    def _keep(self, portion: Portion, result: Result) -> None:
+    def _keep(self, wanted: Wanted, portion: Portion, result: Result) -> None:
         """Write down what a portion did, its states first, so that a line never promises a state that is not there."""
-        if isinstance(result, Failed):
-            self._failed.update(one.key for one in portion.trials)
-        else:
+        keys = [one.key for one in portion.trials]
+        if not isinstance(result, Failed):
             self._check_versions(result.outcomes)
             with self._alone():
                 for one, state in zip(result.outcomes, result.saved, strict=True):
@@ -226,7 +193,9 @@ class Study:
                 for one in result.outcomes:
                     if one.over:
                         self.journal.drop(one.trial.key, one.environment)
-        self._give_back([one.key for one in portion.trials])
+            wanted.follow()
+            wanted.again(keys)
+        self._give_back(keys)
 
     def _check_versions(self, outcomes: Iterable[Outcome]) -> None:
         other = next((one.environment for one in outcomes if one.environment != self.environment), None)
@@ -240,52 +209,19 @@ class Study:
 
     def _look_again(self, wanted: Wanted) -> None:
         """Wait a moment where what is missing is trained by others."""
-        if self._claims is None or not self._missing(wanted):
+        if self._claims is None:
             return
-        if self._claims.elsewhere() & set(self._missing(wanted)):
+        if not wanted.missing.keys().isdisjoint(self._claims.elsewhere()):
             time.sleep(LOOK_AGAIN_SECONDS)
         self.journal.refresh()
+        wanted.follow()
 
     def _progress(self, wanted: Wanted) -> Progress:
-        missing = self._missing(wanted)
-        elsewhere = self._claims.elsewhere() & set(missing) if self._claims is not None else set()
-        finished = [one for one in self.outcomes(one for one, _ in wanted.values()) if one.over and not one.diverged]
+        elsewhere = set() if self._claims is None else self._claims.elsewhere() & wanted.missing.keys()
         return Progress(
-            done=len(wanted) - len(missing),
-            total=len(wanted),
+            done=len(wanted.trials) - len(wanted.missing),
+            total=len(wanted.trials),
             running=len(self._running),
             elsewhere=len(elsewhere),
-            best=min(finished, key=chosen_loss, default=None),
+            best=wanted.best,
         )
-
-
-def _wanted(trials: Sequence[Trial], until: int | Sequence[int] | None) -> Wanted:
-    """Every trial once, with the updates that it is wanted to have made."""
-    ends = [until] * len(trials) if until is None or isinstance(until, int) else until
-    return {one.key: (one, min(end or one.steps, one.steps)) for one, end in zip(trials, ends, strict=True)}
-
-
-def chosen_loss(one: Outcome) -> float:
-    """The last loss on the part that chooses, infinite where there is none."""
-    column = one.validation if one.record.validated is not None else one.train
-    last = column[-1] if column else None
-    return float("inf") if last is None else last
-
-
-def packed(seeds: Sequence[list[str]], most: int) -> Iterator[list[str]]:
-    """Lots of at most so many trials: whole seeds together where they fit, one cut up where it does not.
-
-    >>> list(packed([["a", "b"], ["c", "d"], ["e", "f"]], 5)), list(packed([["a", "b", "c"]], 2))
-    ([['a', 'b', 'c', 'd'], ['e', 'f']], [['a', 'b'], ['c']])
-    """
-    lot: list[str] = []
-    for own in seeds:
-        if lot and len(lot) + len(own) > most:
-            yield lot
-            lot = []
-        lot = lot + own
-        while len(lot) > most:
-            yield lot[:most]
-            lot = lot[most:]
-    if lot:
-        yield lot
