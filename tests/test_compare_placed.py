@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from commandline import run
 
+from commandline import run
 from stepsize import StepsizeError
 from stepsize.cli import compare
 from stepsize.lab.data.sources import placed
