@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..._errors import StepsizeError
-from ...problems import Floats
+from .._errors import StepsizeError
+from ..problems import Floats
 
 MEMORY = 0.9  # of the smoothing, at 100 losses; longer sweeps remember as much longer
 FEWEST = 12  # losses from which anything is said
@@ -80,7 +80,7 @@ def find(rates: Sequence[float] | Floats, losses: Sequence[float] | Floats) -> F
     powers = sorted(found.values())
     return Found(
         rate=float(2.0 ** np.median(powers)),
-        low=float(2.0 ** min(low, powers[0])),
+        low=float(2.0 ** min(max(low, math.log2(r[0])), powers[0])),  # nothing is known of rates below the sweep
         high=float(2.0 ** max(high, powers[-1])),
         rates={name: float(2.0**x) for name, x in found.items()},
         smoothed=s,
