@@ -70,10 +70,12 @@ def find(rates: Sequence[float] | Floats, losses: Sequence[float] | Floats) -> F
     kept = smooth(raw[:whole])
     until = _diverged(kept)
     s, r = kept[:until], r[:until]
+    if until < FEWEST:
+        return _silent(s, until, f"Cannot tell: the loss rose to {BROKEN:g} times its lowest within {until} updates.")
     noise = _noise(raw[:until])
     lowest = int(s.argmin())
     spread = noise * math.sqrt(2 * (1 - _memory(whole)))  # of the difference of two smoothed losses
-    if until < FEWEST or lowest == 0 or s[:lowest].max() - s[lowest] <= CLEAR * max(spread, 1e-12):
+    if lowest == 0 or s[:lowest].max() - s[lowest] <= CLEAR * max(spread, 1e-12):
         return _silent(s, until, "Cannot tell: the loss does not fall by more than its noise.", noise)
     found = _rules(np.log2(r), s, lowest)
     low, high = _open(np.log2(r), s, lowest, spread)

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ..course.swept import Swept
-from .figures import STYLE, _dress, _Figure, _log, mpl, save
-from .palette import colour, dash
+from .figures import STYLE, _dress, _line, _log, save
+from .palette import colour
+
+import matplotlib as mpl  # isort: skip - after figures, which says what to install
+from matplotlib.figure import Figure  # isort: skip
 
 
 def save_sweep(told: Swept, path: Path) -> Path:
@@ -19,7 +22,7 @@ def save_sweep(told: Swept, path: Path) -> Path:
     """
     found, whole = told.found, np.isfinite(told.losses)
     with mpl.rc_context(STYLE):
-        figure = _Figure(figsize=(8, 4.6), layout="constrained")
+        figure = Figure(figsize=(8, 4.6), layout="constrained")
         axes = figure.subplots()
         if found.low is not None and found.high is not None:
             axes.axvspan(found.low, found.high, color=colour(1), alpha=0.1, linewidth=0)
@@ -27,8 +30,7 @@ def save_sweep(told: Swept, path: Path) -> Path:
         smoothed = found.smoothed
         axes.plot(told.rates[: len(smoothed)], smoothed, color=colour(0), linewidth=1.6, label="smoothed")
         for i, (name, rate) in enumerate(found.rates.items(), start=1):
-            dashes = tuple(one / 2 for one in dash(i)) or (1.0, 0.0)
-            axes.axvline(rate, color=colour(i), dashes=dashes, linewidth=1.2, label=f"{name}: {rate:.2g}")
+            axes.axvline(rate, **_line(i, 1.2), label=f"{name}: {rate:.2g}")
         _log(axes, "x", (float(told.rates[0]), float(told.rates[-1])))
         axes.set_xlim(float(told.rates[0]), float(told.rates[-1]))
         if len(smoothed):
