@@ -21,13 +21,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stepsize.course.range_test import find
 from stepsize.lab.choose.answer import Verdict
 from stepsize.lab.choose.climb import Climb
 from stepsize.lab.choose.grid import Grid
 from stepsize.lab.choose.halving import Halving
 from stepsize.lab.choose.policy import Policy
 from stepsize.lab.choose.race import Race
-from stepsize.lab.choose.range_test import find
 from stepsize.lab.choose.scattered import Scattered
 from stepsize.lab.choose.tune import Tune
 from stepsize.lab.records.record import Record

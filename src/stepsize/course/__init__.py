@@ -10,4 +10,7 @@ rows     which value goes where, and the writing
 resume   a course saved, and resumed
 ahead    a block of values at once
 calls    how hosts call a scheduler; what a run will do
+
+swept      a run whose rate rises from update to update, and what is told of it
+range_test what its losses say of the best rate
 """

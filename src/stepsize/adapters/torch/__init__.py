@@ -6,6 +6,7 @@ watch       what is wrong with the loop around (updates: counted; ownership: oth
 preflight   what a host will make of a scheduler
 amp, ranks  updates that mixed precision leaves out; what several processes saw, made one
 recorder    a run written down (pairing: which loss belongs to which update)
+finding     a range test of a loop (kept: what it moves, put back)
 
 strategy/   a whole strategy in one optimizer.step()
 clips/      clips on any optimizer
@@ -18,6 +19,7 @@ from .as_loop.training import training
 from .as_problem.problem import problem
 from .clips.hung import clip_gradients, clip_update
 from .clips.norms import grad_norm
+from .finding import find_rate
 from .plateau import PlateauScheduler
 from .preflight import Preflight, preflight
 from .reading.from_torch import from_torch
@@ -36,6 +38,7 @@ __all__ = [
     "backward_halves",
     "clip_gradients",
     "clip_update",
+    "find_rate",
     "from_torch",
     "grad_norm",
     "optimizer",

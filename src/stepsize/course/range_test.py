@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..._errors import StepsizeError
-from ...problems import Floats
+from .._errors import StepsizeError
+from ..problems import Floats
 
 MEMORY = 0.9  # of the smoothing, at 100 losses; longer sweeps remember as much longer
 FEWEST = 12  # losses from which anything is said
@@ -70,17 +70,19 @@ def find(rates: Sequence[float] | Floats, losses: Sequence[float] | Floats) -> F
     kept = smooth(raw[:whole])
     until = _diverged(kept)
     s, r = kept[:until], r[:until]
+    if until < FEWEST:
+        return _silent(s, until, f"Cannot tell: the loss rose to {BROKEN:g} times its lowest within {until} updates.")
     noise = _noise(raw[:until])
     lowest = int(s.argmin())
     spread = noise * math.sqrt(2 * (1 - _memory(whole)))  # of the difference of two smoothed losses
-    if until < FEWEST or lowest == 0 or s[:lowest].max() - s[lowest] <= CLEAR * max(spread, 1e-12):
+    if lowest == 0 or s[:lowest].max() - s[lowest] <= CLEAR * max(spread, 1e-12):
         return _silent(s, until, "Cannot tell: the loss does not fall by more than its noise.", noise)
     found = _rules(np.log2(r), s, lowest)
     low, high = _open(np.log2(r), s, lowest, spread)
     powers = sorted(found.values())
     return Found(
         rate=float(2.0 ** np.median(powers)),
-        low=float(2.0 ** min(low, powers[0])),
+        low=float(2.0 ** min(max(low, math.log2(r[0])), powers[0])),  # nothing is known of rates below the sweep
         high=float(2.0 ** max(high, powers[-1])),
         rates={name: float(2.0**x) for name, x in found.items()},
         smoothed=s,
