@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from .lab.runs.descend import Run as Run
     from .lab.runs.descend import descend as descend
     from .lab.runs.descend import descend_many as descend_many
+    from .lab.tuner.given import trial as trial
+    from .lab.tuner.tuner import Tuner as Tuner
     from .observed import seen as seen
     from .rules.adagrad import adagrad as adagrad
     from .rules.adam import adam as adam
@@ -108,6 +110,7 @@ _ELSEWHERE = {
     "ParseError": "_errors",
     "Run": "lab.runs.descend",
     "StepsizeError": "_errors",
+    "Tuner": "lab.tuner.tuner",
     "descend": "lab.runs.descend",
     "descend_many": "lab.runs.descend",
     "field": "_value",
@@ -115,6 +118,7 @@ _ELSEWHERE = {
     "parse": "text",
     "seen": "observed",
     "to_json": "as_json",
+    "trial": "lab.tuner.given",
 }
 
 __all__ = sorted([*WORDS, *_ELSEWHERE, "problems"])

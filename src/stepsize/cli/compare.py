@@ -57,12 +57,12 @@ def compare_command(
         grown = study.ask(plan)
         interrupted = _train(study, plan, place)
         summary = summarise(grown, study.outcomes(grown.trials()), versions(given.packages))
-        written = "" if interrupted else exports.write(summary, study)  # before a pipe may break
+        written = [] if interrupted else exports.write(summary)  # before a pipe may break
     tell_summary(summary, as_json)
     if interrupted:
         return _say_interrupted(study, plan, exports.out)
-    if written:
-        tell(written)
+    for line in written:
+        tell(line)
     return DONE
 
 

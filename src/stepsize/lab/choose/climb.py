@@ -32,19 +32,23 @@ class Climb(Policy):
     def decide(self, runs: list[Seen]) -> Asked | None:
         mine = [one for one in runs if one.trial.seed == self.seeds[0]]
         for one in mine:
-            if not self._over(one, mine):
-                share = next((check for check in CHECKS if check > one.share + EPS), 1.0)
-                share = share if any(other.done for other in mine) else 1.0
-                x = place_of(one.x, self.octaves)
-                goes_on = self.asked([(one.arm, x, self.seeds[0], share)], runs, "it goes on")
-                if goes_on:
-                    return goes_on
+            goes_on = self.further(one, mine, runs)
+            if goes_on:
+                return goes_on
         if self.budget - self.spent(runs) < 1 - EPS:
             return None
         for arm, start in self.in_turn(2.0)[: len(self.strategies)]:
             if not any(one.arm == arm for one in mine):
                 return self.asked([(arm, start, self.seeds[0], self._first(mine))], runs, "the start")
         return self._step(mine, runs)
+
+    def further(self, one: Seen, mine: list[Seen], runs: list[Seen]) -> Asked | None:
+        """How one of the runs goes on; None where it is over, or the budget is."""
+        if self._over(one, mine):
+            return None
+        share = next((check for check in CHECKS if check > one.share + EPS), 1.0)
+        share = share if any(other.done for other in mine) else 1.0
+        return self.asked([(one.arm, place_of(one.x, self.octaves), self.seeds[0], share)], runs, "it goes on")
 
     def _first(self, mine: list[Seen]) -> float:
         return CHECKS[0] if any(one.done for one in mine) else 1.0

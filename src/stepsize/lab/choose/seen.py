@@ -28,8 +28,8 @@ class Seen:
 
     A level is the log of the loss, so that differences are ratios; where a loss was not above 0 (a score, a
     likelihood), it is the loss in units of the largest descent seen. `start` is the level before the first update.
-    A trial between two pauses of the policy counts as at the lower one, whatever it `made`: it may have been killed on
-    its way to the higher.
+    `score` says that losses were not above 0. A trial between two pauses of the policy counts as at the lower one,
+    whatever it `made`: it may have been killed on its way to the higher.
     """
 
     arm: int
@@ -41,6 +41,7 @@ class Seen:
     losses: tuple[float | None, ...]
     start: float
     broke: bool
+    score: bool = False
 
     @property
     def x(self) -> float:
@@ -65,7 +66,7 @@ class Seen:
         """
         if self.broke:
             return True
-        if not self.passed or self.done:
+        if not self.passed or self.done or self.score:  # how much a score may fall, nobody knows
             return False
         won = self.start - self.levels
         risen = won[-1] < -3 or bool((won[-2:] < -0.5).all())
@@ -102,13 +103,15 @@ def seen(outcomes: Sequence[tuple[int, Outcome]], steps: int, measure_every: int
         broke = one.over and (one.made < steps or not curve or curve[-1][1] is None)
         counted = max((until for until in pauses if until <= one.made), default=0)
         passed = [until for until in at if until <= (one.made if broke else counted)]
-        losses = [next((loss for step, loss in reversed(curve) if step <= until), None) for until in passed]
+        early = curve[0][1] if curve else None  # stands for what came before the first look
+        losses = [next((loss for step, loss in reversed(curve) if step <= until), early) for until in passed]
         shares = [until / steps for until in passed]
         if broke and (not passed or losses[-1] is not None):
             losses, shares = [*losses, None], [*shares, one.made / steps]
         levels = np.array([level(loss) for loss in losses])
         start = level(base if first is None else first)
-        return Seen(arm, one.trial, one.made, len(losses), np.array(shares), levels, tuple(losses), start, broke)
+        levels_of = (len(losses), np.array(shares), levels, tuple(losses))
+        return Seen(arm, one.trial, one.made, *levels_of, start, broke, scale is not None)
 
     found = [one_of(*row) for row in told]
     return sorted(found, key=lambda one: (one.arm, one.trial.seed, one.trial.rate))

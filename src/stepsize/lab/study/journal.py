@@ -111,10 +111,8 @@ class Journal:
 
     def kept_steps(self, environment: str) -> dict[str, int]:
         """The step that each paused trial of these versions is kept at, by its key."""
-        if self.folder is None:
-            names = list(self._states)
-        else:
-            names = [one.name for one in (self.folder / STATES).glob("*")]
+        folder = self.folder
+        names = list(self._states) if folder is None else [one.name for one in (folder / STATES).glob("*")]
         parts = (name.rpartition(".") for name in names)
         kept = [(before.partition("-"), int(step)) for before, _, step in parts if step.isdecimal()]
         mine = _state_of("", environment)
