@@ -51,9 +51,10 @@ def trained(rate: float) -> float:
     import torch
     from torch_studies import RULES, batches, loop
 
-    train, validation, _ = perceptron()
+    parts = perceptron()
+    train, validation = parts[:2]
     order = [torch.as_tensor(one) for one in batches(train.size, BATCH, UPDATES)]
-    module = loop(train, RULES["adam()"], rate, order)
+    module = loop(parts, RULES["adam()"], rate, order)
     module.eval()
     with torch.no_grad():
         return float(validation.loss_fn(module(validation.many.data[0]), validation.many.data[1]))
