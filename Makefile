@@ -45,7 +45,6 @@ bench: $(VENV)/.has-test
 # the tables and the picture of docs/studies-speed.md, half an hour on a quiet machine; `pip install optuna 'ray[tune]'`
 # into $(VENV) for their rows, and BEFORE=COMMIT for a comparison with that commit
 bench-studies: $(VENV)/.has-test
-	$(INSTALL) '.[cluster]'
 	$(BIN)/python bench/studies.py $(if $(BEFORE),--before $(BEFORE))
 	$(BIN)/python bench/torch_studies.py
 	$(BIN)/python bench/tuners.py

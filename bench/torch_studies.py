@@ -1,8 +1,10 @@
 """Many torch runs at once against plain torch loops, one thread, process time: `python bench/torch_studies.py`.
 
-Each line is the median over rounds of (time of 64 plain loops) ÷ (time of 64 candidates here), with the lowest and the
-highest round: the same model, rates, batches and updates; with records also the loss on all rows to train on at both
-ends, on both sides. 16 loops are timed and counted four times. The sides alternate, so that a busy machine slows both.
+Each cell is the median over rounds of (time of 64 plain loops) ÷ (time of 64 candidates here), with the lowest and the
+highest round: the same model, rates, batches and updates. "updates" is training alone. "compare" is what a comparison
+does: losses on all three parts and the accuracy at both ends of as many updates as it has between two looks, on both
+sides; only ours keeps norms of gradients too. Some loops are timed and stand for all. The sides alternate, as a busy
+machine slows both. `speed` or `compare` for one of the tables.
 """
 
 import os
@@ -10,6 +12,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -22,23 +25,31 @@ from torch import nn
 from stepsize.adapters.torch import problem
 from stepsize.adapters.torch.as_problem.tasks import TASKS
 from stepsize.lab.runs.descend import descend_many
+from stepsize.lab.workload import Workload
 from stepsize.text import as_descent
 from stepsize.update import advance
 
 torch.set_num_threads(1)
-ROUNDS, CANDIDATES, LOOPS = 3, 64, 16
+ROUNDS, CANDIDATES = 3, 64
 RATES = tuple(float(one) for one in np.geomspace(1e-4, 3e-2, CANDIDATES))
 RULES = {
     "sgd(momentum=0.9)": lambda params, lr: torch.optim.SGD(params, lr, momentum=0.9),
     "adam()": torch.optim.Adam,
 }
-CASES = (  # task, rows of a batch, updates, what is asked
-    ("digits-mlp", 32, 60, 6.0),
-    ("digits-cnn", 32, 15, 1.0),
-    ("topics-transformer", 1, 10, 2.5),
-    ("topics-transformer", 4, 6, 2.5),
-    ("topics-transformer", 32, 2, 2.5),
+CASES = (  # task, rows of a batch, updates, loops that are timed
+    ("digits-mlp", 32, 60, 16),
+    ("digits-cnn", 32, 15, 16),
+    ("topics-transformer", 1, 10, 16),
+    ("topics-transformer", 4, 6, 16),
+    ("topics-transformer", 32, 2, 16),
 )
+COMPARED = (  # task, looks after the first, loops that are timed
+    ("digits-mlp", 3, 16),
+    ("digits-cnn", 1, 8),
+    ("topics-transformer", 1, 4),
+)
+ASKED = {"digits-mlp": 6.0, "digits-cnn": 1.0, "topics-transformer": 2.5}
+BATCH, PLANNED = 32, 500  # of the comparisons
 
 
 def batches(size: int, rows: int, steps: int) -> list[np.ndarray]:
@@ -46,35 +57,44 @@ def batches(size: int, rows: int, steps: int) -> list[np.ndarray]:
     return [random.permutation(size)[:rows] for _ in range(steps)]
 
 
-def plain(made: problem, rule: str, rows: int, steps: int, looks: bool = False) -> None:
-    """One loop after another: every fourth of the candidates."""
-    lines = [torch.as_tensor(one) for one in batches(made.size or 0, rows, steps)]
-    for rate in RATES[:: CANDIDATES // LOOPS]:
-        loop(made, RULES[rule], rate, lines, looks)
+def plain(parts: tuple[problem, ...], rule: str, rows: int, steps: int, loops: int, every: int = 0) -> None:
+    """One loop after another: some of the candidates."""
+    lines = [torch.as_tensor(one) for one in batches(parts[0].size or 0, rows, steps)]
+    for rate in RATES[:: CANDIDATES // loops]:
+        loop(parts, RULES[rule], rate, lines, every)
 
 
 def loop(
-    made: problem, rule: Callable[..., Any], rate: float, lines: list[torch.Tensor], looks: bool = False
+    parts: tuple[problem, ...], rule: Callable[..., Any], rate: float, lines: list[torch.Tensor], every: int = 0
 ) -> nn.Module:
-    """A loop as anyone writes it, and the module that it trained."""
-    module, data = made._built(0), tuple(made.many.data)
+    """A loop as anyone writes it, with looks at all data after so many updates; the module that it trained."""
+    made, losses = parts[0], list[float]()
+    module, data = made._built(0), made.many.data
     optimizer = rule(module.parameters(), rate)
-    if looks:
-        look(made, module, data)
-    module.train()
-    for line in lines:
+    for t, line in enumerate(lines):
+        if every and t % every == 0:
+            look(parts, module)
+        module.train()
         optimizer.zero_grad()
-        made.loss_fn(module(data[0][line]), data[1][line]).backward()
+        loss = made.loss_fn(module(data[0][line]), data[1][line])
+        loss.backward()
         optimizer.step()
-    if looks:
-        look(made, module, data)
+        losses.append(loss.item())
+    if every:
+        look(parts, module)
     return module
 
 
-def look(made: problem, module: nn.Module, data: tuple[torch.Tensor, ...]) -> None:
+def look(parts: tuple[problem, ...], module: nn.Module) -> list[float]:
+    """The losses on all parts, and what is measured besides on the last."""
     module.eval()
     with torch.no_grad():
-        made.loss_fn(module(data[0]), data[1])
+        found = []
+        for part in parts:
+            data, targets = part.many.data
+            output = module(data)
+            found.append(part.loss_fn(output, targets).item())
+        return found + [float(measure(output, targets)) for measure in parts[-1].measures.values()]
 
 
 def stacked(made: problem, rule: str, rows: int, steps: int, rates: tuple[float, ...] = RATES) -> None:
@@ -91,9 +111,19 @@ def stacked(made: problem, rule: str, rows: int, steps: int, rates: tuple[float,
         params, state, _, _ = advance(strategy.parts, params, grads, state, (), {}, decide, many=True)
 
 
-def study(made: problem, rule: str, rows: int, steps: int) -> None:
-    """The same with all records, as `descend_many` keeps them."""
-    descend_many(made, f"{rule} | 1", steps=steps, rates=RATES, batch_size=rows)
+def compared(parts: tuple[problem, ...], rule: str, steps: int, every: int) -> None:
+    """The same with all records, as a comparison keeps them."""
+    made, validation, test = parts
+    descend_many(
+        made,
+        f"{rule} | 1",
+        steps=steps,
+        rates=RATES,
+        batch_size=BATCH,
+        measure_every=every,
+        validation=validation,
+        test=test,
+    )
 
 
 def seconds(job: Callable[[], None]) -> float:
@@ -102,29 +132,49 @@ def seconds(job: Callable[[], None]) -> float:
     return time.process_time() - begun
 
 
-def ratio(other: Callable[[], None], ours: Callable[[], None]) -> str:
-    """The time of the other ÷ ours: the median of the rounds, the lowest and the highest."""
+def ratio(others: Callable[[], None], ours: Callable[[], None], loops: int) -> str:
+    """The time of the others ÷ ours: the median of the rounds, the lowest and the highest."""
     ours()
-    rounds = [CANDIDATES / LOOPS * seconds(other) / seconds(ours) for _ in range(ROUNDS)]
+    rounds = [CANDIDATES / loops * seconds(others) / seconds(ours) for _ in range(ROUNDS)]
     return f"{statistics.median(rounds):.2f} ({min(rounds):.2f} to {max(rounds):.2f})"
 
 
+def head(told: str) -> None:
+    print(f"| 64 candidates, {told}, {ROUNDS} rounds, load {os.getloadavg()[0]:.1f} | times as fast as loops | asked |")
+    print("|---|---|---|")
+
+
 def speed() -> None:
-    """The table of the candidates against the loops."""
-    print(f"| 64 candidates, times as fast as 64 loops, {ROUNDS} rounds, load {os.getloadavg()[0]:.1f} |", end="")
-    print(" updates | with records | asked |\n|---|---|---|---|")
-    for task, rows, steps, asked in CASES:
-        made = TASKS[task]()[0]
+    """Training alone."""
+    head("updates")
+    for task, rows, steps, loops in CASES:
+        parts = TASKS[task]()
         for rule in RULES:
-            case = made, rule, rows, steps
-            bare = ratio(partial(plain, *case), partial(stacked, *case))
-            kept = ""
-            if rule == "adam()" or task != "topics-transformer":  # a look takes that one seconds
-                kept = ratio(partial(plain, *case, looks=True), partial(study, *case))
-            name = f"{task}, {rows} {'row' if rows == 1 else 'rows'}, {steps} updates, `{rule}`"
-            print(f"| {name} | {bare} | {kept} | {asked:g} |", flush=True)
+            found = ratio(
+                partial(plain, parts, rule, rows, steps, loops), partial(stacked, parts[0], rule, rows, steps), loops
+            )
+            name = f"{task}, {rows} {'row' if rows == 1 else 'rows'}, `{rule}`"
+            print(f"| {name} | {found} | {ASKED[task]:g} |", flush=True)
+    print()
+
+
+def compare() -> None:
+    """Training and looks, as often as a comparison has them."""
+    head("compare")
+    for task, looks, loops in COMPARED:
+        parts = TASKS[task]()
+        every = Workload(task, *parts[:2], "", "", test=parts[2]).measure_every(PLANNED, BATCH)
+        steps = looks * every
+        found = ratio(
+            partial(plain, parts, "adam()", BATCH, steps, loops, every),
+            partial(compared, parts, "adam()", steps, every),
+            loops,
+        )
+        print(f"| {task}, a look after {every} updates | {found} | {ASKED[task]:g} |", flush=True)
     print()
 
 
 if __name__ == "__main__":
-    speed()
+    for name, job in {"speed": speed, "compare": compare}.items():
+        if name in sys.argv or not sys.argv[1:]:
+            job()

@@ -2,7 +2,7 @@
 
 Each way runs in a process of its own, by turns. The wall time counts from the start of the work, imports and data done.
 The processor time is that of the process and of all that it started. `pip install psutil optuna 'ray[tune]'` for all of
-it; what is not installed is left out.
+it; what is not installed is left out. A number as argument is that of rounds, 3 without.
 """
 
 import os
@@ -51,9 +51,10 @@ def trained(rate: float) -> float:
     import torch
     from torch_studies import RULES, batches, loop
 
-    train, validation, _ = perceptron()
+    parts = perceptron()
+    train, validation = parts[:2]
     order = [torch.as_tensor(one) for one in batches(train.size, BATCH, UPDATES)]
-    module = loop(train, RULES["adam()"], rate, order)
+    module = loop(parts, RULES["adam()"], rate, order)
     module.eval()
     with torch.no_grad():
         return float(validation.loss_fn(module(validation.many.data[0]), validation.many.data[1]))
@@ -171,14 +172,14 @@ def seen_until_told(process: subprocess.Popen[str], out: IO[str]) -> dict[tuple[
     return seen
 
 
-def tuners() -> None:
+def tuners(times: int) -> None:
     """The table of the 64 runs."""
     there = [way for way in WAYS if way not in ("optuna", "ray") or find_spec(way) is not None]
     found: dict[str, list[dict[str, float]]] = {way: [] for way in there}
-    for _ in range(ROUNDS):
+    for _ in range(times):
         for way in there:
             found[way].append(watched(way))
-    head = f"64 runs of {UPDATES} updates, {ROUNDS} rounds, load {os.getloadavg()[0]:.1f}"
+    head = f"64 runs of {UPDATES} updates, {times} rounds, load {os.getloadavg()[0]:.1f}"
     print(f"| {head} | wall, s | processor time, s | a study ÷ this | lowest loss |\n|---|---|---|---|---|")
     for way, rounds in found.items():
         wall, spent, best = ([one[name] for one in rounds] for name in ("wall", "spent", "best"))
@@ -189,4 +190,7 @@ def tuners() -> None:
 
 
 if __name__ == "__main__":
-    work(sys.argv[2]) if sys.argv[1:2] == ["work"] else tuners()
+    if sys.argv[1:2] == ["work"]:
+        work(sys.argv[2])
+    else:
+        tuners(int(sys.argv[1]) if sys.argv[1:] else ROUNDS)
