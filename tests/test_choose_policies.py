@@ -194,13 +194,19 @@ def test_tune_at_little_more_than_one_run_falls_back_to_what_does_not_break():
 
 def test_tune_does_not_give_up_a_run_for_one_bad_look():
     class Spiky(Hill):
-        def loss(self, trial, step):
-            return super().loss(trial, step) * (8.0 if step == 2 * EVERY else 1.0)
+        def __init__(self, spikes):
+            super().__init__()
+            self.spikes = spikes
 
-    policy, hill = a_policy(Tune, 3.3), Spiky()
-    runs = policy.seen([hill.outcome(part.trial, 2 * EVERY) for part in policy.ask([]).parts])
-    assert runs[0].levels[-1] > runs[0].start - 1
-    assert not runs[0].lost
+        def loss(self, trial, step):
+            return 0.99 if step // EVERY in self.spikes else super().loss(trial, step)
+
+    def lost_at(look, spikes):
+        policy, hill = a_policy(Tune, 3.3), Spiky(spikes)
+        return policy.seen([hill.outcome(policy.ask([]).parts[0].trial, look * EVERY)])[0].lost
+
+    assert not lost_at(6, {6})
+    assert lost_at(6, {4, 5, 6})
 
 
 def test_what_is_open_still_shrinks_with_the_distance_and_towards_the_end():

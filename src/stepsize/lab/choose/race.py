@@ -17,7 +17,7 @@ from .seen import Seen
 
 PAUSES = (0.1, 0.2, 0.3, 0.5, 0.75)  # shares of the run
 ENOUGH = 1e-7  # expected gain
-SEEDS_FROM = 6.0  # runs of budget: from here on half of it goes to more seeds at the chosen rate, five at least first
+FOR_RATES, SEEDS_FROM = 5.0, 6.0  # runs for each strategy: what looks for a rate where more than six are paid for
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,12 @@ class Race(Policy):
 
     @property
     def for_rates(self) -> float:
-        """The part of the budget that looks for a rate, in runs."""
-        return self.budget if self.budget < SEEDS_FROM else max(5.0, self.budget / 2)
+        """The part of the budget that looks for a rate, in runs; the rest goes to other seeds, where there are any.
+
+        More rates than that mostly find one that is best by luck.
+        """
+        few = len(self.seeds) == 1 or self.budget < SEEDS_FROM * len(self.strategies)
+        return self.budget if few else FOR_RATES * len(self.strategies)
 
     @property
     def pauses(self) -> tuple[float, ...]:
@@ -123,7 +127,7 @@ class Race(Policy):
     def more_seeds(self, now: Now) -> Asked | None:
         """Other seeds at the leader's rate, where the budget is large."""
         lead = self.leader(now)
-        if lead is None or self.budget < SEEDS_FROM:
+        if lead is None or self.for_rates == self.budget:
             return None
         x = float(now.basins[lead[0]].grid[lead[1]])
         wanted = [(lead[0], x, seed, 1.0) for seed in self.seeds[1:]]

@@ -25,7 +25,7 @@ class Tune(Race):
     the leader is no more than their difference at the same update leaves open: E max(0, δ), δ normal around the
     difference with `DOUBT` times the noise there; so close rivals are not finished for the sake of being close. And
     where the leader is lost and nothing can be finished any more, what is left goes to the safest rate, which is then
-    the verdict. Use it at any budget; beyond `SEEDS_FROM` runs it adds seeds.
+    the verdict. Use it at any budget; beyond `SEEDS_FROM` runs it adds seeds, so give it several.
 
     >>> from stepsize.lab.choose.tune import Tune
     >>> policy = Tune(("adam() | 1e-3 * cosine()",), "problem", steps=100, budget=4)
