@@ -21,7 +21,7 @@ from stepsize.lab.workload import Workload
 from stepsize.report.charts import chart_data
 from stepsize.report.figures import save_figures
 from stepsize.report.numbers import summarise
-from stepsize.report.page import command, headline, page
+from stepsize.report.page import command, page
 from stepsize.report.table import print_table
 from test_cli import QUICK
 
@@ -201,7 +201,7 @@ def test_without_a_validation_problem_the_training_loss_chooses(folder, function
     for row in summary.rows:
         settled = [one.train.value for one in row.bases if one.train is not None]
         assert row.train.value == min(settled)
-    assert "training loss" in headline(summary)[0]
+    assert "training loss" in summary.verdict[0]
     text = unescape(page(summary))
     assert "because there is no validation problem" in text
     assert not [one for one in text.splitlines() if "alidation loss" in one and "script" not in one and "over" in one]

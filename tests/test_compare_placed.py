@@ -58,3 +58,10 @@ def test_each_step_of_the_way_is_told_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     told = run("compare", "wine", "sgd() | 0.1", *SHORT, "--out", "study").stderr.splitlines()
     assert [line.partition(",")[0] for line in told if line.startswith("trained")] == ["trained 2 of 2 runs"]
+
+
+def test_a_strategy_under_two_names_is_said():
+    told = run("compare", "wine", "A=sgd() | 0.1", "sgd() | 0.10", "B=sgd(momentum=0) | 0.1", *SHORT)
+    notes = [line for line in told.stderr.splitlines() if "given already" in line]
+    assert [line.partition(" is a strategy")[0] for line in notes] == ["note: sgd() | 0.10", "note: B"]
+    assert "given already" not in run("compare", "wine", "my  A=sgd() | 0.1", "sgd( )|0.2", *SHORT).stderr

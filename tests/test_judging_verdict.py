@@ -113,3 +113,15 @@ def test_rates_that_hang_on_seeds_share_a_line():
     values = {(0.1, s): 1.0 + 0.1 * (s > 1) for s in range(4)} | {(0.2, s): 1.1 - 0.1 * (s > 1) for s in range(4)}
     said = verdict(judge([Runs("A", values), Runs("B", values)]))
     assert "Chosen rates that hang on the seeds, and what halves of them chose: A 0.1 to 0.2, B 0.1 to 0.2." in said
+
+
+def test_many_rates_at_an_edge_share_a_line():
+    low = [runs(name, NEAR, beside={1.0: 5.0}) for name in "AB"]
+    said = verdict(judge([*low, runs("C", NEAR, beside={0.01: 5.0})]))
+    assert "The chosen rate is the lowest tried, so a better one may lie below it: A and B." in said
+    assert "The chosen rate is the highest tried, so a better one may lie above it: C." in said
+
+
+def test_with_a_reference_nothing_is_said_of_those_that_were_not_compared():
+    said = verdict(judge([runs("A", LOW), runs("B", HIGH), runs("C", HIGH)], reference="C"))
+    assert said[0].endswith("; it is shown to be lower than C, with which all are compared.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from commandline import run
 from stepsize.lab.compare import compare
 from stepsize.lab.study.listing import courses
 from stepsize.lab.study.study import Study
@@ -85,3 +86,10 @@ def test_how_many_seeds_there_are_is_said_of_those_that_are_shown(tmp_path):
     assert summary.seeds == "2 to 4"
     assert "n = 2 to 4 seeds" in caption(summary)[0]
     assert "n = 2 to 4 seeds" in page(summary)
+
+
+def test_a_trial_that_two_strategies_ask_for_is_counted_once(tmp_path):
+    folder = tmp_path / "study"
+    with Study(a_workload(), folder) as study:
+        compare(study, a_plan(["A=sgd() | 0.1", "B=sgd() | 0.2"], rates=[0.1, 0.2]))
+    assert "4 trials of 4 asked for" in run("study", "show", str(folder)).stdout

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..lab.compare import prepare
+from ..lab.compare import prepare, split_name
 from ..lab.environment import versions
 from ..lab.places.base import Place
 from ..lab.study.journal import FILE
@@ -49,7 +49,7 @@ def compare_command(
     exports.check()
     with as_notes():
         study = Study(given, exports.out)
-    for remark in plan.subject.notes:
+    for remark in (*plan.subject.notes, *_said_twice(texts, plan)):
         note(remark)
     with study, as_notes():
         _say_strangers(study)
@@ -96,6 +96,17 @@ def _train(study: Study, plan: Plan, place: Place) -> bool:
     finally:
         place.close()
     return False
+
+
+def _said_twice(texts: Sequence[str], plan: Plan) -> list[str]:
+    """Which names were given to a strategy that has another name already."""
+    there = {one.name for one in plan.strategies} | {one.text for one in plan.strategies}
+    named = [split_name(one)[0] for one in texts]
+    return [
+        f"{one} is a strategy that is given already, and is trained once, under the first name"
+        for one in named
+        if " ".join(one.split()) not in there and one not in there
+    ]
 
 
 def _say_strangers(study: Study) -> None:

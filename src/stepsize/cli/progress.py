@@ -33,7 +33,7 @@ def shown(total: int) -> Iterator[tuple[Callable[[Far], None], Listener]]:
 
         def on_progress(far: Far) -> None:
             best[0] = told(far)
-            bar.update(task, completed=far.done, description=_described(running, best[0]))
+            bar.update(task, total=far.total, completed=far.done, description=_described(running, best[0]))
             if bar.disable:
                 tell(f"trained {far.done} of {far.total} runs{best[0]}")
 
@@ -44,7 +44,8 @@ def shown(total: int) -> Iterator[tuple[Callable[[Far], None], Listener]]:
                 running.pop(event.worker, None)
             bar.update(task, description=_described(running, best[0]))
             if event.kind in ("lost", "refused", "said"):
-                bar.console.print(f"{event.worker}: {event.text}", markup=False, highlight=False, soft_wrap=True)
+                line = event.text if event.text.startswith(event.worker) else f"{event.worker}: {event.text}"
+                bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
         yield on_progress, on_event
 

@@ -30,8 +30,9 @@ def show_command(folder: Path, as_json: bool) -> int:
         return 0
     print(_counted(journal))
     for plan in plans:
+        asked = len({one.key for one in plan.trials()})  # two strategies may ask for one trial
         for environment, found in environments(journal, plan).items():
-            print(f"\n{_course(plan)}, with {environment}: {_ends(found)} of {plan.runs} asked for", flush=True)
+            print(f"\n{_course(plan)}, with {environment}: {_ends(found)} of {asked} asked for", flush=True)
             summary = summarise(plan, found, from_words(environment))
             tell_summary(summary, as_json=False)
             if summary.unfinished:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from .exports.cells import measures, metrics, tested, worst
+from .exports.cells import measures
 from .numbers import Mean, Row, Summary
 
 BEST, GIVEN, BASIN = "At its best base rate", "As given", "Basin"
@@ -40,14 +40,14 @@ class Column:
 def columns(summary: Summary) -> list[Column]:
     """The columns of a comparison: what decides first, so that a phone shows it; nothing that no strategy has."""
     settings, rows = summary.settings, summary.rows
-    judged = any(tested(row) for row in rows)
+    judged = any(row.tested for row in rows)
     chosen = Column("loss", f"{settings.chosen_by} loss", BEST, "mean", lambda row: row.validation)
-    best = [Column("tested", "test loss", BEST, "mean", tested), chosen] if judged else [chosen]
+    best = [Column("tested", "test loss", BEST, "mean", lambda row: row.tested), chosen] if judged else [chosen]
     best.append(Column("rate", "base rate", BEST, "best", lambda row: row.best_base))
     if settings.subject.validated:
         best.append(Column("train", "training loss", BEST, "mean", lambda row: row.train))
-    if any(worst(row) is not None for row in rows):
-        best.append(Column("worst", "worst seed", BEST, "plain", worst))
+    if any(row.worst is not None for row in rows):
+        best.append(Column("worst", "worst seed", BEST, "plain", lambda row: row.worst))
     best += [
         Column(f"metric{i}", name, BEST, "mean", partial(_metric, name)) for i, name in enumerate(measures(summary))
     ]
@@ -73,4 +73,4 @@ def grouped(found: list[Column]) -> list[tuple[str, list[Column]]]:
 
 
 def _metric(name: str, row: Row) -> Mean | None:
-    return metrics(row).get(name)
+    return row.metrics.get(name)

@@ -14,13 +14,13 @@ from .charts import chart_data
 from .columns import columns, grouped
 from .exports.cells import header, lowest, rows
 from .exports.csv import written
-from .numbers import Mean, Row, Summary
+from .numbers import Row, Summary
 from .palette import colour, dark, dash
 
 MODULES = (
     "state", "numbers", "theme", "smooth", "tip", "chart", "steps", "bases", "table", "strategies", "files", "start"
 )  # fmt: skip
-MOST_NAMES = 8  # that a sentence lists
+NOTHING = "No strategy is finished yet: repeat the command to go on."
 CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -46,7 +46,7 @@ def page(summary: Summary) -> str:
         groups=grouped(found),
         decided_by=found[0],
         csp=CSP,
-        headline=getattr(summary, "verdict", ()) or headline(summary),
+        headline=summary.verdict or (NOTHING,),
         lowest=lowest(summary),
         reference=summary.settings.referred,
         left_out=len(summary.settings.strategies) - len(summary.rows),
@@ -69,31 +69,6 @@ def _script() -> str:
     """The modules of the page, in their order, as one script whose names are its own."""
     modules = "\n".join(asset(f"page/{name}.js") for name in MODULES)
     return f'"use strict";\n(() => {{\n{modules}}})();'
-
-
-def headline(summary: Summary) -> list[str]:
-    """What came out, in sentences: the lowest validation loss, how far the fixed rate is from it, the widest basin."""
-    settled = sorted(_settled(summary), key=lambda one: one[1].value)
-    if not summary.rows:
-        return ["No strategy is finished yet: repeat the command to go on."]
-    if not settled:
-        return ["Every strategy diverged with some seed at every base rate: try lower ones with --rates LOW:HIGH:N."]
-    row, loss = settled[0]
-    edge = ", at the edge of the rates that were tried (widen --rates)" if row.at_edge else ""
-    said = [
-        f"{row.name} ended lowest: {summary.settings.chosen_by} loss {loss} at base rate "
-        f"{four_digits(row.best_base)}{edge}."
-    ]
-    said += _against_fixed(summary, settled)
-    near = [one.name for one, other in settled[1:] if other.value - loss.value <= _spread(other, loss)]
-    if near:
-        said.append(f"Within the spread of {row.name}, so not told apart by {loss.n} seeds: {_listed(near)}.")
-    said.append(_widest(summary))
-    worst = max(summary.rows, key=lambda one: one.diverged / one.runs)
-    if worst.diverged:
-        always = " (with some seed at every base rate)" if worst.best_base is None else ""
-        said.append(f"{worst.name} diverged most often: {worst.diverged} of {worst.runs} runs{always}.")
-    return said
 
 
 def command(settings: Plan) -> str:
@@ -133,50 +108,6 @@ def four_digits(value: float | None) -> str:
     return f"{digits}e{int(power)}" if letter else digits
 
 
-def _against_fixed(summary: Summary, settled: list[tuple[Row, Mean]]) -> list[str]:
-    (row, loss), fixed = settled[0], _reference(summary)
-    if fixed is None or fixed.validation is None:
-        return ["The fixed rate has no result to compare with: it diverged or is not finished."]
-    if fixed is row:
-        if len(settled) == 1:
-            return []
-        other, far = settled[1]
-        return [f"It is the fixed rate itself; next is {other.name}, {_difference(loss, far)}."]
-    return [
-        f"The fixed rate ended at {fixed.validation} with its best base rate {four_digits(fixed.best_base)}: "
-        f"{_difference(loss, fixed.validation)}."
-    ]
-
-
-def _difference(low: Mean, high: Mean) -> str:
-    gap, spread = high.value - low.value, _spread(low, high)
-    share = (
-        f" ({gap / high.value:.2g} of it)" if high.value <= 0 else f" ({gap / low.value:.1%})" if low.value > 0 else ""
-    )
-    if spread == 0:
-        return f"{gap:.3g}{share} higher; all seeds gave the same numbers, so there is no spread to hold this against"
-    verdict = "more than" if gap > spread else "not more than"
-    return f"{gap:.3g}{share} higher, which is {verdict} the spread over the seeds (± {spread:.2g})"
-
-
-def _spread(one: Mean, other: Mean) -> float:
-    """The larger of two spreads: what a difference has to exceed before it says anything."""
-    return max(one.spread, other.spread)
-
-
-def _widest(summary: Summary) -> str:
-    wide = [(row, row.basin[1] / row.basin[0]) for row in summary.rows if row.basin is not None]
-    most = max(width for _, width in wide)
-    first = [row for row, width in wide if math.isclose(width, most, rel_tol=0.02)]
-    if math.isclose(most, 1):
-        return "No strategy had two neighbouring base rates within ten per cent of its best: the grid is too coarse."
-    spans = _listed(
-        [f"{row.name}, {four_digits(row.basin[0])} to {four_digits(row.basin[1])}" for row in first if row.basin]
-    )
-    open_end = "; the grid ends there, so it may be wider" if any(_cut_off(row) for row in first) else ""
-    return f"Widest basin of good base rates, ×{_factor(most)}: {spans}{open_end}."
-
-
 def _width(row: Row) -> str:
     if row.basin is None:
         return "–"
@@ -193,22 +124,6 @@ def _factor(ratio: float) -> str:
 def _cut_off(row: Row) -> bool:
     """Whether the basin reaches an end of the grid, so that it may be wider than what was seen."""
     return row.basin is not None and (row.basin[0] == row.bases[0].base or row.basin[1] == row.bases[-1].base)
-
-
-def _settled(summary: Summary) -> list[tuple[Row, Mean]]:
-    return [(row, row.validation) for row in summary.rows if row.validation is not None]
-
-
-def _reference(summary: Summary) -> Row | None:
-    wanted = summary.settings.referred
-    return next((row for row in summary.rows if wanted is not None and row.name == wanted.name), None)
-
-
-def _listed(names: list[str]) -> str:
-    """The names in a sentence; of very many the first ones, and how many more."""
-    if len(names) > MOST_NAMES + 1:
-        names = [*names[:MOST_NAMES], f"{len(names) - MOST_NAMES} more"]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _percent(part: int, whole: int) -> str:

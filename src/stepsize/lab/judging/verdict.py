@@ -34,6 +34,7 @@ def verdict(judgement: Judgement) -> tuple[str, ...]:
     lines += _pairs(judgement, _told(judgement))
     lines += [_worst(there)] if any(len(one.losses) > 1 for one in there) else []
     lines += [line for one in judgement.strategies for line in _of_one(one)]
+    lines += _edges([one for one in judgement.strategies if one.edge])
     lines += _hanging([one for one in judgement.strategies if _hangs(one)])
     return tuple(lines + _limits(judgement, there))
 
@@ -72,6 +73,8 @@ def _sure(judgement: Judgement, leader: str, count: int) -> str:
     ]
     if not beaten:
         return f"that it is {better} than another is not shown"
+    if judgement.reference not in (None, leader) and beaten and count > 2:
+        return f"it is shown to be {better} than {judgement.reference}, with which all are compared"
     if len(beaten) == count - 1:
         return f"it is shown to be {better}" + (" than every other" if count > 2 else "")
     return f"it is shown to be {better} than {_listed(beaten)}, and than no other"
@@ -182,10 +185,24 @@ def _of_one(one: Judged) -> list[str]:
     if one.choosing < len(one.losses) and one.runs > len(one.losses):
         seeds = f"{one.choosing} of {len(one.losses)} seeds"
         lines.append(f"{one.name}: the rate is chosen on {seeds}, which all its rates have.")
-    if one.edge:
-        side = "below" if one.edge == "lowest" else "above"
-        lines.append(f"{one.name}: the chosen rate is the {one.edge} tried, so a better one may lie {side} it.")
     return lines
+
+
+def _edges(strategies: Sequence[Judged]) -> list[str]:
+    """Whose rate is at an end of those tried; several share a line."""
+    ends = [("lowest", "below"), ("highest", "above")]
+    if len(strategies) < FEW:
+        sides = dict(ends)
+        return [
+            f"{one.name}: the chosen rate is the {one.edge} tried, so a better one may lie {sides[one.edge]} it."
+            for one in strategies
+        ]
+    found = [(edge, side, [one.name for one in strategies if one.edge == edge]) for edge, side in ends]
+    return [
+        f"The chosen rate is the {edge} tried, so a better one may lie {side} it: {_listed(names)}."
+        for edge, side, names in found
+        if names
+    ]
 
 
 def _hangs(one: Judged) -> bool:

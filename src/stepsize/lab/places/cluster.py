@@ -212,7 +212,7 @@ class _Link:
                 return  # it is gone, which is noticed elsewhere
             with self.lock:
                 self.there[worker] = True  # it stays in the list, so that it is not asked again
-            self.inbox.put(Refused(worker, told(error)))
+            self.inbox.put(Refused(worker, f"{worker}: {told(error)}"))
         else:
             with self.lock:
                 self.there[worker] = True

@@ -111,12 +111,12 @@ class Journal:
 
     def kept_steps(self, environment: str) -> dict[str, int]:
         """The step that each paused trial of these versions is kept at, by its key."""
-        folder = self.folder
-        names = list(self._states) if folder is None else [one.name for one in (folder / STATES).glob("*")]
-        parts = (name.rpartition(".") for name in names)
-        kept = [(before.partition("-"), int(step)) for before, _, step in parts if step.isdecimal()]
-        mine = _state_of("", environment)
-        return {key: step for (key, _, rest), step in sorted(kept, key=lambda one: one[1]) if f"-{rest}." == mine}
+        folder = None if self.folder is None else self.folder / STATES
+        names = self._states if folder is None else [one.name for one in folder.glob("*")]
+        ours = _state_of("", environment)
+        parts = (name.partition(ours) for name in names)
+        kept = ((int(step), key) for key, found, step in parts if found and step.isdecimal())
+        return {key: step for step, key in sorted(kept)}
 
     def drop(self, key: str, environment: str) -> None:
         """Drop the state of a trial that is over, or that nobody will continue."""

@@ -25,31 +25,12 @@ def rows(summary: Summary) -> list[list[Cell]]:
 
 def measures(summary: Summary) -> list[str]:
     """The names of the other measures, such as the accuracy, in the order in which the strategies name them."""
-    return list(dict.fromkeys(name for row in summary.rows for name in metrics(row)))
-
-
-def metrics(row: Row) -> dict[str, Mean]:
-    """The other measures of a strategy at its best rate, by name."""
-    found: dict[str, Mean] = getattr(row, "metrics", None) or {}
-    return found
-
-
-def tested(row: Row) -> Mean | None:
-    """The loss on the part that judges, None where there is none."""
-    found: Mean | None = getattr(row, "tested", None)
-    return found
-
-
-def worst(row: Row) -> float | None:
-    """The loss of the worst seed, None where nobody said."""
-    found: float | None = getattr(row, "worst", None)
-    return found
+    return list(dict.fromkeys(name for row in summary.rows for name in row.metrics))
 
 
 def decisive(row: Row) -> Mean | None:
     """The loss that strategies are compared by: on the part that judges, else the one that chose the rate."""
-    judged: Mean | None = getattr(row, "judged", None)
-    return judged or tested(row) or row.validation
+    return row.tested or row.validation
 
 
 def lowest(summary: Summary) -> float | None:
@@ -72,10 +53,10 @@ def _at_best(summary: Summary) -> dict[str, _Column]:
     found |= _mean("training_loss", lambda row: row.train)
     if summary.settings.subject.validated:
         found |= _mean("validation_loss", lambda row: row.validation)
-    if any(tested(one) for one in summary.rows):
-        found |= _mean("test_loss", tested)
-    if any(worst(one) is not None for one in summary.rows):
-        found["worst_seed_loss"] = worst
+    if any(one.tested for one in summary.rows):
+        found |= _mean("test_loss", lambda row: row.tested)
+    if any(one.worst is not None for one in summary.rows):
+        found["worst_seed_loss"] = lambda row: row.worst
     return found
 
 
@@ -104,4 +85,4 @@ def _of(mean: Mean | None, field: str) -> float | None:
 
 
 def _metric(name: str, row: Row) -> Mean | None:
-    return metrics(row).get(name)
+    return row.metrics.get(name)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeAlias
 
 from ..numbers import Mean, Row, Summary
-from .cells import decisive, lowest, measures, metrics, tested, worst
+from .cells import decisive, lowest, measures
 
 _Column: TypeAlias = tuple[str, Callable[[Row], str]]  # its head, and the cell of a strategy
 
@@ -81,15 +81,15 @@ def number(value: float, digits: int = 4) -> str:
 
 def _columns(summary: Summary) -> list[_Column]:
     best, chosen = lowest(summary), summary.settings.chosen_by.capitalize()
-    judged = any(tested(row) for row in summary.rows)
+    judged = any(row.tested for row in summary.rows)
     columns: list[_Column] = [("Strategy", _name), ("Best rate", lambda row: _plain(row.best_base))]
     if summary.settings.subject.validated:
         columns.append(("Training loss", lambda row: _mean(row.train)))
     columns.append((f"{chosen} loss", lambda row: _mean(row.validation, None if judged else row, best)))
     if judged:
-        columns.append(("Test loss", lambda row: _mean(tested(row), row, best)))
-    if any(worst(row) is not None for row in summary.rows):
-        columns.append(("Worst seed", lambda row: _plain(worst(row))))
+        columns.append(("Test loss", lambda row: _mean(row.tested, row, best)))
+    if any(row.worst is not None for row in summary.rows):
+        columns.append(("Worst seed", lambda row: _plain(row.worst)))
     columns += [(escaped(name), partial(_metric, name)) for name in measures(summary)]
     if summary.target is not None:
         columns.append(("Steps to target", _steps))
@@ -114,7 +114,7 @@ def _mean(value: Mean | None, row: Row | None = None, best: float | None = None)
 
 
 def _metric(name: str, row: Row) -> str:
-    return _mean(metrics(row).get(name))
+    return _mean(row.metrics.get(name))
 
 
 def _plain(value: float | None) -> str:
