@@ -108,6 +108,19 @@ def test_a_loss_that_never_falls_cannot_be_told():
     assert "Do instead" in str(told)
 
 
+@pytest.mark.parametrize("updates", [50, 100, 400])
+def test_noise_alone_is_hardly_ever_taken_for_a_descent_and_a_descent_is_nearly_always_seen(updates):
+    rates = rising(1e-5, 10, updates)
+
+    def share(course, noise):
+        draws = (course + noise * np.random.default_rng(seed).normal(size=updates) for seed in range(200))
+        return np.mean([find(rates, one).rate is not None for one in draws])
+
+    assert share(10.0, 0.3) <= 0.04
+    assert share(falling(rates), 0.1) == 1
+    assert share(falling(rates), 0.3) >= 0.97
+
+
 @given(seed=st.integers(0, 10_000), size=st.floats(0.01, 100))
 def test_noise_of_any_size_is_no_error(seed, size):
     random = np.random.default_rng(seed)

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from stepsize import StepsizeError
 from stepsize.adapters.torch import Scheduler, clip_gradients, find_rate, optimizer
+from stepsize.adapters.torch.strategy.base import Strategy
 from stepsize.course.swept import rising
 
 
@@ -80,12 +81,14 @@ def loss_of(model, batch):
 def train(model, made, batches, scheduler=None, **given):
     for batch in batches:
         made.zero_grad()
-        loss_of(model, batch).backward()
-        made.step()
+        loss = loss_of(model, batch)
+        loss.backward()
+        made.step(**({"loss": loss} if isinstance(made, Strategy) else {}))
         if scheduler is not None:
             scheduler.step(**given)
 
 
+ENGINE = "zclip(warm_up=3) | adam() | clip_rms() | 1e-3 * cosine() | clip(0.01)"
 MAKE = {
     "sgd": lambda model: torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9),
     "adam": lambda model: torch.optim.Adam(model.parameters(), lr=torch.tensor(0.01), amsgrad=True),
@@ -93,10 +96,10 @@ MAKE = {
         [{"params": model.first.parameters(), "lr": 0.01}, {"params": model.last.parameters(), "lr": 0.001}]
     ),
     "native": lambda model: optimizer(model.parameters(), "clip_norm(1) | adam() | 1e-3 * cosine()", total_steps=100),
-    "engine": lambda model: optimizer(model.parameters(), "zclip(warm_up=3) | adam() | clip_rms() | 1e-3 * cosine() | clip(0.01)"
-                                      , total_steps=100),
+    "engine": lambda model: optimizer(model.parameters(), ENGINE, total_steps=100),
+    "watching": lambda model: optimizer(model.parameters(), "adam() | 1e-3 * spike()", total_steps=100),
     "clipped": lambda model: clipped(torch.optim.SGD(model.parameters(), lr=0.05)),
-}  # fmt: skip
+}
 
 
 def clipped(made):

@@ -13,7 +13,8 @@ from ..problems import Floats
 
 MEMORY = 0.9  # of the smoothing, at 100 losses; longer sweeps remember as much longer
 FEWEST = 12  # losses from which anything is said
-CLEAR = 3.0  # standard deviations that the descent must stand out of the noise
+CLEAR = 3.0  # standard deviations that the noise leaves open
+SURE = 4.0  # standard deviations that the largest descent stands out of the noise; of noise alone 2 in 100 do
 BROKEN = 4.0  # times the lowest loss, above 0: from there on the sweep has diverged
 SLIDE_WIDTH = 0.15  # of the sweep
 SLIDE_ALIKE = 0.005  # slopes, in loss for each hundredth of the sweep
@@ -27,7 +28,8 @@ NOT_ALONE = (
 class Found:
     """What a range test found: the rate of each rule by name, and how far they may be trusted.
 
-    `rate` is the rate in the middle of the rules, None for "cannot tell"; `low` and `high` hold all of them, widened
+    `rate` is the rate in the middle of the rules, None for "cannot tell"; `rates` are then what the rules read from
+    noise, as they never say so themselves, or empty. `low` and `high` hold all of them, widened
     by what the noise leaves open. `smoothed` is the smoothed loss at each rate up to `until`, where the sweep broke or
     diverged; `noise` is the standard deviation of a loss around it. `why` says why nothing can be told, or what to
     mind.
@@ -75,9 +77,10 @@ def find(rates: Sequence[float] | Floats, losses: Sequence[float] | Floats) -> F
     noise = _noise(raw[:until])
     lowest = int(s.argmin())
     spread = noise * math.sqrt(2 * (1 - _memory(whole)))  # of the difference of two smoothed losses
-    if lowest == 0 or s[:lowest].max() - s[lowest] <= CLEAR * max(spread, 1e-12):
-        return _silent(s, until, "Cannot tell: the loss does not fall by more than its noise.", noise)
-    found = _rules(np.log2(r), s, lowest)
+    found = _rules(np.log2(r), s, lowest) if lowest else {}
+    if not _stands_out(s, lowest, max(noise, 1e-12), _memory(whole)):
+        why = "Cannot tell: the loss does not fall by more than its noise."
+        return _silent(s, until, why, noise, {name: float(2.0**x) for name, x in found.items()})
     low, high = _open(np.log2(r), s, lowest, spread)
     powers = sorted(found.values())
     return Found(
@@ -120,8 +123,10 @@ def _checked(rates: Sequence[float] | Floats, losses: Sequence[float] | Floats) 
     return r, raw
 
 
-def _silent(smoothed: Floats, until: int, why: str, noise: float = math.nan) -> Found:
-    return Found(None, None, None, {}, smoothed, noise, until, why)
+def _silent(
+    smoothed: Floats, until: int, why: str, noise: float = math.nan, rates: dict[str, float] | None = None
+) -> Found:
+    return Found(None, None, None, rates or {}, smoothed, noise, until, why)
 
 
 def _diverged(s: Floats) -> int:
@@ -130,6 +135,18 @@ def _diverged(s: Floats) -> int:
     bound = BROKEN * s[lowest] if s[lowest] > 0 else s[0] + (s[0] - s[lowest])
     above = np.flatnonzero(s[lowest:] > bound)
     return lowest + int(above[0]) if len(above) else len(s)
+
+
+def _stands_out(s: Floats, lowest: int, noise: float, memory: float) -> bool:
+    """Whether the fall to the lowest smoothed loss is more than the noise of the two losses explains.
+
+    Formula: the variance of s_t is that of a loss times (1 − β)/(1 + β)·(1 + β^t)/(1 − β^t), so that the first ones,
+    which are means of few losses, prove little.
+    """
+    power = memory ** np.arange(1, lowest + 2)
+    variance = (1 - memory) / (1 + memory) * (1 + power) / (1 - power)
+    falls = (s[:lowest] - s[lowest]) / (noise * np.sqrt(variance[:lowest] + variance[lowest]))
+    return bool(falls.max(initial=0.0) > SURE)
 
 
 def _noise(losses: Floats) -> float:

@@ -36,6 +36,11 @@ class Swept:
         """The rate in the middle of the rules; None for "cannot tell"."""
         return self.found.rate
 
+    @property
+    def rules(self) -> dict[str, float]:
+        """The rate of each rule by name; none for "cannot tell"."""
+        return {} if self.rate is None else dict(self.found.rates)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain Python for JSON; None for a number that there is not."""
         found = self.found
@@ -44,7 +49,7 @@ class Swept:
             "rate": found.rate,
             "low": found.low,
             "high": found.high,
-            "rules": dict(found.rates),
+            "rules": self.rules,
             "noise": found.noise if math.isfinite(found.noise) else None,
             "why": found.why,
             "instead": self.instead,

@@ -19,7 +19,7 @@ from .trials.loop import Training
 from .workload import Workload
 
 STEPS = 500  # of the run that a rate is looked for, as `compare` and `tune` have it
-SHARE = 0.3  # of it: on recorded cells a tenth was worse in the mean and four times worse at worst
+SHARE = 0.3  # of it: on recorded cells a tenth was four times worse in the mean, five times at worst
 FEWEST_UPDATES = 50
 WHOLE, ALONE = "sgd(momentum=0.9) | 0.1", "0.1"
 

@@ -29,7 +29,7 @@ def save_sweep(told: Swept, path: Path) -> Path:
         axes.plot(told.rates[whole], told.losses[whole], ".", color="#9aa2ac", markersize=3, label="loss of a batch")
         smoothed = found.smoothed
         axes.plot(told.rates[: len(smoothed)], smoothed, color=colour(0), linewidth=1.6, label="smoothed")
-        for i, (name, rate) in enumerate(found.rates.items(), start=1):
+        for i, (name, rate) in enumerate(told.rules.items(), start=1):
             axes.axvline(rate, **_line(i, 1.2), label=f"{name}: {rate:.2g}")
         _log(axes, "x", (float(told.rates[0]), float(told.rates[-1])))
         axes.set_xlim(float(told.rates[0]), float(told.rates[-1]))
@@ -37,7 +37,7 @@ def save_sweep(told: Swept, path: Path) -> Path:
             axes.set_ylim(*_shown(float(smoothed.min()), float(smoothed[0])))
         _dress(axes, "rate", "loss")
         axes.set_title(told.about, parse_math=False)
-        if not found.rates:
+        if found.rate is None:
             axes.set_title(f"{told.about}\n{found.why}", parse_math=False)
         figure.legend(loc="outside lower center", frameon=False, ncols=3, fontsize="small", handlelength=3.2)
         save(figure, path)
