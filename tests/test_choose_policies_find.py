@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stepsize import StepsizeError
-from stepsize.lab.choose.range_test import BROKEN, FEWEST, MEMORY, NOT_ALONE, find, smooth
+from stepsize.course.range_test import BROKEN, FEWEST, MEMORY, NOT_ALONE, find, smooth
 
 RATES = np.geomspace(1e-5, 10, 100)
 NAMES = ["minimum / 10", "slide", "steepest", "valley"]
@@ -94,7 +94,7 @@ def test_past_the_lowest_the_sweep_ends_where_it_diverged():
 )
 def test_it_says_cannot_tell_where_the_data_cannot(losses):
     found = find(RATES, losses)
-    assert (found.rate, found.low, found.high, found.rates) == (None, None, None, {})
+    assert (found.rate, found.low, found.high) == (None, None, None)
     assert found.why.startswith("Cannot tell")
 
 

@@ -257,6 +257,38 @@ def tune(data: str, expressions: tuple[str, ...], budget: Budget, **options: Any
     return tune_command(data, expressions, budget=budget, **options)
 
 
+@main.command(epilog=EXIT_CODES)
+@click.argument("data")
+@click.argument("text", required=False, metavar="[EXPR]", type=Expression())
+@click.option("--target", metavar="COLUMN", help="The column to predict, for a file of your own.")
+@click.option("--task", type=click.Choice(["regression", "classification"]), help="Say it where the column cannot.")
+@click.option("--low", type=click.FloatRange(0, min_open=True), help="The rate that the test begins at.")
+@click.option("--high", type=click.FloatRange(0, min_open=True), help="The rate that it ends at.")
+@click.option("--share", type=click.FloatRange(0, 1, min_open=True), help="How long it is, as a share of --steps.")
+@click.option("--steps", type=Whole(1, 10_000_000), help="Updates of the run that the rate is for.")
+@click.option("--batch-size", type=Whole(min=0), default=32, show_default=True, help="Rows an update; 0: all.")
+@click.option("--seed", type=Whole(min=0), default=0, show_default=True, help="Decides the start and the batches.")
+@click.option("--png", type=click.Path(path_type=Path, dir_okay=False), help="Save the picture as PNG.")
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Save the picture as SVG.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def find(data: str, text: str | None, **options: Any) -> int:
+    """Read a range test: one short run whose rate rises, and what the published rules make of it.
+
+    It prints the rate of each rule by its name, an interval, and how far that may be trusted, or that nothing can be
+    told. Use `stepsize tune` to choose a rate.
+
+    Example:
+
+        stepsize find digits "sgd(momentum=0.9) | 0.1" --png sweep.png
+    """
+    from .paths import look_at
+
+    look_at(data)
+    from .find import find_command
+
+    return find_command(data, text, **{name: one for name, one in options.items() if one is not None})
+
+
 @main.group(epilog=EXIT_CODES)
 def study() -> None:
     """Look at the folders that `stepsize compare --out DIR` makes, and merge them."""
