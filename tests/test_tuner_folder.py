@@ -34,7 +34,9 @@ print("verdict", tuner.verdict.text, tuner.verdict.cost, flush=True)
 def child(folder, budget=4, pause=0.0):
     text = CHILD.format(tests=str(Path(__file__).parent), text=TEXT, folder=str(folder), budget=budget, pause=pause)
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        [sys.executable, "-c", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
 
 
 def straight(budget=4):
@@ -95,12 +97,12 @@ def test_interrupts_are_no_deaths(tmp_path):
 
 
 def test_a_loop_that_dies_at_one_trial_is_told_and_ends(tmp_path):
-    class Died(Exception):
+    class DiedError(Exception):
         pass
 
     def die(trial, t):
         if trial.strategy.rate.base > 0.3 and t > 5:
-            raise Died
+            raise DiedError
 
     deaths, warned = 0, []
     for _ in range(10):
@@ -108,13 +110,23 @@ def test_a_loop_that_dies_at_one_trial_is_told_and_ends(tmp_path):
             with warnings.catch_warnings(record=True) as warned, Tuner(TEXT, STEPS, budget=3, folder=tmp_path) as tuner:
                 warnings.simplefilter("always")
                 train(tuner, die)
-        except Died:
+        except DiedError:
             deaths += 1
             continue
         break
     assert "begun 3 times and died each time: it counts as diverged" in str(warned[0].message)
     assert deaths == 3
     assert tuner.verdict.rate < 0.3
+
+
+def test_a_program_that_dies_of_an_error_counts(tmp_path):
+    for _ in range(3):
+        process = child(tmp_path / "t", pause="(t == 9) / 0")  # at the first trial
+        process.communicate()
+        assert process.returncode == 1
+    with pytest.warns(UserWarning, match="begun 3 times"), Tuner(TEXT, STEPS, folder=tmp_path / "t") as tuner:
+        train(tuner)
+    assert "stopped being finite" in " ".join(tuner.verdict.trace)
 
 
 def test_processes_share_the_work(tmp_path):
