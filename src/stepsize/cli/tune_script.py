@@ -87,9 +87,10 @@ def _print(verdict: Verdict, steps: int, maximise: bool, as_json: bool) -> None:
         return
     print(verdict.text)
     if verdict.loss is not None:
-        between = f"; a new run is expected between {verdict.low:.4g} and {verdict.high:.4g}"
-        word = "Score" if maximise else "Loss"
-        print(f"{word} {verdict.loss:.4g}{between if verdict.low is not None else ''}.")
+        word, between = "Score" if maximise else "Loss", ""
+        if verdict.low is not None:
+            between = f"; a new run is expected between {verdict.low:.4g} and {verdict.high:.4g}"
+        print(f"{word} {verdict.loss:.4g}{between}.")
     low, high = verdict.rates
     print(f"Rates from {low:.2g} to {high:.2g} are expected within 10 % of it.")
     print(f"Cost: {verdict.cost:.3g} whole runs of {steps:,} updates, in {len(verdict.trace)} trials.")

@@ -69,7 +69,7 @@ def _unknown(best: Seen, runs: Sequence[Seen], basin: Basin, x: float, cost: flo
         said.append("One run was finished: which rate is best was decided by the beginnings of the others.")
     if cost < 2:
         said.append("Below 2 runs this is a guess: the best rate may be 5 octaves above or 1 below it.")
-    if high - low >= 3:
+    if high - low >= 3 and low <= x <= high:
         said.append(f"The best rate is between {2**low:.2g} and {2**high:.2g} with 90 % belief.")
     if not any(one.x > x + 0.1 for one in mine):
         said.append("No higher rate was tried.")

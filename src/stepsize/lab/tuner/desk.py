@@ -146,9 +146,9 @@ class Desk:
         handed.reports = self._broken(handed.trial, handed.reports)
         self._end(handed, said=why)
 
-    def leave(self, handed: Handed, *, interrupted: bool) -> None:
-        """Its training has ended without an end of its own: it will be begun anew."""
-        if interrupted:
+    def leave(self, handed: Handed, *, orderly: bool) -> None:
+        """Its training has ended before its end, by its user's will or of an error: it will be begun anew."""
+        if orderly:
             self.begun.end(handed.trial)
         self._release(handed)
 

@@ -47,9 +47,7 @@ class Reports:
         """One report, after `step` updates."""
         at = whole("report", "step", step, low=0)
         if at > self.trial.steps:
-            raise StepsizeError(
-                f"report: step {at} is beyond the {self.trial.steps} steps of the trial: give steps={at}"
-            )
+            raise StepsizeError(f"report: step must be at most the {self.trial.steps} of the trial, not {at}")
         if at < self.made:
             raise StepsizeError(f"report: step {at} comes after step {self.made}: steps count the updates made, rising")
         value = self.sign * loss_in("report", loss)

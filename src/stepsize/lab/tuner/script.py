@@ -156,7 +156,7 @@ class Scripts:
             for one in running:
                 one.end()
             for handed in list(self.desk.in_hand.values()):
-                self.desk.leave(handed, interrupted=True)
+                self.desk.leave(handed, orderly=True)
 
     def _over(self, one: Script) -> bool:
         """Take in what a script said; whether it has ended, or was ended."""

@@ -124,6 +124,7 @@ class Tuner:
         self.save, self.load = save, load
         self.desk = Desk(policy, subject, None if folder is None else Path(folder), maximise=maximise)
         self._open: Handed | None = None
+        atexit.register(self._put_back)  # an exception ends the program without a word to the loop
 
     def __iter__(self) -> Iterator[TunerTrial]:
         self._put_back()
@@ -136,11 +137,7 @@ class Tuner:
                 time.sleep(LOOK_AGAIN_SECONDS)
                 continue
             self._open = found
-            atexit.register(self._put_back)
-            try:
-                yield TunerTrial(self, found)
-            finally:
-                atexit.unregister(self._put_back)
+            yield TunerTrial(self, found)
 
     @property
     def verdict(self) -> Verdict:
@@ -164,14 +161,14 @@ class Tuner:
 
     def close(self) -> None:
         """Give back what this process holds; the folder keeps everything."""
-        self._put_back()
-        self.desk.close()
+        self.__exit__(None, None, None)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._put_back(isinstance(error, KeyboardInterrupt))
+        self._put_back(error)
+        atexit.unregister(self._put_back)
         self.desk.close()
 
     def _check_ended(self) -> None:
@@ -182,20 +179,16 @@ class Tuner:
         if last.reports.made == last.trial.steps:
             self.desk.finish(last)
         else:
-            self.desk.leave(last, interrupted=True)
+            self.desk.leave(last, orderly=True)
             raise StepsizeError(
                 f"{last.trial.strategy} was left after {last.reports.made} of {last.trial.steps} steps without an end: "
                 "leave it where trial.report(step, loss) is True, or say trial.finish(loss)"
             )
 
-    def _put_back(self, interrupted: bool | None = None) -> None:
-        """The trial that was left open: its loop died, or its user interrupted it."""
+    def _put_back(self, error: BaseException | None = None) -> None:
+        """The trial that was left open: its loop died of an error, or its user interrupted or left it."""
         last, self._open = self._open, None
         if last is not None and last.trial.key in self.desk.in_hand:
+            cause = error or getattr(sys, "last_value", None)  # what ended the program, or the cell of a notebook
             with suppress(OSError, StepsizeError):  # at the end of a process its folder may be gone
-                self.desk.leave(last, interrupted=_interrupted() if interrupted is None else interrupted)
-
-
-def _interrupted() -> bool:
-    """Whether what ended the program, or the cell of a notebook, was Ctrl-C."""
-    return isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
+                self.desk.leave(last, orderly=not isinstance(cause, Exception))
