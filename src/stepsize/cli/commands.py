@@ -15,7 +15,7 @@ from .budget import Budget, BudgetKind
 from .kinds import Expression, Rates, Whole
 from .output import DONE, INTERRUPTED, fail, print_json, tell
 from .start import DEFAULT_STEPS, MOST_STEPS
-from .typed import meant, shielded
+from .typed import apart, meant, shielded
 
 EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
 
@@ -39,7 +39,8 @@ def main() -> None:
 def run() -> int:
     """Run the command line and return its exit code; what goes wrong is one line, never a traceback."""
     try:
-        code = main(args=shielded(sys.argv[1:]), standalone_mode=False)
+        words, script = apart(sys.argv[1:])
+        code = main(args=shielded(words), standalone_mode=False, obj=script)
     except plain.exceptions.Exit as stop:
         code = stop.exit_code
     except plain.exceptions.Abort:
@@ -232,14 +233,21 @@ def compare(
 @click.option("--jobs", type=Whole(1, 256), default=1, show_default=True, help="Processes that train.")
 @click.option("--cluster", metavar="ADDRESS", help="Train on the workers of this dask scheduler, tcp://HOST:PORT.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for the page and the journal.")
+@click.option("--maximise", is_flag=True, help="What the script reports is to be high, such as an accuracy.")
 @click.option("--json", "as_json", is_flag=True, help="The verdict as one JSON object.")
-def tune(data: str, expressions: tuple[str, ...], budget: Budget, **options: Any) -> int:
+@click.pass_obj
+def tune(
+    script: tuple[str, ...], /, data: str, expressions: tuple[str, ...], budget: Budget, maximise: bool, **options: Any
+) -> int:
     """Find the learning rate for DATA at the price of a few runs, and say how sure it is.
 
     DATA is what `stepsize compare` takes. Each EXPR is a strategy whose rate is to be found; its own rate is a guess.
     With no EXPR, SGD with momentum and Adam compete, both with a warm-up and a cosine. The answer is an expression to
     paste, the loss to expect, the rates that are as good, and what the budget cannot tell. Ctrl-C gives the answer so
     far. With --out a larger budget goes on from a smaller one.
+
+    Or a script of yours: only EXPRs, then -- and the command that trains; the script asks `stepsize.trial()` for its
+    strategy and reports its loss (docs/tune-your-own.md).
 
     Examples:
 
@@ -248,7 +256,17 @@ def tune(data: str, expressions: tuple[str, ...], budget: Budget, **options: Any
         stepsize tune model.py:train "adam() | 1e-3 * (warmup('5%') >> cosine())" --steps 2000 --budget 6 --out search
 
         stepsize tune houses.csv --target price --budget 2min
+
+        stepsize tune "adam() | 1e-3 * cosine()" --steps 2000 -- python train.py
     """
+    if script:
+        from .tune_script import tune_script
+
+        own = {name: options[name] for name in ("steps", "out", "jobs", "as_json")}
+        texts = (data, *expressions)
+        return tune_script(texts, script, budget=budget.runs, seconds=budget.seconds, maximise=maximise, **own)
+    if maximise:
+        raise StepsizeError("--maximise is for a script that reports a score: of DATA the loss decides; leave it out")
     from .paths import look_at
 
     look_at(data)

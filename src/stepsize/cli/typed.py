@@ -39,6 +39,18 @@ def shielded(words: Sequence[str]) -> list[str]:
     ]
 
 
+def apart(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The words for stepsize, and those of the command behind `--` that trains.
+
+    >>> apart(["tune", "adam() | 0.1", "--", "python", "train.py"])
+    (['tune', 'adam() | 0.1'], ('python', 'train.py'))
+    """
+    if "--" not in words or words[0] != "tune":
+        return list(words), ()
+    place = list(words).index("--")
+    return list(words[:place]), tuple(words[place + 1 :])
+
+
 def whole(command: str, words: Sequence[str]) -> str:
     """What to say of a text that came in pieces, because it had no quotes; empty where that is not so."""
     if len(words) < 2:
