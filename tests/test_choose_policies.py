@@ -192,6 +192,17 @@ def test_tune_at_little_more_than_one_run_falls_back_to_what_does_not_break():
     assert "may still diverge" in " ".join(verdict.unknown)
 
 
+@pytest.mark.parametrize("best", [-10.0, -6.0, -1.0])
+@pytest.mark.parametrize("budget", [1.6, 2.2, 3.3, 4.0])
+def test_tune_starts_nothing_that_it_could_not_finish(best, budget):
+    policy, hill, made = a_policy(Tune, budget), Hill(best=best), {}
+    for answer in rounds(policy, hill)[0]:
+        for part in answer.parts:
+            begun = made[part.trial.key].made / STEPS if part.trial.key in made else 0.0
+            assert 1 - begun <= budget - spent(made) + 1e-9
+            made[part.trial.key] = hill.outcome(part.trial, part.until)
+
+
 def test_tune_does_not_give_up_a_run_for_one_bad_look():
     class Spiky(Hill):
         def __init__(self, spikes):

@@ -55,7 +55,8 @@ class Basin:
     schedule. `grid` are powers of two, `weights` those of the hypotheses, `places` where each puts the best rate,
     `excess` what a rate's loss is above the best (hypotheses × grid; 0.1 is a tenth), `descent` the whole descent of
     each. Use it to decide what to run, never as the result: what counts is a run's own loss. Early on, a run that has
-    not moved yet looks like a flat basin. Source: measured on 30 cells of 9 small tasks.
+    not moved yet looks like a flat basin. Source: measured on some thirty cells of
+    small tasks.
     """
 
     grid: Floats
