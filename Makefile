@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 .PHONY: demo test test-peers test-hosts test-page bench bench-studies bench-faults bench-diagnosis bench-infrared lint clean
 
 demo: $(VENV)/.has-compare
-	@echo "training eight strategies on handwritten digits, about two minutes on one core:"
+	@echo "training eight strategies on handwritten digits, about half a minute on one core:"
 	$(BIN)/stepsize compare digits --out out/digits
 
 test: $(VENV)/.has-test lint

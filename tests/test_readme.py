@@ -34,10 +34,10 @@ def test_both_pages_have_the_same_snippets():
 
 def test_the_commands_run_twice_in_a_row(tmp_path):
     lines = [line for block in blocks("README.md", "sh") for line in block.splitlines() if line.startswith("stepsize ")]
-    assert len(lines) == 2
+    assert [line.split()[1] for line in lines] == ["show", "tune", "compare"]
     for line in lines * 2:
         words = shlex.split(line)[1:]
-        few = ["--steps", "20", "--seeds", "2"] if words[0] == "compare" else []
+        few = {"compare": ["--steps", "20", "--seeds", "2"], "tune": ["--steps", "40"]}.get(words[0], [])
         done = run(*words, *few, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
 
@@ -51,7 +51,7 @@ def test_the_first_command_says_what_it_does_while_it_does_it(tmp_path):
     done = run("compare", "wine", "sgd() | 0.1", "adam() | 0.01", "--steps", "5", "--seeds", "2", cwd=tmp_path)
     trained = [line for line in done.stderr.splitlines() if line.startswith("trained ")]
     assert len(trained) == 2
-    assert re.fullmatch(r"trained (\d+) of \1 runs", trained[-1])
+    assert re.fullmatch(r"trained (\d+) of \1 runs, best so far \S+ by .+ at \S+", trained[-1])
     recipe = (ROOT / "Makefile").read_text()
     for target in ("demo: $(VENV)/.has-compare", "$(VENV)/.has-compare: "):
         assert "@echo" in recipe.partition(f"\n{target}")[2].partition("\n\n")[0]
