@@ -22,9 +22,9 @@ def host(name, *needs):
     return module
 
 
-def recipe(heading):
+def recipe(heading, page=PAGE):
     """What the snippets of one section of docs/torch.md define: the documented recipe is the one that is tested."""
-    text = PAGE.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     section = re.search(rf"^### {heading}\n(.*?)(?=^##|\Z)", text, re.M | re.S).group(1)
     names = {}
     exec("import torch\nfrom stepsize.adapters.torch import PlateauScheduler, Scheduler\n", names)

@@ -130,8 +130,8 @@ def test_a_script_that_goes_on_is_ended(tuned, monkeypatch):
 
 
 def test_a_script_that_dies_counts_as_diverged_and_says_its_last_lines(tuned):
-    dies = "    if trial.rate(0) > 0.2:\n        print('out of memory')\n        sys.exit(3)\n    loop.update(trial.rate(t))\n"
-    code, out, err = tuned(GOOD.replace("    loop.update(trial.rate(t))\n", dies))
+    dies = "    if trial.rate(0) > 0.2:\n        print('out of memory')\n        sys.exit(3)\n"
+    code, out, err = tuned(GOOD.replace("    loop.update", dies + "    loop.update"))
     assert code == 0
     assert "it ended with exit code 3 after step 0 and counts as diverged: out of memory" in err
     assert out.startswith("sgd() | 0.18 ")
