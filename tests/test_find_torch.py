@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from stepsize import StepsizeError
 from stepsize.adapters.torch import Scheduler, clip_gradients, find_rate, optimizer
 from stepsize.adapters.torch.strategy.base import Strategy
+from stepsize.adapters.torch.updates import updates_of
 from stepsize.course.swept import rising
 
 
@@ -185,6 +186,37 @@ def test_everything_is_as_it_was_after_an_error_or_an_interrupt(error, kind, at)
     with pytest.raises((StepsizeError, KeyboardInterrupt), match="here"):  # the user's error in one line
         find_rate(model, made, batches=batches, forward=forward, updates=20)
     assert everything(model, made, batches) == before
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_clips_on_the_optimizer_remember_what_they_remembered(trained):
+    model = net()
+    made = torch.optim.SGD(model.parameters(), lr=0.05)
+    clips = clip_gradients(made, "percentile(90) | zclip(warm_up=3)", on_nonfinite="skip")
+    if trained:
+        train(model, made, loader())
+    before, skipped = repr(clips.state_dict()), clips.skipped
+    find_rate(model, made, F.cross_entropy, loader(), updates=40, high=1e30)
+    assert (repr(clips.state_dict()), clips.skipped) == (before, skipped)
+    train(model, made, loader())
+    assert repr(clips.state_dict()) != before, "they remember something"
+
+
+@pytest.mark.parametrize("trained", [0, 1, 6])
+def test_what_a_scheduler_of_ours_has_noticed_so_far_is_put_back(trained):
+    model = net()
+    made = torch.optim.SGD(model.parameters(), lr=0.05)
+    scheduler = Scheduler(made, "warmup(5) >> cosine()", total_steps=40)
+    train(model, made, list(loader())[:trained], scheduler)
+
+    def noticed():
+        watch = {name: one for name, one in vars(scheduler._watch).items() if name != "updates"}
+        return watch, dict(vars(scheduler._others)), updates_of(made).made, scheduler.course
+
+    before = noticed()
+    find_rate(model, made, F.cross_entropy, loader(), updates=20)
+    assert noticed() == before
+    assert "step" not in vars(scheduler)
 
 
 @pytest.mark.parametrize("which", ["ours", "torch", "both groups", "spike"])

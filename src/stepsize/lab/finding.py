@@ -67,9 +67,8 @@ def find_rate(
         on_update(t + 1)
         return loss
 
-    batch = f", batch {batch_size or 'all'}" if workload.rows[0] else ""
     instead = f'stepsize tune {workload.name} "{given}" --steps {steps}'
-    about = f"{_ruled(given)} on {workload.name}{batch}"
+    about = f"{_ruled(given)} on {workload.name}{_batches(workload, batch_size)}"
     return swept(rising(low, high, updates), one_update, about, instead)
 
 
@@ -93,6 +92,13 @@ def _ruled(given: descent | rate) -> str:
     if isinstance(given, rate):
         return "your optimizer"
     return " | ".join("rate" if isinstance(one, rate) else str(one) for one in given.stages)
+
+
+def _batches(workload: Workload, batch_size: int | None) -> str:
+    """How many rows an update sees, in words; nothing where there are no rows."""
+    if getattr(workload.problem, "own_batches", False):
+        return ", batches of its loader"
+    return f", batch {batch_size or 'all'}" if workload.rows[0] else ""
 
 
 def _updates(
