@@ -11,6 +11,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 demo: $(VENV)/.has-compare
 	@echo "training eight strategies on handwritten digits, about half a minute on one core:"
 	$(BIN)/stepsize compare digits --out out/digits
+	@echo "and the rate that four runs find, on its basin:"
+	$(BIN)/stepsize tune digits --out out/digits-tune
 
 test: $(VENV)/.has-test lint
 	$(BIN)/python -m pytest -rs -n 2 --dist loadfile
