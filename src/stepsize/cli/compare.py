@@ -56,6 +56,8 @@ def compare_command(
         place = place_for(given, data, target, task, jobs, cluster)
         grown = study.ask(plan)
         interrupted = _train(study, plan, place)
+        if alone := getattr(given.problem, "note", ""):  # which shows while it trains
+            note(alone)
         summary = summarise(grown, study.outcomes(grown.trials()), versions(given.packages))
         written = [] if interrupted else exports.write(summary)  # before a pipe may break
     tell_summary(summary, as_json)

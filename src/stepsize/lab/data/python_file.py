@@ -18,6 +18,8 @@ import numpy as np
 
 from ..._errors import StepsizeError
 from ...problems import Problem
+from ..runs.looks import Model, loss_of
+from ..runs.trees import stacked
 from ..trials.loop import Training
 from ..workload import Workload, fingerprint, sized
 
@@ -141,11 +143,11 @@ def _is_problem(one: Any) -> bool:
 
 def _try(where: str, problem: Problem, *others: Problem | None) -> None:
     """What training will ask: a gradient on two rows, losses on all data of each, for the parameters of seed 0."""
-    params = {name: np.asarray(one, dtype=float)[None] for name, one in problem.start(0).items()}
-    losses, grads = problem.loss_and_grad(
-        params, None if problem.size is None else np.arange(min(2, problem.size))[None]
-    )
-    answers = [np.shape(losses), *(np.shape(one.loss(params)) for one in (problem, *others) if one is not None)]
+    params = {name: stacked([_number(one)]) for name, one in problem.start(0).items()}
+    model = Model.begun(problem, [0])
+    losses, grads = model.loss_and_grad(params, None if problem.size is None else np.arange(min(2, problem.size))[None])
+    parts = [one for one in (problem, *others) if one is not None]
+    answers = [np.shape(losses), *(np.shape(loss_of(one, params, None, model.carried)) for one in parts)]
     if any(one != (1,) for one in answers) or {n: np.shape(g) for n, g in grads.items()} != {
         name: one.shape for name, one in params.items()
     }:
@@ -153,6 +155,11 @@ def _try(where: str, problem: Problem, *others: Problem | None) -> None:
             f"compare: {where} returned a problem that must answer one loss a run and gradients of the shapes of the "
             "parameters: see stepsize.problems.Problem"
         )
+
+
+def _number(one: Any) -> Any:
+    """A parameter as training has it: a tensor of another library, or an array."""
+    return one if hasattr(one, "detach") else np.asarray(one, dtype=float)
 
 
 @contextmanager

@@ -130,15 +130,20 @@ class problem:
 
     def unpack(self, params: Arrays, carried: Arrays | None = None) -> dict[str, Any]:
         """The parameters of one run with all buffers, as `module.load_state_dict` takes them."""
-        state = self.module.state_dict()
         own = {**params, **(carried or {})}
-        for name, one in (*self.module.named_parameters(), *self.module.named_buffers()):
-            if name in own:
-                with torch.no_grad():
+        there = [*self.module.named_parameters(), *self.module.named_buffers()]
+        with torch.no_grad():
+            before = [(name, one, one.clone()) for name, one in there if name in own]
+            try:
+                for name, one, _ in before:
                     one.copy_(torch.as_tensor(own[name]))
-        return {
-            name: one.detach().clone() if isinstance(one, Tensor) else copy.deepcopy(one) for name, one in state.items()
-        }
+                return {
+                    name: one.detach().clone() if isinstance(one, Tensor) else copy.deepcopy(one)
+                    for name, one in self.module.state_dict().items()
+                }
+            finally:  # other runs begin at what the module holds
+                for _, one, was in before:
+                    one.copy_(was)
 
     def loss(self, params: Arrays, rows: Rows | None = None, carried: Arrays | None = None) -> Any:
         """The loss of each run, in evaluation mode."""
