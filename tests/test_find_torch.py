@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from stepsize import StepsizeError
 from stepsize.adapters.torch import Scheduler, clip_gradients, find_rate, optimizer
@@ -311,23 +311,42 @@ def test_an_iterator_of_ones_own_stays_where_it_is():
 
 
 def test_a_sampler_that_counts_epochs_and_generators_inside_data_are_put_back():
-    from torch.utils.data.distributed import DistributedSampler
-
     class Noisy(TensorDataset):
-        own = np.random.default_rng(5)
-
         def __getitem__(self, i):
             x, y = super().__getitem__(i)
-            return x + 0.01 * float(self.mine.normal()), y
+            return x + 0.01 * float(self.own.normal()), y
 
-    rows = Noisy(*data())
-    rows.mine = np.random.default_rng(5)
-    sampler = DistributedSampler(rows, num_replicas=2, rank=0)
-    sampler.set_epoch(7)
+    class Counting(Sampler):
+        epoch = 7
+
+        def __iter__(self):
+            self.epoch += 1
+            return iter(torch.randperm(60, generator=torch.Generator().manual_seed(self.epoch)).tolist())
+
+    rows, sampler = Noisy(*data()), Counting()
+    rows.own = np.random.default_rng(5)
     model = net()
     find_rate(model, MAKE["sgd"](model), F.cross_entropy, DataLoader(rows, 10, sampler=sampler), updates=20)
     assert sampler.epoch == 7
-    assert rows.mine.normal() == np.random.default_rng(5).normal()
+    assert rows.own.normal() == np.random.default_rng(5).normal()
+
+
+def test_a_schedule_that_ends_before_the_sweep_is_no_error():
+    model = net()
+    made = MAKE["sgd"](model)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(made, 0.1, total_steps=10)
+    before = everything(model, made, schedulers=[scheduler])
+
+    def update():
+        made.zero_grad()
+        loss = loss_of(model, data())
+        loss.backward()
+        made.step()
+        scheduler.step()  # which refuses an eleventh step
+        return loss
+
+    find_rate(model, made, update=update, schedulers=scheduler, updates=20)
+    assert everything(model, made, schedulers=[scheduler]) == before
 
 
 def test_a_scaler_is_put_back_and_what_it_leaves_out_is_made_again():

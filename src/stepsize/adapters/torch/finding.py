@@ -170,7 +170,6 @@ def _endless(batches: Any) -> Iterator[Any]:
     if isinstance(batches, DataLoader):
         batches = copy.copy(batches)
         vars(batches)["persistent_workers"] = False  # which DataLoader lets nobody assign
-        vars(batches)["_iterator"] = None  # of the caller's, which would begin anew
     while True:
         empty = True
         for one in batches:
