@@ -43,10 +43,10 @@ def test_a_single_shot_that_diverges_is_not_the_verdict(monkeypatch):
     monkeypatch.setattr(tuned_loops, "ROWS", 4 * tuned_loops.ROWS)
     tuner = Tuner(TEXT, STEPS, budget=1)
     done = train(tuner)
-    (first, *_), (second, *_) = done
-    assert second == pytest.approx(first / 8, rel=0.05)
-    assert tuner.verdict.rate == second
-    assert done[0][2] <= STEPS / 4
+    first, *others = (rate for rate, _, _ in done)
+    assert all(one < first / 4 for one in others)
+    assert tuner.verdict.rate == others[-1]
+    assert all(made <= STEPS / 4 for _, _, made in done[:-1])
 
 
 def test_reports_stop_a_trial_that_is_not_finite():
