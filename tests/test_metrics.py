@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, r2_score, root_mean_squared_error
 
 from stepsize import StepsizeError, descend, problems
+from stepsize.course.log import lines_in
+from stepsize.lab.records.lines import packed
 from stepsize.problems import least_squares, logistic, softmax
 
 RNG = np.random.default_rng(4)
@@ -99,3 +103,13 @@ def test_target_scale_changes_no_other_number():
     a, b = (descend(each, "adam() | 0.1", steps=5) for each in (one, other))
     assert a.losses.tolist() == b.losses.tolist()
     np.testing.assert_allclose(b.record.metrics["rmse"], 40 * a.record.metrics["rmse"], rtol=1e-14)
+
+
+def test_a_line_with_metrics_that_is_cut_anywhere_is_half_a_line_and_no_damage():
+    run = descend(least_squares(X, Y), "sgd() | 0.1", steps=2)
+    line = json.dumps({"record": packed(run.record)}).encode()
+    assert b"}, " in line
+    assert lines_in(line).rows
+    for end in range(1, len(line)):
+        assert lines_in(line[:end]) == lines_in(b"")
+    assert lines_in(line.replace(b"}, ", b"} ", 1)).damaged == (1,)

@@ -201,13 +201,15 @@ def _object(text: bytes) -> dict[str, Any] | None:
 
 
 def _is_half(text: bytes) -> bool:
-    """Whether it begins as a row and stops somewhere; a brace at its end may be one inside a text."""
+    """Whether it begins as a row and stops somewhere; a brace at its end may be an inner one."""
     if not text.startswith(b"{"):
         return False
+    told = text.decode(errors="replace")
     try:
-        json.loads(text.decode(errors="replace"))
+        json.loads(told)
     except json.JSONDecodeError as error:
-        return not text.endswith(b"}") or error.msg.startswith("Unterminated string")
+        ran_out = error.pos >= len(told) or error.msg.startswith("Unterminated string")
+        return ran_out or not text.endswith(b"}")
     except (ValueError, RecursionError):
         pass
     return False
