@@ -352,9 +352,11 @@ def test_a_schedule_that_ends_before_the_sweep_is_no_error():
 def test_a_scaler_is_put_back_and_what_it_leaves_out_is_made_again():
     model = net().to(torch.float32)
     made, scaler = MAKE["sgd"](model), torch.amp.GradScaler("cpu", init_scale=2.0**127, growth_interval=3)
+    steps = []
+    made.register_step_post_hook(lambda *_: steps.append(1))
     before = everything(model, made, scaler=scaler)
     told = find_rate(model, made, F.cross_entropy, [data()], scaler=scaler, autocast=torch.bfloat16, updates=20)
-    assert np.isfinite(told.losses[:12]).all()
+    assert len(steps) == np.isfinite(told.losses).sum() >= 12
     assert everything(model, made, scaler=scaler) == before
 
 
