@@ -172,22 +172,27 @@ def by_torch(looks: bool) -> float:
 
 
 def by_scikit_learn(looks: bool) -> float:
-    """SGDClassifier at constant rates, as many rows as 500 updates of 32 see."""
+    """SGDClassifier at constant rates, as many rows as 500 updates of 32 see: one `fit`, or pieces between looks."""
     from sklearn.linear_model import SGDClassifier
 
     parts = arrays(np.float64)
     X, y = parts[0]
     order = lines(0).reshape(-1, EVERY * BATCH)
+    epochs = round(STEPS * BATCH / len(X))
 
     def run(rate: float) -> None:
-        one = SGDClassifier(loss="log_loss", penalty=None, learning_rate="constant", eta0=rate, fit_intercept=False)
+        options: dict[str, Any] = {"loss": "log_loss", "penalty": None, "fit_intercept": False}
+        options |= {"learning_rate": "constant", "eta0": rate, "max_iter": epochs, "tol": None}
+        one = SGDClassifier(**options)
+        if not looks:
+            one.fit(X, y)
+            return
         for rows in order:
             one.partial_fit(X[rows], y[rows], classes=np.arange(10))
-            if looks:
-                for data, classes in parts:
-                    found = one.predict_proba(data)
-                    np.log(np.maximum(found[np.arange(len(classes)), classes], 1e-300)).mean()
-                (found.argmax(1) == classes).mean()
+            for data, classes in parts:
+                found = one.predict_proba(data)
+                np.log(np.maximum(found[np.arange(len(classes)), classes], 1e-300)).mean()
+            (found.argmax(1) == classes).mean()
 
     return timed(lambda: [run(one) for one in SOME[::4]]) * RUNS / len(SOME[::4])
 
