@@ -10,6 +10,8 @@ from stepsize.adapters.torch import problem
 from stepsize.lab.compare import compare, here, prepare
 from stepsize.lab.data.sources import workload
 from stepsize.lab.study.study import Study
+from stepsize.lab.trials.stacked import Stacked
+from stepsize.lab.trials.trial import Trial
 from stepsize.lab.workload import Workload
 
 INPUTS = torch.linspace(-1, 1, 240).reshape(60, 4).sin()
@@ -75,3 +77,14 @@ def test_a_file_may_bring_a_module_that_carries_statistics(tmp_path):
     (tmp_path / "model.py").write_text(MODEL)
     torch.manual_seed(0)
     assert workload(f"{tmp_path}/model.py:normed").engine().name == "stacked"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_bias_before_batchnorm_whose_gradient_is_rounding_is_stacked(seed):
+    torch.manual_seed(seed)
+    inputs = torch.randn(60, 4)
+    module = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
+    made = problem(module, nn.functional.cross_entropy, (inputs, (inputs[:, 0] > 0).long()))
+    lot = Stacked(made).begin([Trial("mine", "sgd() | 0.1", "data", 0.1 * (1 + k), 0, 3, 8) for k in range(12)])
+    lot.update()
+    assert made.note == ""

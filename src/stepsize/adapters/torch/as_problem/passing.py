@@ -174,19 +174,28 @@ def _slopes(loss: Tensor, leaves: Tensors) -> Tensors:
 
 
 def _same(alone: Pass, both: Pass, i: int) -> bool:
-    """Whether a run is in company what it is alone, to half the digits."""
-    pairs = [(alone.losses[0], both.losses[i])]
-    for some, of_both in ((alone.grads, both.grads), (alone.after, both.after)):
-        pairs += [(one[0], of_both[name][i]) for name, one in some.items()]
-    return all(_near(a, b) for a, b in pairs)
+    """Whether a run is in company what it is alone, to half the digits.
+
+    Gradients are held to half the digits of the largest: one that is 0 in truth, as that of a bias before BatchNorm, is
+    rounding of the others.
+    """
+    pairs = [(alone.losses[0], both.losses[i], 0.0)]
+    largest = max((_size(one[0]) for one in alone.grads.values()), default=0.0)
+    pairs += [(one[0], both.grads[name][i], largest) for name, one in alone.grads.items()]
+    pairs += [(one[0], both.after[name][i], 0.0) for name, one in alone.after.items()]
+    return all(_near(a, b, least) for a, b, least in pairs)
 
 
-def _near(a: Tensor, b: Tensor) -> bool:
+def _near(a: Tensor, b: Tensor, least: float) -> bool:
     if not a.is_floating_point():
         return torch.equal(a, b)
     near = torch.finfo(a.dtype).eps ** 0.5
-    size = a.detach().abs().nan_to_num(posinf=0.0).max().item() if a.numel() else 0.0
-    return torch.allclose(a, b, rtol=near, atol=near * max(size, near), equal_nan=True)
+    return torch.allclose(a, b, rtol=near, atol=near * max(_size(a), least, near), equal_nan=True)
+
+
+def _size(a: Tensor) -> float:
+    """The largest number, but for what is not finite."""
+    return a.detach().abs().nan_to_num(posinf=0.0).max().item() if a.numel() else 0.0
 
 
 def _randomness(apart: bool) -> str:
