@@ -82,7 +82,8 @@ class Tuner:
     apart: a folder holds one. `save(path)` writes the state of the loop to a file, `load(path)` reads it.
 
     At the end `verdict` says which rate, how sure, and at what cost. A trial that died three times counts as diverged,
-    and a warning says so. Source: the walk was measured on 46 small tasks (docs/choose.md).
+    and a warning says so. Source: measured on 24 cells of small tasks
+    (docs/tune-your-own.md).
 
     >>> tuner = Tuner("sgd() | 0.1 * cosine()", steps=40, budget=4)
     >>> for trial in tuner:
