@@ -95,6 +95,15 @@ def test_a_score_is_maximised():
     assert any("ended at 0.9" in line for line in tuner.verdict.trace)
 
 
+def test_a_plateau_above_the_basin_does_not_lead_upwards():
+    """From 0.2 on nothing is learned, a little less nothing at each step up."""
+    tuner = Tuner(TEXT, STEPS, budget=4)
+    for trial in tuner:
+        x = math.log2(trial.strategy.rate.base)
+        trial.finish(2.3 - 0.01 * x if x > -2.5 else 0.5 + 0.05 * abs(x + 6))
+    assert tuner.verdict.loss < 0.7
+
+
 def test_several_strategies_compete():
     tuner = Tuner([TEXT, "adam() | 1e-3 * cosine()"], STEPS, budget=4)
     rules = set()

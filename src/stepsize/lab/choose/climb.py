@@ -20,10 +20,11 @@ class Climb(Policy):
     that were finished, by more than a factor e^`prune`; the next rate is the nearest untried neighbour of the best run.
     Use it where a run cannot be paused for long, or where nothing is believed of the basin's shape; it has an answer
     after every run. At `prune` of 0.1 and below good runs are lost. Of several strategies each makes one run, then the
-    best goes on.
+    best goes on. `up_first` says on which side of the best the next one is tried first.
     """
 
     prune: float = 0.4
+    up_first: bool = True
 
     @property
     def pauses(self) -> tuple[float, ...]:
@@ -67,7 +68,7 @@ class Climb(Policy):
         tried = {place_of(one.x, self.octaves) for one in mine if one.arm == best.arm}
         x, grid = place_of(best.x, self.octaves), self.rates(best.arm)
         for step in (one for one in STEPS if one >= self.octaves):
-            for sign in (1, -1):
+            for sign in (1, -1) if self.up_first else (-1, 1):
                 near = min((abs(other - x) for other in tried if (other - x) * sign > EPS), default=99.0)
                 there = x + sign * step
                 if near > step + EPS and grid[0] - EPS <= there <= grid[-1] + EPS:

@@ -70,7 +70,7 @@ class Tuner:
     Formula: without `save`, a trial cannot be paused. It walks downhill with whole runs, from a rate that is good for
     the optimizer as a rule, in steps of two octaves, then one, then a half. A trial stops at a quarter or a half of its
     way where its loss is 1.5 times the lowest there, and wherever it diverges; one that stops costs what it used. With
-    `save` and `load`, trials pause and go on, which finds more for the same budget (the policy of `stepsize tune`).
+    `save` and `load`, trials pause and go on, which is better at a small budget (the policy of `stepsize tune`).
 
     Use it for what `stepsize tune` cannot run itself: any framework, any loop. For a script use `stepsize.trial`, for a
     problem or a table `stepsize tune`.
@@ -82,7 +82,8 @@ class Tuner:
     apart: a folder holds one. `save(path)` writes the state of the loop to a file, `load(path)` reads it.
 
     At the end `verdict` says which rate, how sure, and at what cost. A trial that died three times counts as diverged,
-    and a warning says so. Source: the walk was measured on 46 small tasks (docs/choose.md).
+    and a warning says so. Source: measured on 24 cells of small tasks
+    (docs/tune-your-own.md).
 
     >>> tuner = Tuner("sgd() | 0.1 * cosine()", steps=40, budget=4)
     >>> for trial in tuner:
