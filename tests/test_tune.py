@@ -123,6 +123,14 @@ def test_the_page_shows_the_answer_and_every_trial():
     assert "https:" not in page.split("<svg")[0]
 
 
+def test_a_verdict_without_an_interval_is_told_too():
+    found = tuned(budget=1)
+    bare = replace(found, verdict=replace(found.verdict, low=None, high=None))
+    assert said(bare, validated=True)[0] == f"Validation loss {found.verdict.loss:.4g}."
+    nothing = replace(found, verdict=replace(found.verdict, loss=None, low=None, high=None))
+    assert not said(nothing, validated=False)[0].startswith("Training loss")
+
+
 def test_the_command_answers_and_goes_on(tmp_path):
     words = ["tune", "wine", "adam() | 0.01 * cosine()", "--steps", "60", "--out", "t"]
     done = run(*words, "--budget", "1.3", cwd=tmp_path)

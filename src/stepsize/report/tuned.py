@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._errors import StepsizeError
+from ..lab.choose.answer import Verdict
 from ..lab.study.plan import Subject
 from ..lab.trials.outcome import Outcome
 from ..lab.tune import Tuned
@@ -42,8 +43,7 @@ def said(found: Tuned, validated: bool) -> list[str]:
     told = []
     if verdict.loss is not None:
         how = f"Expected {loss}" if verdict.share < 1 else loss.capitalize()
-        between = f"; a new run is expected between {verdict.low:.4g} and {verdict.high:.4g}"
-        told.append(f"{how} {verdict.loss:.4g}{between if verdict.low is not None else ''}.")
+        told.append(f"{how} {verdict.loss:.4g}{_between(verdict)}.")
     for name, column in (record.metrics or {}).items():
         told.append(f"{name.capitalize()} {column[-1]:.4g} at the last look of that trial.")
     low, high = verdict.rates
@@ -53,6 +53,12 @@ def said(found: Tuned, validated: bool) -> list[str]:
     steps = found.outcome.trial.steps
     told.append(f"Cost: {verdict.cost:.3g} whole runs of {steps:,} updates, in {len(found.outcomes)} trials{broken}.")
     return told
+
+
+def _between(verdict: Verdict) -> str:
+    if verdict.low is None or verdict.high is None:
+        return ""
+    return f"; a new run is expected between {verdict.low:.4g} and {verdict.high:.4g}"
 
 
 def _rows(found: Tuned) -> list[dict[str, Any]]:
