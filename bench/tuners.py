@@ -87,7 +87,7 @@ def with_ray(folder: str) -> list[float]:
     tuner = tune.Tuner(
         one,
         param_space={"rate": tune.grid_search(list(RATES))},
-        tune_config=tune.TuneConfig(max_concurrent_trials=2),
+        tune_config=tune.TuneConfig(max_concurrent_trials=2, reuse_actors=True),
         run_config=tune.RunConfig(storage_path=folder, verbose=0),
     )
     return [found.metrics["loss"] for found in tuner.fit()]
