@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from commandline import run
-from stepsize.lab.compare import compare
+from stepsize.lab.compare import compare, here
 from stepsize.lab.study.listing import courses
 from stepsize.lab.study.study import Study
 from stepsize.report.numbers import summarise
 from stepsize.report.page import page
 from stepsize.report.table import caption
-from studied import a_plan, a_workload
+from studied import a_plan, a_workload, uninterrupted
 
 
 def summary_of(study, plan):
@@ -93,3 +95,15 @@ def test_a_trial_that_two_strategies_ask_for_is_counted_once(tmp_path):
     with Study(a_workload(), folder) as study:
         compare(study, a_plan(["A=sgd() | 0.1", "B=sgd() | 0.2"], rates=[0.1, 0.2]))
     assert "4 trials of 4 asked for" in run("study", "show", str(folder)).stdout
+
+
+@pytest.mark.parametrize("stop", [11, 12, 13, 14])
+def test_a_run_that_is_stopped_where_its_loss_overflows_ends_as_straight_through(stop):
+    plan = a_plan(steps=40)
+    whole = uninterrupted(plan)
+    lost = [one.made for one in whole if one.diverged and one.made < plan.steps]
+    assert 13 in lost
+    with Study(a_workload()) as study:
+        paused = study.train(plan.trials(), here(study.workload), until=stop)
+        assert [one.over for one in paused] == [one.made < stop for one in whole]
+        assert study.train(plan.trials(), here(study.workload)) == whole

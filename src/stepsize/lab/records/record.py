@@ -150,3 +150,13 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return np.array_equal(a, b, equal_nan=True)
     return type(a) is type(b) and bool(a == b)
+
+
+def paused_at(measured: Floats) -> Floats:
+    """The looks of a run that goes on, with infinity for a last NaN, which would say that it stopped being finite.
+
+    All training data together may be too much for a float where every batch is not.
+    """
+    if not len(measured) or not np.isnan(measured[-1]):
+        return measured
+    return np.append(measured[:-1], np.inf)

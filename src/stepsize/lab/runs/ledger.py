@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...problems import Floats
-from ..records.record import Record
+from ..records.record import Record, paused_at
 from .looks import Look
 
 ALWAYS = ("losses", "rates", "grad_norms", "clipped", "why", "extra_losses")  # of every run
@@ -64,6 +64,8 @@ class Ledger:
         kept = len(self.measured_at) if finished else sum(one < made for one in self.measured_at)
         at = tuple(self.measured_at[:kept]) + (() if finished else (made,))
         looks, metrics = (_ones(some, i, kept, len(at)) for some in self._measured)
+        if finished and made < about["planned_steps"]:
+            looks["measured"] = paused_at(looks["measured"])
         return Record(
             steps=np.arange(made),
             **{name: self._column(name, i, made) for name in self.columns},

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..records.record import Record
+from ..records.record import Record, paused_at
 
 COLUMNS = {
     "losses": "loss",
@@ -76,6 +76,8 @@ class Book:
             looks = {name: [*(one[i] for i in kept), math.nan] for name, one in looks.items()}
             at = [*(at[i] for i in kept), made]
         columns = {name: np.array(one, dtype=float) for name, one in looks.items()}
+        if self.finite and made < about["planned_steps"]:
+            columns["measured"] = paused_at(columns["measured"])
         updates: dict[str, Any] = {name: np.array(one, dtype=float) for name, one in self.columns.items()}
         first, last = looks["measured"][0], looks["measured"][-1]
         metrics = {name.removeprefix("metric "): one for name, one in columns.items() if name.startswith("metric ")}

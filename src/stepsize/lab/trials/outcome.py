@@ -55,7 +55,7 @@ class Outcome:
         if self.made >= self.trial.steps:
             return True
         last = self.record.measured
-        return last is not None and len(last) > 0 and not math.isfinite(last[-1])
+        return last is not None and len(last) > 0 and math.isnan(last[-1])
 
     @property
     def measured_at(self) -> tuple[int, ...]:
