@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 
 import numpy as np
@@ -65,9 +66,12 @@ def net(dropout=0.2, normed=True):
 
 
 def loader(data=None, workers=0, batch=8, **others):
-    return DataLoader(
-        Augmented() if data is None else data, batch_size=batch, shuffle=True, num_workers=workers, **others
-    )
+    """Workers begin in a process without JAX, which warns where it is forked."""
+    data = Augmented() if data is None else data
+    if workers:
+        multiprocessing.set_forkserver_preload(["stepsize.adapters.torch"])
+        others = {"multiprocessing_context": "forkserver", **others}
+    return DataLoader(data, batch_size=batch, shuffle=True, num_workers=workers, **others)
 
 
 def made(data=None, module=net, **others):

@@ -172,7 +172,7 @@ def test_what_fails_in_the_first_update(build, said):
 
 
 def test_what_a_worker_raises_is_its_last_line():
-    given = training(net, F.cross_entropy, DataLoader(Failing(), 40, num_workers=1))
+    given = training(net, F.cross_entropy, loader(Failing(), batch=40, workers=1))
     with pytest.raises(StepsizeError, match=r"batch 0 of epoch 0 raised KeyError: 'no image 7'.*in a worker"):
         first_update(given)
 

@@ -113,11 +113,11 @@ def test_stopped_at_any_step_is_straight_through(straight, name, stops, data):
 
 @pytest.mark.parametrize("more", [{}, {"persistent_workers": True, "prefetch_factor": 3}])
 def test_workers_come_back(more):
-    one = trial(steps=12, measure_every=6)
+    one = trial(steps=9, measure_every=6)
     straight = run(made(loader(workers=2, **more)), one)
     training = made(loader(workers=2, **more))
     lot = begun(training, one)
-    for _ in range(8):
+    for _ in range(7):
         lot.update()
     lot = begun(training, one, saved=[lot.saved(0)])
     while lot.goes_on():
