@@ -7,6 +7,7 @@ import pytest
 from commandline import run
 from stepsize import StepsizeError
 from stepsize.cli import compare
+from stepsize.cli.places import recipe_for
 from stepsize.lab.data.sources import placed
 
 SHORT = ["--steps", "3", "--seeds", "2", "--rates", "0.1"]
@@ -26,12 +27,13 @@ def test_a_worker_in_another_folder_makes_the_same_problem(tmp_path, monkeypatch
     elsewhere.mkdir()
     made = []
 
-    def asked(given, recipe, *_):
+    def asked(given, data, target, task, *_):
+        recipe = recipe_for(data, target, task)
         monkeypatch.chdir(elsewhere)
         made.append((given.fingerprint, recipe.made().fingerprint))
         raise StepsizeError("no place")
 
-    monkeypatch.setattr(compare, "_place", asked)
+    monkeypatch.setattr(compare, "place_for", asked)
     monkeypatch.chdir(tmp_path)
     assert "no place" in run("compare", *options[:1], "sgd() | 0.1", *options[1:], *SHORT).stderr
     ((here, there),) = made

@@ -115,6 +115,7 @@ def loader(workers=0, **more):
         shuffle=True,
         generator=torch.Generator().manual_seed(2),
         num_workers=workers,
+        multiprocessing_context="forkserver" if workers else None,  # JAX must not be there when a worker begins
         **more,
     )
 

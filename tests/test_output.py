@@ -10,6 +10,9 @@ import pytest
 
 from commandline import run
 from stepsize.cli import commands
+from stepsize.lab.compare import compare
+from stepsize.lab.study.study import Study
+from studied import a_plan, a_workload
 
 QUICK = ["--steps", "5", "--seeds", "2", "--rates", "1e-2:1e-1:2"]
 COMMANDS = {
@@ -21,9 +24,13 @@ COMMANDS = {
     "list": ["list"],
     "diagnose": ["diagnose", "run.csv"],
     "compare": ["compare", "wine", "sgd() | 0.1", *QUICK],
+    "tune": ["tune", "wine", "sgd() | 0.1", "--steps", "20", "--budget", "1"],
+    "find": ["find", "wine", "sgd() | 0.1", "--steps", "60"],
+    "study show": ["study", "show", "runs"],
     "--help": ["--help"],
 }
 SILENT = {"show --svg"}  # nothing is written to the output
+PROGRESS = ("note: ", "trained ", "written to curve")
 CLOSED, FULL = ">&-", ">/dev/full"
 
 
@@ -47,6 +54,8 @@ def ended(job):
 def folder(tmp_path):
     rows = [f"{step},{2 / (step + 1)},0.1" for step in range(60)]
     (tmp_path / "run.csv").write_text("\n".join(["step,loss,lr", *rows]))
+    with Study(a_workload(), tmp_path / "runs") as study:
+        compare(study, a_plan(steps=3))
     return tmp_path
 
 
@@ -60,7 +69,7 @@ def test_an_output_that_is_closed_or_full_is_one_line(command, folder):
     for shell, why in ((CLOSED, "it is closed"), (FULL, "No space left on device")):
         code, out, said = ended(jobs[shell])
         assert out == b""
-        wrong = [line for line in said.splitlines() if not line.startswith(("note: ", "trained ", "written to curve"))]
+        wrong = [line for line in said.splitlines() if not line.startswith(PROGRESS) and " to update " not in line]
         if command in SILENT:
             assert (code, wrong) == (0, [])
         else:

@@ -17,13 +17,14 @@ def place_for(
     if cluster is not None:
         from ..lab.places.cluster import Cluster
 
-        return Cluster(_recipe(placed(data), target, task), given.fingerprint, cluster)
+        return Cluster(recipe_for(data, target, task), given.fingerprint, cluster)
     if jobs > 1:
         from ..lab.places.processes import Processes
 
-        return Processes(_recipe(placed(data), target, task), given.fingerprint, jobs)
+        return Processes(recipe_for(data, target, task), given.fingerprint, jobs)
     return here(given)
 
 
-def _recipe(data: str, target: str | None, task: str | None) -> Recipe:
-    return Recipe(workload, (data,), {"target": target, "task": task})
+def recipe_for(data: str, target: str | None, task: str | None) -> Recipe:
+    """How a worker makes the problem, also one that runs in another folder."""
+    return Recipe(workload, (placed(data),), {"target": target, "task": task})
