@@ -226,3 +226,16 @@ def test_metrics_that_are_none_are_one_line(metrics, said):
         problem(nn.Linear(5, 1), F.mse_loss, (np.zeros((4, 5)), np.zeros((4, 1))), metrics=metrics)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("how", [{}, {"rows_at_once": 70}, {"vmap": True}, {"vmap": False}])
+def test_loss_and_metrics_of_one_pass_are_those_of_two(how):
+    made, params, rows = seen(**how)
+    losses, metrics = made.loss_and_metrics(params)
+    assert torch.equal(losses, made.loss(params))
+    assert list(metrics) == ["accuracy"]
+    assert torch.equal(metrics["accuracy"], made.metrics(params)["accuracy"])
+    rows.clear()
+    made.loss_and_metrics(params)
+    if not how:
+        assert sum(rows) == 6 * 900, "every row is passed once a run"

@@ -70,10 +70,19 @@ def look(model: Model, params: Params, validation: Problem | None, test: Problem
     there = [(part, name) for part, name in parts if part is not None]
     judge = there[-1][0]
     with np.errstate(all="ignore"):
-        lines = {name: loss_of(part, params, None, carried) for part, name in there}
-        metrics: dict[str, Any] = {}
-        if hasattr(judge, "metrics"):
-            metrics = judge.metrics(params, None, carried) if carried else judge.metrics(params)
+        lines = {name: loss_of(part, params, None, carried) for part, name in there[:-1]}
+        lines[there[-1][1]], metrics = _judged(judge, params, carried)
     found = on_host([*lines.values(), *metrics.values()])
     losses, others = found[: len(lines)], found[len(lines) :]
     return Look(**dict(zip(lines, losses, strict=True)), metrics=dict(zip(metrics, others, strict=True)))
+
+
+def _judged(judge: Any, params: Params, carried: Params) -> tuple[Any, dict[str, Any]]:
+    """The losses and the metrics on the part that judges; a problem may have both from one pass."""
+    if hasattr(judge, "loss_and_metrics"):
+        both: tuple[Any, dict[str, Any]] = judge.loss_and_metrics(params, carried or None)
+        return both
+    losses = loss_of(judge, params, None, carried)
+    if not hasattr(judge, "metrics"):
+        return losses, {}
+    return losses, judge.metrics(params, None, carried) if carried else judge.metrics(params)

@@ -17,7 +17,8 @@ from .runs import MASKS, Runs, Tensors
 from .ways import Way, Ways
 
 FEWEST_RUNS = 3  # two runs as one call gain nothing, and measuring them costs more
-STACK_FLOPS = 6e7  # of one run's forward pass: larger ones fill a core alone
+STACK_FLOPS = 2e7  # of one run's forward pass: larger ones fill a core alone
+LOOK_FLOPS = 4.5e8  # of one pass that measures, where rows may be taken apart: larger ones leave a core's cache
 MEASURED = "measured"
 STACKS = (8, 32, 128, 512, 2048)  # runs of one call
 PIECES = ((1, 256), (16, 256), (64, 64))  # runs and rows of a call that measures: what lies in a core's cache
@@ -61,6 +62,18 @@ class Many:
             ]
         )
 
+    def whole(self, runs: Runs) -> bool:
+        """Whether all rows are one pass, and no clock decides how they are taken."""
+        return self.limits.vmap != MEASURED and self._at_once(runs) >= len(self.data[-1])
+
+    def _at_once(self, runs: Runs) -> int:
+        """The rows of a pass that measures."""
+        asked = runs.rows is not None or not self.limits.free or self.limits.vmap is not None
+        if asked or self.passes.like.device.type != "cpu":
+            return self.limits.rows_at_once
+        fitting = max(64, int(LOOK_FLOPS / self.found.flops))
+        return min(self.limits.rows_at_once, fitting)
+
     def outputs(self, runs: Runs) -> Iterator[tuple[Any, Tensor]]:
         """The output of each run in evaluation mode, and its targets, all rows together."""
         for some, pieces in self._evaluated(runs):
@@ -87,7 +100,7 @@ class Many:
 
     def _evaluated(self, runs: Runs) -> Iterator[tuple[Runs, list[Piece]]]:
         """Some runs after others, each with the pieces of the rows that one pass takes."""
-        lines, block = self._lines(runs, self.limits.rows_at_once), self._block(runs, False)
+        lines, block = self._lines(runs, self._at_once(runs)), self._block(runs, False)
         if runs.rows is None and self.limits.free:
             ways = [(1, lines), *((count, min(rows, lines)) for count, rows in PIECES)]
         else:

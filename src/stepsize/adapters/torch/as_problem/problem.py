@@ -169,6 +169,22 @@ class problem:
                 lines[name].append(torch.as_tensor(measure(output, targets), device=self.like.device))
         return {name: _answer(torch.stack(line), params) for name, line in lines.items()}
 
+    def loss_and_metrics(self, params: Arrays, carried: Arrays | None = None) -> tuple[Any, Arrays]:
+        """The loss and the metrics of each run on all rows, from one pass where all rows fit into one."""
+        runs = self._runs(params, None, carried, False)
+        if not self.measures or not self.many.whole(runs):
+            return self.loss(params, None, carried), self.metrics(params, None, carried)
+        self.module.train(False)
+        losses: list[Tensor] = []
+        lines: dict[str, list[Tensor]] = {name: [] for name in self.measures}
+        with torch.no_grad():
+            for output, targets in self.many.outputs(runs):
+                losses.append(self.loss_fn(output, targets))
+                for name, measure in self.measures.items():
+                    lines[name].append(torch.as_tensor(measure(output, targets), device=self.like.device))
+        found = {name: _answer(torch.stack(line), params) for name, line in lines.items()}
+        return _answer(torch.stack(losses), params), found
+
     def _runs(self, params: Arrays, rows: Rows | None, carried: Arrays | None, train: bool) -> Runs:
         """What was given, as tensors of the module's dtypes on its device."""
         own = {name: _tensor(one).detach().to(self.trained[name]) for name, one in params.items()}
