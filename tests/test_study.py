@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,9 @@ from stepsize import StepsizeError
 from stepsize.course import log
 from stepsize.lab.compare import compare, here, prepare, split_name
 from stepsize.lab.places import here as places
+from stepsize.lab.places.base import Portion
+from stepsize.lab.places.interrupts import Interrupts
+from stepsize.lab.places.recipe import Recipe
 from stepsize.lab.study.claims import Claims
 from stepsize.lab.study.journal import FILE, Journal, read_journal
 from stepsize.lab.study.listing import courses, listed
@@ -328,6 +332,23 @@ def test_a_disk_without_room_for_states_or_claims_keeps_the_journal(tmp_path, mo
             study.train(a_plan().trials(), here(study.workload), until=7)
         study.close()
     assert outcomes_of(study_in(tmp_path / "r"), a_plan()) == whole
+
+
+def test_an_error_in_the_middle_leaves_no_handler_of_interrupts_behind():
+    def fails(_):
+        raise StepsizeError("stop")
+
+    with Study(a_workload()) as study:
+        with pytest.raises(StepsizeError, match="stop") as kept:
+            compare(study, a_plan(), on_progress=fails)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, kept
+    left = places.Here(Recipe(a_workload), a_workload().fingerprint).run([Portion((next(a_plan().trials()),), until=3)])
+    next(left)  # and is given up
+    with Interrupts() as ours:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert ours.came()
+    left.close()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 # --- claims

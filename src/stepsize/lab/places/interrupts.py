@@ -12,7 +12,8 @@ from typing import Self
 class Interrupts:
     """While it is entered, the first Ctrl-C is kept for `came` and `check`; a second one interrupts at once.
 
-    A handler of somebody else's is left alone, and so is Python's outside the main thread.
+    A handler of somebody else's is left alone, and so is Python's outside the main thread. One of ours that a run left
+    behind, which was given up in the middle, is taken over.
     """
 
     def __init__(self, on_first: Callable[[], None] = lambda: None) -> None:
@@ -20,15 +21,16 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         in_main = threading.current_thread() is threading.main_thread()
-        if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        now = signal.getsignal(signal.SIGINT) if in_main else None
+        if now is signal.default_int_handler or isinstance(getattr(now, "__self__", None), Interrupts):
             signal.signal(signal.SIGINT, self._note)
             self.ours = True
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.ours:
+        if self.ours and signal.getsignal(signal.SIGINT) == self._note:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            self.ours = False
+        self.ours = False
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1

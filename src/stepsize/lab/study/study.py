@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -118,10 +118,11 @@ class Study:
         failures: list[str] = []
         try:
             while wanted.missing and not failures:
-                for portion, result in place.run(self._portions(wanted, place), on_event):
-                    self._keep(wanted, portion, result)
-                    failures += [result.reason] if isinstance(result, Failed) else []
-                    on_progress(self._progress(wanted))
+                with _closed(place.run(self._portions(wanted, place), on_event)) as done:
+                    for portion, result in done:
+                        self._keep(wanted, portion, result)
+                        failures += [result.reason] if isinstance(result, Failed) else []
+                        on_progress(self._progress(wanted))
                 if wanted.missing:
                     self._look_again(wanted)
                     on_progress(self._progress(wanted))
@@ -225,3 +226,13 @@ class Study:
             elsewhere=len(elsewhere),
             best=wanted.best,
         )
+
+
+@contextmanager
+def _closed(results: Iterator[tuple[Portion, Result]]) -> Iterator[Iterator[tuple[Portion, Result]]]:
+    """The same results, whose run is ended at once where an error leaves it in the middle."""
+    try:
+        yield results
+    finally:
+        if isinstance(results, Generator):
+            results.close()
