@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 import torch
 from hypothesis import settings
@@ -33,3 +35,11 @@ def way(request, monkeypatch):
         monkeypatch.setattr(norms, "_FEW", 2)
         monkeypatch.setattr(norms, "_ROW", 3)
     return request.param
+
+
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as a terminal has it: a process in the background begins with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -105,6 +105,7 @@ def test_only_versions_that_both_know_are_compared():
         remote.check_same({"numpy": "2.1", "torch": "2.13"}, {"numpy": "2.1", "torch": "2.12"})
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_gives_back_what_there_is(machines):
     given, got = portions(8, steps=200), []
     with Cluster(recipe(0.02), FINGERPRINT, machines.address) as place:

@@ -334,6 +334,7 @@ def test_a_disk_without_room_for_states_or_claims_keeps_the_journal(tmp_path, mo
     assert outcomes_of(study_in(tmp_path / "r"), a_plan()) == whole
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_error_in_the_middle_leaves_no_handler_of_interrupts_behind():
     def fails(_):
         raise StepsizeError("stop")
