@@ -360,3 +360,11 @@ def test_compare_reads_a_file_of_ones_own(tmp_path):
     done = run("compare", "houses.csv", "sgd() | 0.1", "--target", "price", *QUICK, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "regression" in done.stdout
+
+
+def test_a_script_without_a_command_is_one_line():
+    done = run("tune", "adam() | 0.1", "--")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        last_line(done) == "error: no command stands behind --: write the one that trains, such as -- python train.py"
+    )

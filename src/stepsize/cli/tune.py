@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -68,8 +67,7 @@ def tune_command(
 def _print(found: Tuned, validated: bool, as_json: bool) -> None:
     verdict = found.verdict
     if as_json:
-        told = {name: getattr(verdict, name) for name in verdict.__dataclass_fields__ if name != "trial"}
-        print_json(json.loads(json.dumps(told | {"asked": found.asked, "interrupted": found.interrupted})))
+        print_json(verdict.as_dict() | {"asked": found.asked, "interrupted": found.interrupted})
         return
     print(verdict.text)
     for line in said(found, validated):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from ..lab.compare import split_name
 from ..lab.study.journal import FILE
 from ..lab.tuner.desk import Desk, Handed, policy_for, subject_of
 from ..lab.tuner.script import Scripts
+from ..report.tuned import sentences
 from .notes import as_notes
 from .output import DONE, INTERRUPTED, print_json, tell
 
@@ -56,7 +56,7 @@ def tune_script(
             tell("ended before a trial was judged: there is no verdict yet")
             return INTERRUPTED
         verdict = desk.policy_verdict()
-    _print(verdict, steps, maximise, as_json)
+    _print(verdict, maximise, as_json)
     if out is not None:
         tell(f"written to {out}: {FILE}, {RUNS}; the same command with a larger --budget goes on")
     if interrupted:
@@ -80,20 +80,11 @@ def _ended(handed: Handed, said: str) -> None:
         tell(f"{trial.strategy}: ended at {handed.reports.last:.4g}")
 
 
-def _print(verdict: Verdict, steps: int, maximise: bool, as_json: bool) -> None:
+def _print(verdict: Verdict, maximise: bool, as_json: bool) -> None:
     if as_json:
-        told = {name: getattr(verdict, name) for name in verdict.__dataclass_fields__ if name != "trial"}
-        print_json(json.loads(json.dumps(told)))
+        print_json(verdict.as_dict())
         return
-    print(verdict.text)
-    if verdict.loss is not None:
-        word, between = "Score" if maximise else "Loss", ""
-        if verdict.low is not None:
-            between = f"; a new run is expected between {verdict.low:.4g} and {verdict.high:.4g}"
-        print(f"{word} {verdict.loss:.4g}{between}.")
-    low, high = verdict.rates
-    print(f"Rates from {low:.2g} to {high:.2g} are expected within 10 % of it.")
-    print(f"Cost: {verdict.cost:.3g} whole runs of {steps:,} updates, in {len(verdict.trace)} trials.")
+    print("\n".join([verdict.text, *sentences(verdict, "score" if maximise else "loss")]))
     for line in verdict.unknown:
         print(f"- {line}")
     sys.stdout.flush()

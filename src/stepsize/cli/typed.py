@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from .._errors import StepsizeError
 from .start import is_negative
 
 TYPE_CHECKING = False
@@ -48,6 +49,8 @@ def apart(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     if "--" not in words or words[0] != "tune":
         return list(words), ()
     place = list(words).index("--")
+    if place + 1 == len(words):
+        raise StepsizeError("no command stands behind --: write the one that trains, such as -- python train.py")
     return list(words[:place]), tuple(words[place + 1 :])
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from .._errors import StepsizeError
@@ -12,6 +13,8 @@ from ..lab.trials.outcome import Outcome
 from ..lab.tune import Tuned
 from .page import CSP, asset, four_digits
 from .palette import either
+
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 def tuned_page(found: Tuned, subject: Subject) -> str:
@@ -37,21 +40,28 @@ def tuned_page(found: Tuned, subject: Subject) -> str:
 
 
 def said(found: Tuned, validated: bool) -> list[str]:
-    """The verdict in sentences, the same in the terminal and on the page."""
-    verdict, record = found.verdict, found.outcome.record
+    """The verdict of a tuning in sentences, the same in the terminal and on the page."""
+    record, lost = found.outcome.record, sum(one.diverged for one in found.outcomes)
+    last = {name: float(column[-1]) for name, column in (record.metrics or {}).items()}
     loss = "validation loss" if validated else "training loss"
+    return sentences(found.verdict, loss, last, len(found.outcomes), lost)
+
+
+def sentences(
+    verdict: Verdict, loss: str, metrics: Mapping[str, float] = NOTHING, trials: int | None = None, lost: int = 0
+) -> list[str]:
+    """A verdict in sentences; `loss` is what it is called, `trials` how many ran, `lost` of which diverged."""
     told = []
     if verdict.loss is not None:
         how = f"Expected {loss}" if verdict.share < 1 else loss.capitalize()
         told.append(f"{how} {verdict.loss:.4g}{_between(verdict)}.")
-    for name, column in (record.metrics or {}).items():
-        told.append(f"{name.capitalize()} {column[-1]:.4g} at the last look of that trial.")
+    told += [f"{name.capitalize()} {last:.4g} at the last look of that trial." for name, last in metrics.items()]
     low, high = verdict.rates
-    told.append(f"Rates from {low:.2g} to {high:.2g} are expected within 10 % of its loss.")
-    lost = sum(one.diverged for one in found.outcomes)
+    told.append(f"Rates from {low:.2g} to {high:.2g} are expected within 10 % of its {loss.split()[-1]}.")
     broken = f", {lost} of which diverged" if lost else ""
-    steps = found.outcome.trial.steps
-    told.append(f"Cost: {verdict.cost:.3g} whole runs of {steps:,} updates, in {len(found.outcomes)} trials{broken}.")
+    count = len(verdict.trace) if trials is None else trials
+    steps = verdict.trial.steps
+    told.append(f"Cost: {verdict.cost:.3g} whole runs of {steps:,} updates, in {count} trials{broken}.")
     return told
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..trials.trial import Trial
 
@@ -44,3 +45,7 @@ class Verdict:
     cost: float
     unknown: tuple[str, ...]
     trace: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain Python for JSON, without the trial."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "trial"}
