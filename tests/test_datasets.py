@@ -10,8 +10,11 @@ import pytest
 from sklearn.datasets import load_diabetes, load_wine
 
 from stepsize import StepsizeError
+from stepsize.lab.compare import compare, prepare
 from stepsize.lab.data import tables
 from stepsize.lab.data.datasets import BUNDLED, Dataset, load
+from stepsize.lab.study.study import Study
+from stepsize.report.numbers import summarise
 
 GIB = 2**30
 
@@ -345,3 +348,16 @@ def _one_odd_row(row):
         gap=lambda i: "" if i in (row, 1, 2, 3, 4, 5, 6, 7, 8) else i,
         y=lambda i: 500.0 if i == row else i / 2,
     )
+
+
+@pytest.mark.parametrize(("name", "folded"), [("wine", True), ("digits", False)])
+def test_where_rows_are_few_both_held_out_parts_judge(name, folded):
+    given = load(name).workload()
+    plan = prepare(given, ["sgd() | 0.1"], steps=5, seeds=3, rates=[0.1, 1.0])
+    with Study(given) as study:
+        compare(study, plan)
+    found = summarise(plan, study.outcomes(plan.trials()), {})
+    assert (given.folded, found.judgement.halves) == (folded, folded)
+    ends = {one.trial.seed: one for one in study.outcomes(plan.trials()) if one.trial.rate == found.rows[0].best_base}
+    one_part = {seed: one.test[-1] for seed, one in ends.items()}
+    assert (found.judgement.strategies[0].losses == one_part) is not folded

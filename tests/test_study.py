@@ -28,6 +28,7 @@ from stepsize.lab.study.merge import merge
 from stepsize.lab.study.plan import Plan
 from stepsize.lab.study.study import Study
 from stepsize.lab.study.wanted import packed
+from stepsize.lab.trials.outcome import Outcome
 from stepsize.lab.trials.trial import Trial
 from studied import RATES, STRATEGIES, a_plan, a_workload, outcomes_of, uninterrupted
 
@@ -350,6 +351,58 @@ def test_an_error_in_the_middle_leaves_no_handler_of_interrupts_behind():
         assert ours.came()
     left.close()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+# --- which of two outcomes counts
+
+
+def test_the_furthest_outcome_of_a_trial_counts_whatever_the_order_of_the_lines(tmp_path, whole):
+    with Study(a_workload(), tmp_path / "r") as study:
+        study.train(a_plan().trials(), here(study.workload), until=5)
+        study.train(a_plan().trials(), here(study.workload))
+    path = tmp_path / "r" / FILE
+    head, *lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([head, *reversed(lines)]))
+    found = Journal(tmp_path / "r")
+    assert [found.outcomes[one.trial.key, one.environment] for one in whole] == whole
+
+
+@pytest.mark.parametrize("change", [{"seed": 7}, {"base": 0.5}, {"planned_steps": 31}])
+def test_a_record_of_another_trial_is_no_outcome(whole, change):
+    told = json.loads(log.line_of(whole[0].as_dict()))
+    assert Outcome.of(told) == whole[0]
+    with pytest.raises(ValueError, match="no outcome of that trial"):
+        Outcome.of(told | {"record": told["record"] | change})
+
+
+def test_merging_takes_the_further_one_of_a_trial_that_both_hold(tmp_path, whole):
+    for name, until in (("a", 5), ("b", None)):
+        with Study(a_workload(), tmp_path / name) as study:
+            study.train(a_plan().trials(), here(study.workload), until=until)
+    held = sum(one.over for one in Journal(tmp_path / "a").outcomes.values())
+    assert merge(tmp_path / "a", tmp_path / "b").came == len(whole) - held > 0
+    assert all(one.over for one in Journal(tmp_path / "a").outcomes.values())
+    assert merge(tmp_path / "b", tmp_path / "a").came == 0
+
+
+def test_half_written_states_of_the_dead_are_cleared_away(tmp_path):
+    with Study(a_workload(), tmp_path / "r") as study:
+        study.train(a_plan().trials(), here(study.workload), until=5)
+        paused = tmp_path / "r" / "paused"
+        (paused / ".0123456789abcdef-01234567.3.77.part").write_bytes(b"half")
+        before = {one.name for one in paused.iterdir() if not one.name.startswith(".")}
+        study.train(a_plan().trials(), here(study.workload), until=5)
+    assert {one.name for one in paused.iterdir()} == before
+
+
+def test_a_worker_of_other_versions_is_one_line_and_nothing_is_written(tmp_path, monkeypatch):
+    with Study(a_workload(), tmp_path / "r") as study:
+        with monkeypatch.context() as patch:
+            patch.setattr("stepsize.lab.places.trainer.versions", lambda packages: {"python": "4"})
+            with pytest.raises(StepsizeError, match="a worker has python 4, and this process python 3"):
+                study.train(a_plan().trials(), here(study.workload))
+        assert not study.journal.outcomes
+        study.train(a_plan().trials(), here(study.workload))
 
 
 # --- claims
