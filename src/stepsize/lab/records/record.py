@@ -21,8 +21,30 @@ SERIES = {
     "end_slope": "end_slopes",
     "extra_losses": "extra_losses",
     "skipped": "skipped",
+    "update_norm": "update_norms",
+    "weight_norm": "weight_norms",
+    "seconds": "seconds",
+    "memory": "memory",
 }
 """How a row calls a number, and the column of `Record` that it belongs to."""
+BY_NAME = ("layers", "layer_updates", "group_rates", "knobs")
+"""The fields of `Record` that hold several columns, each by its name."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Something that was decided while a run went on, such as a plateau that lowered the rate.
+
+    `step` is the update that it was made before, `kind` the word that made it (`plateau`, `clip_norm`, `skip`, …),
+    `group` the parameter group that it governs ("" for all), `why` its sentence, and `factor` what the rate or the
+    gradient was multiplied by, where that is known.
+    """
+
+    step: int
+    kind: str
+    why: str
+    group: str = ""
+    factor: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +59,11 @@ class Record:
     columns that say that the loss is one of reinforcement learning, whose value tells nothing. `source` names the file.
     `measured`, `validated` and `tested` are the losses on all data to train on, to choose by and to judge by, after as
     many updates as `measured_at` says; `metrics` are other measures there, such as the accuracy on the part that
-    judges, by their names.
+    judges, by their names. `group_rates` has the rate of every parameter group where there are several, by the group's
+    name; `knobs` every other hyper-parameter that moves, as "momentum" or "momentum/GROUP". `update_norms` and
+    `weight_norms` are the lengths of the update and of all weights before it; `layer_updates` the length of a layer's
+    update over that of its weights. `seconds` is the time of an update, `memory` the most bytes that the device held.
+    `decisions` is what was decided and why, `optimizer` its class (as "class") and the settings that do not move.
     Two records are equal where every number and every word is; the file does not count.
     """
 
@@ -64,12 +90,22 @@ class Record:
     extra_losses: Floats | None = None
     skipped: Floats | None = None
     policy: tuple[str, ...] = ()
+    group_rates: dict[str, Floats] | None = None
+    knobs: dict[str, Floats] | None = None
+    update_norms: Floats | None = None
+    weight_norms: Floats | None = None
+    layer_updates: dict[str, Floats] | None = None
+    seconds: Floats | None = None
+    memory: Floats | None = None
+    decisions: tuple[Decision, ...] = ()
+    optimizer: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for name in (*SERIES.values(), "why"):
             self._check(name, getattr(self, name))
-        for name, one in (self.layers or {}).items():
-            self._check(f"layers[{name!r}]", one)
+        for field in BY_NAME:
+            for name, one in (getattr(self, field) or {}).items():
+                self._check(f"{field}[{name!r}]", one)
 
     def _check(self, name: str, column: Any) -> None:
         if column is not None and len(column) != len(self.steps):
@@ -107,6 +143,14 @@ class Record:
         ok = (self.slopes > 0) & np.isfinite(found)
         return np.where(ok, np.maximum(found, -1.0), np.nan)
 
+    @property
+    def update_ratios(self) -> Floats | None:
+        """The length of each update over that of all weights; about 1e-3 is usual, NaN where one is not known."""
+        if self.update_norms is None or self.weight_norms is None:
+            return None
+        with np.errstate(all="ignore"):
+            return self.update_norms / self.weight_norms
+
     def until(self, end: int) -> Record:
         """The first `end` rows."""
         return self.at(np.arange(len(self)) < end)
@@ -118,7 +162,11 @@ class Record:
             column = getattr(self, name)
             cut[name] = None if column is None else column[rows]
         cut["why"] = None if self.why is None else tuple(one for one, kept in zip(self.why, rows, strict=True) if kept)
-        cut["layers"] = None if self.layers is None else {name: one[rows] for name, one in self.layers.items()}
+        for field in BY_NAME:
+            columns = getattr(self, field)
+            cut[field] = None if columns is None else {name: one[rows] for name, one in columns.items()}
+        first, last = (cut["steps"][0], cut["steps"][-1]) if len(cut["steps"]) else (0, -1)
+        cut["decisions"] = tuple(one for one in self.decisions if first <= one.step <= last)
         return Record(**{**{name: getattr(self, name) for name in self.__dataclass_fields__}, **cut})
 
     def save(self, path: str | Path) -> None:
