@@ -14,6 +14,7 @@ from .._errors import StepsizeError
 from .budget import Budget, BudgetKind
 from .kinds import Expression, Rates, Whole
 from .output import DONE, INTERRUPTED, fail, print_json, tell
+from .scale import scale
 from .start import DEFAULT_STEPS, MOST_STEPS
 from .typed import apart, meant, shielded
 
@@ -225,7 +226,7 @@ def compare(
 @main.command(epilog=EXIT_CODES)
 @click.argument("data")
 @click.argument("expressions", nargs=-1, metavar="[EXPR...]", type=Expression())
-@click.option("--budget", type=BudgetKind(), default="4", show_default=True, help="Whole runs, or a time: 20min.")
+@click.option("--budget", type=BudgetKind(), default="4", show_default=True, help="Runs; or 12trials begun; or 20min.")
 @click.option("--target", metavar="COLUMN", help="The column to predict, for a file of your own.")
 @click.option("--task", type=click.Choice(["regression", "classification"]), help="Say it where the column cannot.")
 @click.option("--steps", type=Whole(1, 10_000_000), default=500, show_default=True, help="Updates in a whole run.")
@@ -233,6 +234,8 @@ def compare(
 @click.option("--jobs", type=Whole(1, 256), default=1, show_default=True, help="Processes that train.")
 @click.option("--cluster", metavar="ADDRESS", help="Train on the workers of this dask scheduler, tcp://HOST:PORT.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for the page and the journal.")
+@click.option("--resume", is_flag=True, help="Go on with the search in --out; an error where there is none.")
+@click.option("--prior", type=click.Path(path_type=Path), multiple=True, metavar="DIR", help="Folder of earlier tunes.")
 @click.option("--maximise", is_flag=True, help="What the script reports is to be high, such as an accuracy.")
 @click.option("--json", "as_json", is_flag=True, help="The verdict as one JSON object.")
 @click.pass_obj
@@ -262,9 +265,9 @@ def tune(
     if script:
         from .tune_script import tune_script
 
-        own = {name: options[name] for name in ("steps", "out", "jobs", "as_json")}
-        texts = (data, *expressions)
-        return tune_script(texts, script, budget=budget.runs, seconds=budget.seconds, maximise=maximise, **own)
+        own = {name: options[name] for name in ("steps", "out", "jobs", "as_json", "prior", "resume")}
+        own |= {"budget": budget.runs, "seconds": budget.seconds, "trials": budget.trials}
+        return tune_script((data, *expressions), script, maximise=maximise, **own)
     if maximise:
         raise StepsizeError("--maximise is for a script that reports a score: of DATA the loss decides; leave it out")
     from .paths import look_at
@@ -305,6 +308,9 @@ def find(data: str, text: str | None, **options: Any) -> int:
     from .find import find_command
 
     return find_command(data, text, **{name: one for name, one in options.items() if one is not None})
+
+
+main.add_command(scale)
 
 
 @main.group(epilog=EXIT_CODES)

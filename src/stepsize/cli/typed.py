@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _MEANT = {
     **dict.fromkeys(("plot", "draw", "curve", "graph", "view", "print", "eval", "parse"), "show"),
     **dict.fromkeys(("train", "run", "bench", "benchmark", "test", "demo"), "compare"),
+    **dict.fromkeys(("search", "sweep", "optimize", "optimise", "suggest", "hpo"), "tune"),
+    **dict.fromkeys(("lr_find", "lr-find", "finder", "range-test", "range_test"), "find"),
+    **dict.fromkeys(("rescale", "transfer", "convert"), "scale"),
     **dict.fromkeys(("words", "vocabulary", "vocab", "ls"), "list"),
     **dict.fromkeys(("check", "doctor", "log", "analyse", "analyze"), "diagnose"),
     **dict.fromkeys(("describe", "tell", "why"), "explain"),
@@ -27,6 +30,9 @@ _EXAMPLES = {
     "diff": '"0.1 * cosine()" "0.1 * linear()"',
     "compare": "digits",
     "diagnose": "run.csv",
+    "tune": "digits",
+    "find": "digits",
+    "scale": '"adam() | 1e-3" --batch 256:4096',
 }
 SHIELD = "\u2060"  # stands before a text that begins with a minus, so that click does not take it for an option
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from .._errors import StepsizeError, number
 from .choose.answer import Asked, Verdict
 from .choose.policy import Policy
+from .choose.prior import Earlier
 from .choose.tune import Tune
 from .compare import here, rate_of, split_name
 from .places.base import Listener, Place
@@ -47,11 +48,14 @@ def policy_for(
     batch_size: int | None = 32,
     budget: float = 4.0,
     seeds: int = SEEDS,
+    trials: int | None = None,
+    earlier: Sequence[Earlier] = (),
 ) -> Policy:
     """The policy that tunes strategies on a workload: `Tune`, after everything that does not fit was refused.
 
     `texts` are strategies, each with a name before it where it has one; none means SGD with momentum and Adam, both
-    with a warm-up and a cosine. Their own rates are taken as guesses. `budget` ≥ 1 is in whole runs.
+    with a warm-up and a cosine. Their own rates are taken as guesses. `budget` ≥ 1 is in whole runs, `trials` ≥ 1 how
+    many may be begun besides (None: any number). `earlier` is what earlier tunes found, read by `stepsize.lab.earlier`.
     """
     batch_size = workload.batch(batch_size)
     steps = int(number("tune", "steps", steps, low=1))
@@ -68,6 +72,8 @@ def policy_for(
         seeds=tuple(range(seeds)),
         batch_size=batch_size,
         measure_every=workload.measure_every(steps, batch_size),
+        trials=trials,
+        earlier=tuple(earlier),
     )
 
 
