@@ -16,7 +16,7 @@ from .kinds import Expression, Rates, Whole
 from .output import DONE, INTERRUPTED, fail, print_json, tell
 from .scale import scale
 from .start import DEFAULT_STEPS, MOST_STEPS
-from .typed import apart, meant, shielded
+from .typed import apart, by_command, meant, shielded
 
 EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
 
@@ -52,7 +52,7 @@ def run() -> int:
     except plain.ClickException as error:
         code = fail(meant(error.format_message()) or " ".join(error.format_message().split()) + _where_help_is(error))
     except StepsizeError as error:
-        code = fail(str(error))
+        code = fail(by_command(str(error), sys.argv[1:]))
     except MemoryError:
         code = fail("this does not fit into memory: pass fewer rows, or a smaller --rates grid")
     return code if isinstance(code, int) else DONE
@@ -315,7 +315,7 @@ main.add_command(scale)
 
 @main.group(epilog=EXIT_CODES)
 def study() -> None:
-    """Look at the folders that `stepsize compare --out DIR` makes, and merge them."""
+    """Look at the folders that `stepsize compare --out DIR` and `stepsize tune --out DIR` make, and merge them."""
 
 
 @study.command("show", epilog=EXIT_CODES)
@@ -330,7 +330,7 @@ def show_study(folder: Path, as_json: bool) -> int:
     """
     from .paths import look_for
 
-    look_for(folder, "name the --out folder of an earlier stepsize compare")
+    look_for(folder, "name the --out folder of an earlier stepsize compare or tune")
     from .study import show_command
 
     return show_command(folder, as_json)
@@ -349,7 +349,7 @@ def merge_studies(into: Path, others: tuple[Path, ...]) -> int:
     from .paths import look_for
 
     for one in others:
-        look_for(one, "name the --out folder of an earlier stepsize compare")
+        look_for(one, "name the --out folder of an earlier stepsize compare or tune")
     from .study import merge_command
 
     return merge_command(into, others)

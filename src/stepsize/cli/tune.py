@@ -19,6 +19,7 @@ from ..lab.tune import Tuned, policy_for, tune
 from ..report.tuned import said, tuned_page
 from .budget import Budget
 from .bundled import workload
+from .compare import say_strangers
 from .notes import as_notes
 from .output import DONE, INTERRUPTED, note, print_json, tell
 from .places import place_for
@@ -54,6 +55,7 @@ def tune_command(
             note(remark)
         if not given.subject.validated:
             note("there is no validation problem, so the training loss decides: it favours rates that overfit")
+        say_strangers(study)
         place = place_for(given, data, target, task, jobs, cluster)
         try:
             with spending(budget.runs, budget.seconds) as (on_asked, on_event):

@@ -60,6 +60,17 @@ def apart(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     return list(words[:place]), tuple(words[place + 1 :])
 
 
+def by_command(said: str, words: Sequence[str]) -> str:
+    """A message of what reads data, which speaks as `compare`, under the name of the command that was typed.
+
+    >>> by_command("compare: x.csv is empty", ["find", "x.csv"]), by_command("sgd: no", ["find"])
+    ('find: x.csv is empty', 'sgd: no')
+    """
+    owner = "compare: "
+    read_by = words[0] if words and words[0] in ("compare", "find", "tune") else "compare"
+    return f"{read_by}: {said.removeprefix(owner)}" if said.startswith(owner) else said
+
+
 def whole(command: str, words: Sequence[str]) -> str:
     """What to say of a text that came in pieces, because it had no quotes; empty where that is not so."""
     if len(words) < 2:

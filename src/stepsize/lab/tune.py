@@ -98,6 +98,7 @@ def tune(
     asked: list[str] = []
     while True:
         found = _relevant(study)
+        check_starts(found, study.workload.name)
         answer = policy.ask(found)
         if isinstance(answer, Verdict):
             return Tuned(answer, tuple(found), tuple(asked))
@@ -121,6 +122,15 @@ def so_far_of(policy: Policy, outcomes: Sequence[Outcome]) -> Verdict | None:
     """The verdict on what there is, None where nothing is there that could be named."""
     runs = policy.seen(outcomes)
     return policy.verdict(runs) if any(one.passed and not one.broke for one in runs) else None
+
+
+def check_starts(outcomes: Sequence[Outcome], name: str) -> None:
+    """Refuse a problem whose loss was not finite before the first update in every trial: no rate can mend that."""
+    starts = [one for one in outcomes if one.measured_at[:1] == (0,)]
+    if starts and not any(loss is not None for one in starts for loss in (*one.train[:1], *one.validation[:1])):
+        raise StepsizeError(
+            f"tune: the loss of {name} is not finite before the first update, at any rate: look at the data and the start"
+        )
 
 
 def with_budget(policy: Policy, budget: float) -> Policy:
