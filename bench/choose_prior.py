@@ -2,7 +2,8 @@
 
 Each task of the table is left out once. The cells of all other tasks are tuned (`Tune`, 4 runs, the first seed); the
 best finished rate of each is a place, as `--prior DIR` reads it from a journal. Then the cells of the left task are
-tuned with the prior that these places make, and with the built-in one. `--few 1,3` also takes so many of the places,
+tuned with the prior that these places make, and with the built-in one. `--same` takes the places of the same task at
+another batch size instead. `--few 1,3` also takes so many of the places,
 drawn at random twice. Excess and columns are those of bench/choose.py.
 """
 
@@ -43,7 +44,8 @@ def place(cell: int) -> tuple[str, float] | None:
 
 def others(cell: Cell) -> list[float]:
     """The places of this cell's family on all other tasks."""
-    near = [i for i, one in enumerate(TABLE) if one.task != cell.task and one.kind == cell.kind]
+    alike = [i for i, one in enumerate(TABLE) if one.kind == cell.kind and one.name != cell.name]
+    near = [i for i in alike if (TABLE[i].task == cell.task) is SAME[0]]
     return [found[1] for i in near if (found := place(i)) is not None]
 
 
@@ -63,7 +65,9 @@ def main() -> None:
     ask.add_argument("table", nargs="+")
     ask.add_argument("--budgets", default=",".join(map(str, BUDGETS)))
     ask.add_argument("--few", default="")
+    ask.add_argument("--same", action="store_true")
     told = ask.parse_args()
+    SAME[0] = told.same
     TABLE.extend(one for path in told.table for one in cells(path))
     draw = np.random.default_rng(0)
     for kind in ("adamw", "sgdm"):
@@ -89,6 +93,7 @@ def main() -> None:
 
 
 TABLE: list[Cell] = []
+SAME = [False]
 
 if __name__ == "__main__":
     main()

@@ -58,7 +58,7 @@ def test_another_family_changes_nothing_and_momentum_is_brought_along():
 def test_a_journal_becomes_the_best_finished_rate_of_each_family(tmp_path):
     tuned(tmp_path / "one", ["sgd(momentum=0.9) | 0.1 * cosine()"])
     found = tuned(tmp_path / "one", ["adam() | 0.01 * cosine()"])
-    known = dict((one.family, one.places) for one in earlier([tmp_path / "one"], [ADAM, SGD]))
+    known = {one.family: one.places for one in earlier([tmp_path / "one"], [ADAM, SGD])}
     for family in ("adam", "sgd"):
         mine = [one for one in found.outcomes if one.made == 60 and type(one.trial.strategy.rule).__name__ == family]
         best = min(mine, key=lambda one: one.validation[-1])

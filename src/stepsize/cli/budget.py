@@ -10,9 +10,10 @@ import click as plain
 
 from .._errors import StepsizeError
 
-UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # by the first letter
+RUNS = re.compile(r"(?<=\d)\s*runs?$")
 MOST_RUNS = 1000.0
-TIME = re.compile(r"(?P<count>[\d.]+)\s*(?P<unit>s|min|h)")
+TIME = re.compile(r"(?P<count>[\d.]+)\s*(?P<unit>s|sec|seconds?|min|mins|minutes?|h|hours?)")
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,13 @@ class BudgetKind(plain.ParamType[Budget]):
             return self._trials(value, param, ctx)
         try:
             found = TIME.fullmatch(value.strip())
-            count = float(found["count"] if found else value)
+            count = float(found["count"] if found else RUNS.sub("", value))
         except ValueError:
             self.fail(f"{value!r} is no budget: write 4 (runs), 12trials or 20min", param, ctx)
         if found:
             if not count > 0:
                 self.fail(f"{value!r} must be a time above 0, such as 20min", param, ctx)
-            return Budget(MOST_RUNS, count * UNITS[found["unit"]])
+            return Budget(MOST_RUNS, count * UNITS[found["unit"][0]])
         if not 1 <= count <= MOST_RUNS:
             self.fail(f"{value!r} must be from 1 to {MOST_RUNS:.0f} runs (4 is a good start), or a time", param, ctx)
         return Budget(count)

@@ -129,7 +129,7 @@ def check_starts(outcomes: Sequence[Outcome], name: str) -> None:
     starts = [one for one in outcomes if one.measured_at[:1] == (0,)]
     if starts and not any(loss is not None for one in starts for loss in (*one.train[:1], *one.validation[:1])):
         raise StepsizeError(
-            f"tune: the loss of {name} is not finite before the first update, at any rate: look at the data and the start"
+            f"tune: the loss of {name} is not finite before the first update, at any rate: look at the data"
         )
 
 
