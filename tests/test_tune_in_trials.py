@@ -184,3 +184,19 @@ def test_only_a_start_that_is_never_finite_is_refused():
 )
 def test_a_budget_is_read_as_people_write_it(written, meant):
     assert BudgetKind().convert(written, None, None) == meant
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["tune", "adam() | 0.1", "wine"], 'tune: DATA comes first: write stepsize tune digits "adam() | 0.1"'),
+        (["find", "sgd() | 0.1"], 'find: DATA comes first: write stepsize find digits "sgd() | 0.1"'),
+        (["tune", "--", "python", "x.py"], "tune: no strategy stands before --"),
+        (["sweep", "wine"], "write stepsize tune"),
+        (["tune"], "write stepsize tune digits"),
+    ],
+)
+def test_what_stands_in_the_wrong_place_is_told_how_to_be_written(words, said):
+    done = run(*words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert said in done.stderr

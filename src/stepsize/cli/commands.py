@@ -16,7 +16,7 @@ from .kinds import Expression, Rates, Whole
 from .output import DONE, INTERRUPTED, fail, print_json, tell
 from .scale import scale
 from .start import DEFAULT_STEPS, MOST_STEPS
-from .typed import apart, by_command, meant, shielded
+from .typed import apart, by_command, data_first, meant, shielded
 
 EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
 
@@ -272,6 +272,7 @@ def tune(
         raise StepsizeError("--maximise is for a script that reports a score: of DATA the loss decides; leave it out")
     from .paths import look_at
 
+    data_first("tune", data)
     look_at(data)
     from .tune import tune_command
 
@@ -304,6 +305,7 @@ def find(data: str, text: str | None, **options: Any) -> int:
     """
     from .paths import look_at
 
+    data_first("find", data)
     look_at(data)
     from .find import find_command
 

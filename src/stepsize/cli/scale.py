@@ -15,7 +15,9 @@ from .output import DONE, print_json
 @click.option("--width", type=Sizes(), metavar="OLD:NEW", help="Units of the hidden layers.")
 @click.option("--depth", type=Sizes(), metavar="OLD:NEW", help="Residual blocks.")
 @click.option("--rule", metavar="NAME", help="batch: linear, sqrt, noise; steps: sqrt, third; width: inverse; none.")
-@click.option("--optimizer", type=click.Choice(["sgd", "adam"]), help="What a rate alone does not say.")
+@click.option(
+    "--optimizer", type=click.Choice(["sgd", "adam"], case_sensitive=False), help="What a rate alone does not say."
+)
 @click.option(
     "--noise-scale", type=click.FloatRange(0, min_open=True), metavar="ROWS", help="The gradient-noise scale."
 )
@@ -47,6 +49,7 @@ def scale(
     from ..transfer import scaled
 
     sizes = {"batch": batch, "steps": steps, "width": width, "depth": depth}
+    rule = None if rule is None else rule.lower()
     found = scaled(text, **sizes, rule=rule, optimizer=optimizer, noise_scale=noise_scale)
     if as_json:
         print_json(found.as_dict())

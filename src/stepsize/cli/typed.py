@@ -55,6 +55,10 @@ def apart(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     if "--" not in words or words[0] != "tune":
         return list(words), ()
     place = list(words).index("--")
+    if place == 1:
+        raise StepsizeError(
+            'tune: no strategy stands before --: write stepsize tune "adam() | 1e-3" -- python train.py'
+        )
     if place + 1 == len(words):
         raise StepsizeError("no command stands behind --: write the one that trains, such as -- python train.py")
     return list(words[:place]), tuple(words[place + 1 :])
@@ -69,6 +73,12 @@ def by_command(said: str, words: Sequence[str]) -> str:
     owner = "compare: "
     read_by = words[0] if words and words[0] in ("compare", "find", "tune") else "compare"
     return f"{read_by}: {said.removeprefix(owner)}" if said.startswith(owner) else said
+
+
+def data_first(command: str, data: str) -> None:
+    """An error where a strategy stands in the place of the data."""
+    if not data.isidentifier() and not os.path.exists(data) and _is_read(data):
+        raise StepsizeError(f'{command}: DATA comes first: write stepsize {command} digits "{data}"')
 
 
 def whole(command: str, words: Sequence[str]) -> str:
