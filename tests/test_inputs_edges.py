@@ -63,7 +63,7 @@ def test_a_pipe_in_the_place_of_a_journal(tmp_path):
     os.mkfifo(tmp_path / FILE)
     with pytest.raises(StepsizeError, match=r"holds no study: name the --out folder"):
         read_journal(tmp_path)
-    with pytest.raises(StepsizeError, match=r"is not a journal of stepsize compare"):
+    with pytest.raises(StepsizeError, match=r"is not a journal of stepsize:"):
         Journal(tmp_path)
 
 

@@ -232,14 +232,14 @@ def made_once():
 @pytest.mark.parametrize("content", [b"dear diary", b"\n", b'{"kind": "settlers"', b"{}\n"])
 def test_a_file_of_somebody_else_is_never_begun_anew(tmp_path, content):
     (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(StepsizeError, match="is not a journal of stepsize compare"):
+    with pytest.raises(StepsizeError, match="is not a journal of stepsize:"):
         Study(a_workload(), tmp_path)
     assert (tmp_path / FILE).read_bytes() == content
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(StepsizeError, match="was not made by stepsize compare"):
+    with pytest.raises(StepsizeError, match="was not made by stepsize:"):
         Study(a_workload(), tmp_path)
     with pytest.raises(StepsizeError, match="is a file"):
         Study(a_workload(), tmp_path / "notes.txt")

@@ -14,8 +14,9 @@ from .._errors import StepsizeError
 from .budget import Budget, BudgetKind
 from .kinds import Expression, Rates, Whole
 from .output import DONE, INTERRUPTED, fail, print_json, tell
+from .scale import scale
 from .start import DEFAULT_STEPS, MOST_STEPS
-from .typed import apart, meant, shielded
+from .typed import apart, by_command, data_first, meant, shielded
 
 EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
 
@@ -51,7 +52,7 @@ def run() -> int:
     except plain.ClickException as error:
         code = fail(meant(error.format_message()) or " ".join(error.format_message().split()) + _where_help_is(error))
     except StepsizeError as error:
-        code = fail(str(error))
+        code = fail(by_command(str(error), sys.argv[1:]))
     except MemoryError:
         code = fail("this does not fit into memory: pass fewer rows, or a smaller --rates grid")
     return code if isinstance(code, int) else DONE
@@ -225,7 +226,7 @@ def compare(
 @main.command(epilog=EXIT_CODES)
 @click.argument("data")
 @click.argument("expressions", nargs=-1, metavar="[EXPR...]", type=Expression())
-@click.option("--budget", type=BudgetKind(), default="4", show_default=True, help="Whole runs, or a time: 20min.")
+@click.option("--budget", type=BudgetKind(), default="4", show_default=True, help="Runs; or 12trials begun; or 20min.")
 @click.option("--target", metavar="COLUMN", help="The column to predict, for a file of your own.")
 @click.option("--task", type=click.Choice(["regression", "classification"]), help="Say it where the column cannot.")
 @click.option("--steps", type=Whole(1, 10_000_000), default=500, show_default=True, help="Updates in a whole run.")
@@ -233,6 +234,8 @@ def compare(
 @click.option("--jobs", type=Whole(1, 256), default=1, show_default=True, help="Processes that train.")
 @click.option("--cluster", metavar="ADDRESS", help="Train on the workers of this dask scheduler, tcp://HOST:PORT.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for the page and the journal.")
+@click.option("--resume", is_flag=True, help="Go on with the search in --out; an error where there is none.")
+@click.option("--prior", type=click.Path(path_type=Path), multiple=True, metavar="DIR", help="Folder of earlier tunes.")
 @click.option("--maximise", is_flag=True, help="What the script reports is to be high, such as an accuracy.")
 @click.option("--json", "as_json", is_flag=True, help="The verdict as one JSON object.")
 @click.pass_obj
@@ -262,13 +265,14 @@ def tune(
     if script:
         from .tune_script import tune_script
 
-        own = {name: options[name] for name in ("steps", "out", "jobs", "as_json")}
-        texts = (data, *expressions)
-        return tune_script(texts, script, budget=budget.runs, seconds=budget.seconds, maximise=maximise, **own)
+        own = {name: options[name] for name in ("steps", "out", "jobs", "as_json", "prior", "resume")}
+        own |= {"budget": budget.runs, "seconds": budget.seconds, "trials": budget.trials}
+        return tune_script((data, *expressions), script, maximise=maximise, **own)
     if maximise:
         raise StepsizeError("--maximise is for a script that reports a score: of DATA the loss decides; leave it out")
     from .paths import look_at
 
+    data_first("tune", data)
     look_at(data)
     from .tune import tune_command
 
@@ -301,15 +305,19 @@ def find(data: str, text: str | None, **options: Any) -> int:
     """
     from .paths import look_at
 
+    data_first("find", data)
     look_at(data)
     from .find import find_command
 
     return find_command(data, text, **{name: one for name, one in options.items() if one is not None})
 
 
+main.add_command(scale)
+
+
 @main.group(epilog=EXIT_CODES)
 def study() -> None:
-    """Look at the folders that `stepsize compare --out DIR` makes, and merge them."""
+    """Look at the folders that `stepsize compare --out DIR` and `stepsize tune --out DIR` make, and merge them."""
 
 
 @study.command("show", epilog=EXIT_CODES)
@@ -324,7 +332,7 @@ def show_study(folder: Path, as_json: bool) -> int:
     """
     from .paths import look_for
 
-    look_for(folder, "name the --out folder of an earlier stepsize compare")
+    look_for(folder, "name the --out folder of an earlier stepsize compare or tune")
     from .study import show_command
 
     return show_command(folder, as_json)
@@ -343,7 +351,7 @@ def merge_studies(into: Path, others: tuple[Path, ...]) -> int:
     from .paths import look_for
 
     for one in others:
-        look_for(one, "name the --out folder of an earlier stepsize compare")
+        look_for(one, "name the --out folder of an earlier stepsize compare or tune")
     from .study import merge_command
 
     return merge_command(into, others)

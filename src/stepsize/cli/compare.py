@@ -52,7 +52,7 @@ def compare_command(
     for remark in (*plan.subject.notes, *_said_twice(texts, plan)):
         note(remark)
     with study, as_notes():
-        _say_strangers(study)
+        say_strangers(study)
         place = place_for(given, data, target, task, jobs, cluster)
         grown = study.ask(plan)
         interrupted = _train(study, plan, place)
@@ -111,7 +111,7 @@ def _said_twice(texts: Sequence[str], plan: Plan) -> list[str]:
     ]
 
 
-def _say_strangers(study: Study) -> None:
+def say_strangers(study: Study) -> None:
     """Say what the folder holds that does not count in this comparison."""
     folder = study.journal.folder
     for environment, count in study.strangers().items():

@@ -66,3 +66,20 @@ class Rates(plain.ParamType[tuple[float, ...]]):
         if not rates or not all(0 < one < float("inf") for one in rates):
             self.fail(f"{value!r} is neither LOW:HIGH:N nor a list of rates above 0, such as 0.01,0.1,1", param, ctx)
         return rates
+
+
+class Sizes(plain.ParamType[tuple[int, int]]):
+    """OLD:NEW, two whole numbers from 1 on."""
+
+    name = "SIZES"
+
+    def convert(self, value: Any, param: plain.Parameter | None, ctx: plain.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        try:
+            old, new = (_whole(one) for one in value.split(":"))
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is not OLD:NEW, two whole numbers such as 256:4096", param, ctx)
+        if min(old, new) < 1:
+            self.fail(f"{value!r} must have two sizes from 1 on, such as 256:4096", param, ctx)
+        return old, new

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from .._errors import StepsizeError
 from ..course.log import put
-from ..lab.study.journal import FILE
+from ..lab.choose.policy import Policy
+from ..lab.choose.prior import family_of
+from ..lab.earlier import earlier
+from ..lab.study.journal import FILE, is_journal
 from ..lab.study.study import Study
 from ..lab.tune import Tuned, policy_for, tune
 from ..report.tuned import said, tuned_page
 from .budget import Budget
 from .bundled import workload
+from .compare import say_strangers
 from .notes import as_notes
 from .output import DONE, INTERRUPTED, note, print_json, tell
 from .places import place_for
@@ -33,16 +40,22 @@ def tune_command(
     jobs: int,
     cluster: str | None,
     out: Path | None,
+    prior: Sequence[Path] = (),
+    resume: bool = False,
     as_json: bool,
 ) -> int:
     """Tune strategies on data and print the verdict; returns the exit code. Ctrl-C gives the verdict so far."""
+    look_resumed(out, resume)
     given = workload(data, target=target, task=task)
     policy = policy_for(given, texts, steps=steps, batch_size=batch_size or None, budget=budget.runs)
+    with as_notes():
+        policy = with_earlier(replace(policy, trials=budget.trials), prior, out)
     with as_notes(), Study(given, out) as study:
         for remark in given.notes:
             note(remark)
         if not given.subject.validated:
             note("there is no validation problem, so the training loss decides: it favours rates that overfit")
+        say_strangers(study)
         place = place_for(given, data, target, task, jobs, cluster)
         try:
             with spending(budget.runs, budget.seconds) as (on_asked, on_event):
@@ -62,6 +75,24 @@ def tune_command(
         tell(f"interrupted: this is the verdict so far; to go on, repeat: {shlex.join(['stepsize', *sys.argv[1:]])}")
         return INTERRUPTED
     return DONE
+
+
+def look_resumed(out: Path | None, resume: bool) -> None:
+    """Refuse --resume where there is nothing to go on from."""
+    if resume and out is None:
+        raise StepsizeError("tune: --resume needs the folder of the search: write --out DIR")
+    if resume and out is not None and not is_journal(out / FILE):
+        raise StepsizeError(f"tune: {out} holds no search to go on with: name its --out folder, or leave --resume out")
+
+
+def with_earlier(policy: Policy, folders: Sequence[Path], out: Path | None) -> Policy:
+    """The policy that begins from what earlier tunes found; which of its rules they had nothing of is said."""
+    if not folders:
+        return policy
+    found = earlier(folders, policy.parsed, out)
+    for family in sorted({family_of(one.rule) for one in policy.parsed} - {one.family for one in found}):
+        note(f"--prior holds no finished trial of {family}: its rates are looked for where they lie as a rule")
+    return replace(policy, earlier=found)
 
 
 def _print(found: Tuned, validated: bool, as_json: bool) -> None:

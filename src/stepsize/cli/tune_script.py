@@ -17,6 +17,7 @@ from ..lab.tuner.script import Scripts
 from ..report.tuned import sentences
 from .notes import as_notes
 from .output import DONE, INTERRUPTED, print_json, tell
+from .tune import look_resumed, with_earlier
 
 RUNS = "scripts"  # the folder of what the scripts printed and reported
 
@@ -32,14 +33,19 @@ def tune_script(
     jobs: int,
     maximise: bool,
     as_json: bool,
+    trials: int | None = None,
+    prior: Sequence[Path] = (),
+    resume: bool = False,
 ) -> int:
     """Tune a script and print the verdict; returns the exit code. Ctrl-C gives the verdict so far."""
     if not texts or not command:
         raise StepsizeError('write stepsize tune "adam() | 1e-3 * cosine()" --steps 2000 -- python train.py')
+    look_resumed(out, resume)
     subject = subject_of(shlex.join(command), maximise)
-    policy = policy_for(
-        [split_name(one)[1] for one in texts], subject.fingerprint, steps=steps, budget=budget, seeds=1, pausing=False
-    )
+    given = [split_name(one)[1] for one in texts]
+    policy = policy_for(given, subject.fingerprint, steps=steps, budget=budget, seeds=1, pausing=False, trials=trials)
+    with as_notes():
+        policy = with_earlier(policy, prior, out)
     with as_notes(), tempfile.TemporaryDirectory() as scratch:
         desk = Desk(policy, subject, out, maximise=maximise)
         scripts = Scripts(

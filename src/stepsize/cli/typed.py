@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _MEANT = {
     **dict.fromkeys(("plot", "draw", "curve", "graph", "view", "print", "eval", "parse"), "show"),
     **dict.fromkeys(("train", "run", "bench", "benchmark", "test", "demo"), "compare"),
+    **dict.fromkeys(("search", "sweep", "optimize", "optimise", "suggest", "hpo"), "tune"),
+    **dict.fromkeys(("lr_find", "lr-find", "finder", "range-test", "range_test"), "find"),
+    **dict.fromkeys(("rescale", "transfer", "convert"), "scale"),
     **dict.fromkeys(("words", "vocabulary", "vocab", "ls"), "list"),
     **dict.fromkeys(("check", "doctor", "log", "analyse", "analyze"), "diagnose"),
     **dict.fromkeys(("describe", "tell", "why"), "explain"),
@@ -27,6 +30,9 @@ _EXAMPLES = {
     "diff": '"0.1 * cosine()" "0.1 * linear()"',
     "compare": "digits",
     "diagnose": "run.csv",
+    "tune": "digits",
+    "find": "digits",
+    "scale": '"adam() | 1e-3" --batch 256:4096',
 }
 SHIELD = "\u2060"  # stands before a text that begins with a minus, so that click does not take it for an option
 
@@ -49,9 +55,30 @@ def apart(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     if "--" not in words or words[0] != "tune":
         return list(words), ()
     place = list(words).index("--")
+    if place == 1:
+        raise StepsizeError(
+            'tune: no strategy stands before --: write stepsize tune "adam() | 1e-3" -- python train.py'
+        )
     if place + 1 == len(words):
         raise StepsizeError("no command stands behind --: write the one that trains, such as -- python train.py")
     return list(words[:place]), tuple(words[place + 1 :])
+
+
+def by_command(said: str, words: Sequence[str]) -> str:
+    """A message of what reads data, which speaks as `compare`, under the name of the command that was typed.
+
+    >>> by_command("compare: x.csv is empty", ["find", "x.csv"]), by_command("sgd: no", ["find"])
+    ('find: x.csv is empty', 'sgd: no')
+    """
+    owner = "compare: "
+    read_by = words[0] if words and words[0] in ("compare", "find", "tune") else "compare"
+    return f"{read_by}: {said.removeprefix(owner)}" if said.startswith(owner) else said
+
+
+def data_first(command: str, data: str) -> None:
+    """An error where a strategy stands in the place of the data."""
+    if not data.isidentifier() and not os.path.exists(data) and _is_read(data):
+        raise StepsizeError(f'{command}: DATA comes first: write stepsize {command} digits "{data}"')
 
 
 def whole(command: str, words: Sequence[str]) -> str:

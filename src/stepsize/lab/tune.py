@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from .._errors import StepsizeError, number
 from .choose.answer import Asked, Verdict
 from .choose.policy import Policy
+from .choose.prior import Earlier
 from .choose.tune import Tune
 from .compare import here, rate_of, split_name
 from .places.base import Listener, Place
@@ -47,11 +48,14 @@ def policy_for(
     batch_size: int | None = 32,
     budget: float = 4.0,
     seeds: int = SEEDS,
+    trials: int | None = None,
+    earlier: Sequence[Earlier] = (),
 ) -> Policy:
     """The policy that tunes strategies on a workload: `Tune`, after everything that does not fit was refused.
 
     `texts` are strategies, each with a name before it where it has one; none means SGD with momentum and Adam, both
-    with a warm-up and a cosine. Their own rates are taken as guesses. `budget` ≥ 1 is in whole runs.
+    with a warm-up and a cosine. Their own rates are taken as guesses. `budget` ≥ 1 is in whole runs, `trials` ≥ 1 how
+    many may be begun besides (None: any number). `earlier` is what earlier tunes found, read by `stepsize.lab.earlier`.
     """
     batch_size = workload.batch(batch_size)
     steps = int(number("tune", "steps", steps, low=1))
@@ -68,6 +72,8 @@ def policy_for(
         seeds=tuple(range(seeds)),
         batch_size=batch_size,
         measure_every=workload.measure_every(steps, batch_size),
+        trials=trials,
+        earlier=tuple(earlier),
     )
 
 
@@ -92,6 +98,7 @@ def tune(
     asked: list[str] = []
     while True:
         found = _relevant(study)
+        check_starts(found, study.workload.name)
         answer = policy.ask(found)
         if isinstance(answer, Verdict):
             return Tuned(answer, tuple(found), tuple(asked))
@@ -115,6 +122,15 @@ def so_far_of(policy: Policy, outcomes: Sequence[Outcome]) -> Verdict | None:
     """The verdict on what there is, None where nothing is there that could be named."""
     runs = policy.seen(outcomes)
     return policy.verdict(runs) if any(one.passed and not one.broke for one in runs) else None
+
+
+def check_starts(outcomes: Sequence[Outcome], name: str) -> None:
+    """Refuse a problem whose loss was not finite before the first update in every trial: no rate can mend that."""
+    starts = [one for one in outcomes if one.measured_at[:1] == (0,)]
+    if starts and not any(loss is not None for one in starts for loss in (*one.train[:1], *one.validation[:1])):
+        raise StepsizeError(
+            f"tune: the loss of {name} is not finite before the first update, at any rate: look at the data"
+        )
 
 
 def with_budget(policy: Policy, budget: float) -> Policy:

@@ -17,7 +17,7 @@ from ..trials.outcome import Outcome
 from ..trials.trial import Trial
 from .answer import Asked, Part, Verdict
 from .basin import Basin
-from .prior import Prior, prior_of
+from .prior import Earlier, Prior, prior_of
 from .seen import Seen, marks, seen
 from .verdict import told
 
@@ -31,7 +31,8 @@ class Policy:
     `strategies` are texts; the rates that they are written with are guesses, and are used as such. `problem` is its
     fingerprint, `steps` the updates of a whole run, `seeds` which may be used (the first one decides, more of them are
     used where the budget is large), `budget` in whole runs, ≥ 1: a run that stops costs what it used. Rates are powers
-    of two in steps of `octaves`, of two digits.
+    of two in steps of `octaves`, of two digits. `trials` is how many may be begun at most, None for any number: one
+    that pauses and goes on counts once, another seed is another trial. `earlier` is what earlier tunes found.
 
     The answer depends on the set of outcomes alone, not on their order; one between two pauses counts as at the lower.
     So a search that was killed goes on as if it had not been, and a larger budget goes on from what a smaller one did.
@@ -46,12 +47,16 @@ class Policy:
     measure_every: int = 1
     octaves: float = 0.5
     parsed: tuple[descent, ...] = field(default=(), compare=False, repr=False)
+    trials: int | None = None
+    earlier: tuple[Earlier, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.strategies or not self.seeds:
             raise StepsizeError('a policy needs a strategy and a seed: write strategies=("adam() | 1e-3",), seeds=(0,)')
         if not (math.isfinite(self.budget) and self.budget >= 1):
             raise StepsizeError(f"budget must be a number ≥ 1 of runs, not {self.budget!r}: one run is the least")
+        if self.trials is not None and not self.trials >= 1:
+            raise StepsizeError(f"budget must be at least 1 trial, not {self.trials!r}: write 12trials")
         if not (math.isfinite(self.octaves) and self.octaves > 0):
             raise StepsizeError(f"octaves must be a number above 0, not {self.octaves!r}: write 0.5")
         if not self.parsed:
@@ -119,7 +124,7 @@ class Policy:
     @cached_property
     def priors(self) -> tuple[Prior, ...]:
         """What is believed of each strategy's best rate before anything ran."""
-        return tuple(prior_of(one) for one in self.parsed)
+        return tuple(prior_of(one, self.earlier) for one in self.parsed)
 
     def rates(self, arm: int) -> Floats:
         """The rates that may be tried, rising, as powers of two."""
@@ -151,16 +156,22 @@ class Policy:
         left = self.budget - self.spent(runs)
         parts: list[Part] = []
         done = {(one.arm, one.trial.rate, one.trial.seed): one for one in runs}
+        begun = len(runs)
         for arm, x, seed, share in wanted:
             one, until = done.get((arm, rate_of(x), seed)), self.until(share)
             made = 0 if one is None else one.made
             trial = self.trial(arm, rate_of(x), seed)
             if (one is not None and one.broke) or until <= made or any(part.trial == trial for part in parts):
                 continue
-            if (until - made) / self.steps <= left + EPS:
+            if (until - made) / self.steps <= left + EPS and (one is not None or self.may_begin(begun)):
+                begun += one is None
                 left -= (until - made) / self.steps
                 parts.append(Part(trial, until))
         return Asked(tuple(parts), why) if parts else None
+
+    def may_begin(self, begun: int) -> bool:
+        """Whether one more trial may begin after so many."""
+        return self.trials is None or begun < self.trials
 
     # the verdict
 

@@ -86,7 +86,7 @@ class Race(Policy):
 
     def fits(self, now: Now, key: tuple[int, int], to: float, lead: tuple[int, int]) -> bool:
         """Whether the budget allows a candidate's next pause, and the leader's end after it."""
-        return to - now.share(key) + 1 - now.share(lead) <= now.left + EPS
+        return now.open(key) and to - now.share(key) + 1 - now.share(lead) <= now.left + EPS
 
     # what they lead to
 
@@ -157,6 +157,10 @@ class Now:
         """Whether a candidate is given up."""
         return key in self.at and self.at[key].lost
 
+    def open(self, key: tuple[int, int]) -> bool:
+        """Whether a candidate was begun, or may be."""
+        return key in self.at or self.policy.may_begin(len(self.runs))
+
     def reached(self, key: tuple[int, int]) -> float:
         """The whole descent that a candidate made or may be expected to make."""
         one = self.at.get(key)
@@ -169,7 +173,7 @@ class Now:
         """The best strategy's rate of least expected excess; with `whole` only those that can be finished."""
         found = []
         for arm, basin in enumerate(self.basins):
-            keys = [(arm, i) for i in range(len(basin.grid)) if not self.lost((arm, i))]
+            keys = [(arm, i) for i in range(len(basin.grid)) if not self.lost((arm, i)) and self.open((arm, i))]
             keys = [key for key in keys if not whole or 1 - self.share(key) <= self.left + EPS]
             if keys:
                 found.append(min(keys, key=lambda key: basin.risk[key[1]]))

@@ -205,7 +205,7 @@ def read_journal(path: Path) -> Journal:
     """Read the journal of a folder, or the file itself; an error in one line says where there is none."""
     file = path / FILE if path.is_dir() else path
     if not is_journal(file):
-        raise StepsizeError(f"{path} holds no study: name the --out folder of an earlier stepsize compare")
+        raise StepsizeError(f"{path} holds no study: name the --out folder of an earlier stepsize compare or tune")
     return Journal(file.parent, file.name)
 
 
@@ -236,8 +236,8 @@ def _check(folder: Path, file: Path) -> None:
             "again"
         )
     if file.exists() and not (file.is_file() and (HEAD.startswith(top) or top.startswith(KNOWN))):
-        raise StepsizeError(f"{file} is not a journal of stepsize compare: choose another folder")
+        raise StepsizeError(f"{file} is not a journal of stepsize: choose another folder")
     if file.exists() or not folder.is_dir():
         return
     if any(one.name not in OURS and not one.name.startswith(f".{FILE}.") for one in folder.iterdir()):
-        raise StepsizeError(f"{folder} exists and was not made by stepsize compare: choose another --out folder")
+        raise StepsizeError(f"{folder} exists and was not made by stepsize: choose another --out folder")

@@ -16,6 +16,7 @@ from ..._errors import StepsizeError
 from ...text import as_descent
 from ..choose.answer import Asked, Verdict
 from ..choose.policy import Policy
+from ..choose.prior import Earlier
 from ..choose.seen import Seen
 from ..choose.tune import Tune
 from ..choose.verdict import sentence
@@ -244,7 +245,17 @@ def _as_scores(found: Verdict, runs: Sequence[Seen]) -> Verdict:
     return replace(found, loss=loss, low=None, high=None, trace=tuple(sentence(one, [one]) for one in scores))
 
 
-def policy_for(texts: Sequence[str], problem: str, *, steps: int, budget: float, seeds: int, pausing: bool) -> Policy:
+def policy_for(
+    texts: Sequence[str],
+    problem: str,
+    *,
+    steps: int,
+    budget: float,
+    seeds: int,
+    pausing: bool,
+    trials: int | None = None,
+    earlier: Sequence[Earlier] = (),
+) -> Policy:
     """The policy of a tuning: `Tune` where trials can be paused, else `Walk`."""
     for text in texts:
         one = as_descent(text)
@@ -252,7 +263,8 @@ def policy_for(texts: Sequence[str], problem: str, *, steps: int, budget: float,
         if not one.rate.base > 0:
             raise StepsizeError(f"{text} has base rate 0, which trains nothing: give it one above 0")
     kind = Tune if pausing else Walk
-    return kind(tuple(texts), problem, steps, float(budget), tuple(range(seeds)))
+    found = kind(tuple(texts), problem, steps, float(budget), tuple(range(seeds)), trials=trials)
+    return replace(found, earlier=tuple(earlier))
 
 
 def subject_of(name: str, maximise: bool) -> Subject:

@@ -13,8 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..._errors import StepsizeError, flag, number, whole
+from ..._errors import StepsizeError, flag, whole
+from ...text import as_descent
 from ..choose.answer import Verdict
+from ..choose.budget import runs_and_trials
+from ..earlier import earlier
 from .desk import Desk, Handed, policy_for, subject_of
 from .own import OwnTrial
 
@@ -76,7 +79,9 @@ class Tuner:
     problem or a table `stepsize tune`.
 
     `strategy` is a text such as `"adam() | 1e-3 * cosine()"`, or several, which compete under one budget; the rule says
-    where good rates lie. `steps` ≥ 1 are the updates of a whole run, `budget` ≥ 1 what may be spent, in whole runs.
+    where good rates lie. `steps` ≥ 1 are the updates of a whole run, `budget` ≥ 1 what may be spent, in whole runs, or
+    "12trials": so many may be begun. `prior` is a folder of earlier tunes, or several: good rates are then looked for
+    where they found theirs.
     With a `folder` nothing is lost: the same call goes on, a larger budget too, and several processes share the work.
     `maximise` is for a score, where larger is better. `seeds` ≥ 1 are how many may be used. `name` tells problems
     apart: a folder holds one. `save(path)` writes the state of the loop to a file, `load(path)` reads it.
@@ -102,28 +107,34 @@ class Tuner:
         strategy: str | Sequence[str],
         steps: int,
         *,
-        budget: float = 4.0,
+        budget: float | str = 4.0,
         folder: str | Path | None = None,
         maximise: bool = False,
         seeds: int = 8,
         name: str = "a loop of your own",
         save: Callable[[Path], object] | None = None,
         load: Callable[[Path], Any] | None = None,
+        prior: str | Path | Sequence[str | Path] = (),
     ) -> None:
         if (save is None) != (load is None):
             raise StepsizeError("Tuner: save and load belong together: give both, or neither")
         texts = [strategy] if isinstance(strategy, str) else [str(one) for one in strategy]
         subject = subject_of(name, flag("Tuner", "maximise", maximise))
+        place = None if folder is None else Path(folder)
+        runs, trials = runs_and_trials("Tuner", budget)
+        folders = [prior] if isinstance(prior, (str, Path)) else prior
         policy = policy_for(
             texts,
             subject.fingerprint,
             steps=whole("Tuner", "steps", steps, low=1),
-            budget=number("Tuner", "budget", budget, low=1),
+            budget=runs,
+            trials=trials,
+            earlier=earlier([Path(one) for one in folders], [as_descent(one) for one in texts], place),
             seeds=whole("Tuner", "seeds", seeds, low=1),
             pausing=save is not None,
         )
         self.save, self.load = save, load
-        self.desk = Desk(policy, subject, None if folder is None else Path(folder), maximise=maximise)
+        self.desk = Desk(policy, subject, place, maximise=maximise)
         self._open: Handed | None = None
         atexit.register(self._put_back)  # an exception ends the program without a word to the loop
 
