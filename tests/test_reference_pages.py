@@ -29,8 +29,14 @@ def test_every_entry_is_there_to_be_loaded():
         assert hasattr(importlib.import_module(module), word), name
 
 
+def listed(page):
+    """The pages that the menu of a page leads to."""
+    blocks = re.findall(r"^```\{toctree\}\n(.*?)```", page.read_text(encoding="utf-8"), re.M | re.S)
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [(page.parent / line).relative_to(DOCS) for line in lines if line and not line.startswith(":")]
+
+
 def test_every_page_is_in_the_menu():
-    listed = re.findall(r"^```\{toctree\}\n(.*?)```", (DOCS / "index.md").read_text(encoding="utf-8"), re.M | re.S)
-    names = [line for block in listed for line in block.splitlines() if line and not line.startswith(":")]
-    pages = [str(one.relative_to(DOCS).with_suffix("")) for one in DOCS.rglob("*.md") if one.name != "index.md"]
+    names = [one for index in DOCS.rglob("index.md") for one in listed(index)]
+    pages = [one.relative_to(DOCS).with_suffix("") for one in DOCS.rglob("*.md") if one != DOCS / "index.md"]
     assert sorted(names) == sorted(pages)
