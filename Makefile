@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PEERS   := $(wildcard tests/test_presets_peers_*.py) tests/test_plateau.py tests/test_reference_greedy.py tests/test_faults.py
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test test-peers test-hosts test-page bench bench-studies bench-faults bench-diagnosis bench-infrared lint clean
+.PHONY: demo test test-peers test-hosts test-page site packages bench bench-studies bench-faults bench-diagnosis bench-infrared lint clean
 
 demo: $(VENV)/.has-compare
 	@echo "training eight strategies on handwritten digits, about half a minute on one core:"
@@ -30,6 +30,21 @@ test-hosts: $(VENV)/.has-test
 test-page: $(VENV)/.has-test
 	$(INSTALL) '.[page]'
 	$(BIN)/python -m pytest -rs $(wildcard tests/test_page_*.py)
+
+# the documentation as a site: out/site/index.html opens from disk
+site: $(VENV)/.has-compare
+	$(INSTALL) '.[site]'
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -c site docs out/site
+	@echo "the site is out/site/index.html"
+
+# what is published, into dist/: the wheel and the source archive, built and checked
+packages: $(VENV)/.has-test
+	$(INSTALL) '.[packages]'
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/python -m pytest -rs tests/test_package.py
 
 lint: $(VENV)/.has-test
 	$(BIN)/ruff check .

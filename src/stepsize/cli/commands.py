@@ -13,7 +13,7 @@ from .. import __version__
 from .._errors import StepsizeError
 from .budget import Budget, BudgetKind
 from .kinds import Expression, Rates, Whole
-from .output import DONE, INTERRUPTED, fail, print_json, tell
+from .output import DONE, INTERRUPTED, fail, tell
 from .scale import scale
 from .start import DEFAULT_STEPS, MOST_STEPS
 from .typed import apart, by_command, data_first, meant, shielded
@@ -138,32 +138,41 @@ def diff(first: str, second: str, steps: int, png: str | None, as_json: bool, **
 
 
 @main.command("list", epilog=EXIT_CODES)
+@click.option("--kind", metavar="KIND", help="Only the words of one kind, such as controller.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line and word.")
-def list_words(as_json: bool) -> None:
+def list_words(kind: str | None, as_json: bool) -> int:
     """List the whole vocabulary, one line a word.
 
-    Example:
+    Examples:
 
         stepsize list
+
+        stepsize list --kind controller
     """
-    from ..vocabulary import WORDS, kind_of, summary
+    from . import words
 
-    if as_json:
-        for word in WORDS:
-            print_json({"word": word, "kind": kind_of(word), "summary": summary(word)})
-        return
-    from rich.console import Console
-    from rich.markup import escape
+    kind = None if kind is None else kind.lower().removesuffix("s")
+    if kind not in (None, *words.KINDS):
+        raise StepsizeError(f"there is no kind {kind!r}: write one of {', '.join(words.KINDS)}")
+    return words.list_words(kind, as_json)
 
-    console = Console(highlight=False, soft_wrap=True)
-    longest = max(len(word) for word in WORDS)
-    kind = ""
-    for word in WORDS:
-        if kind_of(word) != kind:
-            kind = kind_of(word)
-            console.print(f"[dim]{kind}s[/]")
-        console.print(f"  [bold]{word:<{longest}}[/]  {escape(summary(word))}")
-    print("\nCombine with * (times), + (plus), >> (then) and | (flows into); docs/schedules.md draws every schedule.")
+
+@main.command("help", epilog=EXIT_CODES)
+@click.argument("word", required=False)
+def help_word(word: str | None) -> int:
+    """Tell all of one WORD of the vocabulary, or of one command.
+
+    Examples:
+
+        stepsize help cosine
+
+        stepsize help tune
+    """
+    if word is None or word in main.commands:
+        return int(main.main(args=[*filter(None, [word]), "--help"], standalone_mode=False) or 0)
+    from . import words
+
+    return words.help_word(word)
 
 
 @main.command(epilog=EXIT_CODES)

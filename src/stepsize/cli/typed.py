@@ -21,7 +21,6 @@ _MEANT = {
     **dict.fromkeys(("words", "vocabulary", "vocab", "ls"), "list"),
     **dict.fromkeys(("check", "doctor", "log", "analyse", "analyze"), "diagnose"),
     **dict.fromkeys(("describe", "tell", "why"), "explain"),
-    "help": "--help",
     "version": "--version",
 }
 _EXAMPLES = {
@@ -99,7 +98,7 @@ def meant(said: str) -> str:
     if said.startswith("Got unexpected extra argument"):
         texts = [word for word in words[1:] if not word.startswith("--")]
         if words[0] == "list":
-            return f'list takes no word: write stepsize list, or stepsize explain "{texts[0].partition("(")[0]}()"'
+            return f"list takes no word: write stepsize list, or stepsize help {texts[0].partition('(')[0]}"
         return whole(words[0], texts) if words[0] in _EXAMPLES else ""
     if said.startswith("Missing argument") and words[0] in _EXAMPLES:
         return f"{said.rstrip('.')}: write stepsize {words[0]} {_EXAMPLES[words[0]]}"
