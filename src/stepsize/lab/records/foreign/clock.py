@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ....problems import Floats
 from .cells import Column
 
 NONE = -(2**62)  # the update of a row that belongs to none
@@ -37,8 +38,8 @@ def clock(
 
     Where the step falls, either the batches of the next epoch are counted (the epoch rises, or the step falls to where
     it began), and updates go on from the last; or the run was resumed from an earlier update, and what was logged from
-    there on is left out. One row that is out of place costs no other. Steps in no order are taken as they are. A loss that is back at its start with the step is
-    that of another run: the last one counts.
+    there on is left out. One row that is out of place costs no other. Steps in no order are taken as they are. A loss
+    that is back at its start with the step is that of another run: the last one counts.
     """
     found = _clock(step, epoch, batches, loss, has_loss)
     known = found.updates != NONE
@@ -60,14 +61,22 @@ def _clock(
         return counted(has_loss)
     updates = np.where(usable, step.values, 0).astype(np.int64)
     updates[~usable] = NONE
-    ahead = np.append(values[2:], values[-1])
-    falls = at[1:][(np.diff(values) < 0) & ~((ahead > values[:-1]) & (np.arange(len(ahead)) < len(ahead) - 1))]
+    falls = at[1:][(np.diff(values) < 0) & ~_out_of_place(values)[1:]]
     if not len(falls):
         return Clock(updates)
     rises = _rises(epoch, at, falls)
     if len(falls) > FEW and len(falls) > UNORDERED * len(at) and not rises and not _to_start(step, at, falls).all():
         return Clock(updates)
     return _by_blocks(updates, usable, at, falls, epoch if rises else None, batches, step, loss)
+
+
+def _out_of_place(values: Floats) -> NDArray[np.bool_]:
+    """Which rows are alone between two that rise, and no step of the rows behind: a damaged number, not a resume."""
+    found = np.zeros(len(values), dtype=bool)
+    if len(values) > 3:
+        back, here, on, after = values[:-3], values[1:-2], values[2:-1], values[3:]
+        found[1:-2] = (here < back) & (on > back) & (on - here > 1.5 * (after - on))
+    return found
 
 
 def _to_start(step: Column, at: NDArray[np.intp], falls: NDArray[np.intp]) -> NDArray[np.bool_]:

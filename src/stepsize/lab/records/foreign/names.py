@@ -87,7 +87,7 @@ def told(name: str) -> Told:
      Told(base='loss', part='look'))
     """
     plain = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name.strip())
-    plain = re.sub(r"(?<=[A-Za-z])\\.(?=[A-Za-z])", "/", plain).lower()
+    plain = re.sub(r"(?<=[A-Za-z])\.(?=[A-Za-z])", "/", plain).lower()
     plain = re.sub(r"\s*\((ms|train|val\w*|eval|test)\)", r"_\1", plain)
     plain = re.sub(r"[\s]+", "_", plain).strip("_'\"")
     pieces = [one for one in plain.split("/") if one]

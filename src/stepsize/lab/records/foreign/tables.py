@@ -75,7 +75,8 @@ def _rows(source: Source, mark: str, skipped: int, head: list[str]) -> Rows:
     columns = [one for one in cut if one]
     damaged: list[int] = []
     for place, cells in _lines(source, mark, skipped + (0 if counted else 1), damaged):
-        if cells[0].strip().removeprefix("#").strip() in (cut[0], "step", "epoch", "iter") and _are_names(cells, cut):
+        first = cells[0].strip().removeprefix("#").strip()
+        if not counted and first in (cut[0], "step", "epoch", "iter") and _are_names(cells, cut):
             cut = [one.strip().removeprefix("#").strip() for one in cells]
             columns += [one for one in cut if one and one not in columns]
             continue
