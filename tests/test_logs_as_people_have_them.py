@@ -148,6 +148,27 @@ LOGS = {
     "bars.txt": ("step | loss | lr\n0 | 2.3 | 0.1\n1 | 2.2 | 0.05\n", [0, 1], [2.3, 2.2], {"rates": [0.1, 0.05]}),
     "Markdown.md": ("| step | loss |\n|------|------|\n| 0 | 2.3 |\n| 5 | 2.2 |\n", [0, 5], [2.3, 2.2], {}),
     "blanks.txt": ("step loss lr\n0 2.3 0.1\n10 2.2 0.1\n", [0, 10], [2.3, 2.2], {"rates": [0.1, 0.1]}),
+    "fastai.txt": (
+        "epoch     train_loss  valid_loss  accuracy  time    \n0         2.500000    2.250000    0.25      00:01    \n"
+        "1         1.500000    1.250000    0.5       00:01    \n",
+        [0, 1],
+        [2.5, 1.5],
+        {"validated": [2.25, 1.25], "metrics": {"accuracy": [0.25, 0.5]}},
+    ),
+    "skorch.txt": (
+        "  epoch    train_loss    valid_acc     dur\n-------  ------------  -----------  ------\n"
+        "      1        2.5000       0.25  0.01\n      2        1.5000       0.5  0.01\n",
+        [1, 2],
+        [2.5, 1.5],
+        {"metrics": {"valid_acc": [0.25, 0.5]}},
+    ),
+    "torchtitan.log": (
+        "".join(f"[rank0]:2024-01-01 10:00:00,123 - root - INFO - \x1b[31mstep: {i:2}  "
+                f"\x1b[32mloss: {2.5 - i:7.4f}  \x1b[39mgrad_norm: 1.25  \x1b[33mmemory:  3.5GiB(4%)  \x1b[34mtps: 12,345\x1b[39m\n" for i in range(2)),
+        [0, 1],
+        [2.5, 1.5],
+        {"grad_norms": [1.25, 1.25]},
+    ),
     "savetxt.txt": ("# step loss lr\n0 2.3 0.1\n10 2.2 0.1\n", [0, 10], [2.3, 2.2], {"rates": [0.1, 0.1]}),
     "savetxt.csv": ("# step,loss\n0,2.3\n10,2.2\n", [0, 10], [2.3, 2.2], {}),
     "comment.csv": ("# Monday, lr 0.1\nstep,loss,lr\n0,2.3,0.1\n1,2.2,0.1\n", [0, 1], [2.3, 2.2], {}),

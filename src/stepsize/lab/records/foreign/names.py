@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import NamedTuple
 
 # the names of a quantity, the surest first, without a word for training or validation before or behind
@@ -79,6 +80,7 @@ class Told(NamedTuple):
     part: str
 
 
+@lru_cache(maxsize=4096)
 def told(name: str) -> Told:
     """A column's name in small letters, taken apart.
 

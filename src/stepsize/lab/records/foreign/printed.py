@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from . import names
 from .cells import NUMBER, number
@@ -18,7 +19,8 @@ _PAIR = re.compile(
     rf"(?P<number>{NUMBER})(?P<unit>\s?(?:ms|µs|us|[kKMG])(?![\w/]))?",
     re.IGNORECASE,
 )
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08+")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_MOVES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08+")  # back over what was drawn
 _BARE = re.compile(rf"^\s*(?:{NUMBER})\s*$")
 _SHARE = re.compile(r"(?<![\d/.:-])(?P<done>\d+)\s*/\s*(?P<all>\d+)(?![\d/:.-])")
 _EPOCH = re.compile(r"\bepoch\b\s*[:=]?\s*(?:\(\w+\))?\s*\[?\s*(?P<epoch>\d+)(?![\d.])", re.IGNORECASE)
@@ -70,7 +72,9 @@ def _drawn(text: str) -> Iterator[tuple[int, str]]:
     for place, line in enumerate(text.split("\n"), start=1):
         if BAD in line and line.count(BAD) > len(line) // 4:
             continue
-        for drawing in _COLOURS.sub("\r", line).split("\r") if "\x1b" in line or "\x08" in line else line.split("\r"):
+        if "\x1b" in line or "\x08" in line:
+            line = _MOVES.sub("\r", _COLOURS.sub("", line))
+        for drawing in line.split("\r"):
             if drawing.strip():
                 yield place, drawing[:LONGEST_LINE]
 
@@ -108,6 +112,7 @@ def _count(row: Row) -> None:
         row["step"] = row.pop(counts[0])
 
 
+@lru_cache(maxsize=4096)
 def _known(name: str) -> str:
     """The words at the end of a name that are a quantity; empty where none are.
 

@@ -38,10 +38,13 @@ def of_table(source: Source) -> Rows | None:
 def _mark(sample: str) -> str:
     """The mark between cells; blanks where no other cuts the line of names and all words of it are names."""
     mark = mark_of(sample)
-    plain = [line for line in sample.splitlines()[:20] if line.strip() and not line.startswith("#")]
-    if mark == "," and plain and "," not in plain[0] and len(plain) > 1:
-        widths = {len(line.split()) for line in plain[:-1]}
-        if len(widths) == 1 and widths.pop() > 1 and all(_is_number(one) for one in plain[1].split()):
+    plain = [line.split() for line in sample.splitlines()[:20] if line.strip() and line[0] != "#"]
+    plain = [cells for cells in plain if not _RULE.fullmatch(" ".join(cells))]
+    if mark == "," and len(plain) > 1 and not any("," in one for one in plain[0]):
+        widths = {len(cells) for cells in plain[: max(2, len(plain) - 1)]}
+        first = [_is_number(one) for one in plain[1]]
+        named = not any(map(_is_number, plain[0])) or all(map(_is_number, plain[0]))
+        if len(widths) == 1 and len(first) > 1 and first[0] and 2 * sum(first) > len(first) and named:
             return " "
     return mark
 
