@@ -163,8 +163,9 @@ LOGS = {
         {"metrics": {"valid_acc": [0.25, 0.5]}},
     ),
     "torchtitan.log": (
-        "".join(f"[rank0]:2024-01-01 10:00:00,123 - root - INFO - \x1b[31mstep: {i:2}  "
-                f"\x1b[32mloss: {2.5 - i:7.4f}  \x1b[39mgrad_norm: 1.25  \x1b[33mmemory:  3.5GiB(4%)  \x1b[34mtps: 12,345\x1b[39m\n" for i in range(2)),
+        "".join(f"[titan] INFO - \x1b[31mstep: {i:2}  "
+                f"\x1b[32mloss: {2.5 - i:7.4f}  \x1b[39mgrad_norm: 1.25  \x1b[33mmemory: 3.5GiB\x1b[39m\n"
+                for i in range(2)),
         [0, 1],
         [2.5, 1.5],
         {"grad_norms": [1.25, 1.25]},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,31 +18,12 @@ from ..record import Record
 from . import names
 from .cells import Column, column
 from .clock import LONGEST_RUN, NONE, Clock, clock, counted
+from .gaps import fillers_of, looked
 from .rows import Rows, listed
+from .series import OFTEN, losses_of, series_of
 from .wanted import Wanted
 
-OFTEN = 0.5  # of the updates: where so many have several rows in a row, each row is a part of an update
 STRICT = ("loss", "step", "rate", "grad_norm", "clipped", "slope", "end_slope", "validated")  # a word is an error here
-TRAINING = ("rate", "grad_norm", "clipped", "skipped", "slope", "update_norm", "weight_norm")
-
-
-class Series(NamedTuple):
-    """A quantity by update: the updates, which rise, and a number for each."""
-
-    updates: NDArray[np.int64]
-    values: Floats
-
-    def at(self, wanted: NDArray[np.int64]) -> Floats:
-        """The numbers at these updates, NaN where none was logged."""
-        if not len(self.updates):
-            return np.full(len(wanted), np.nan)
-        places = np.minimum(np.searchsorted(self.updates, wanted), len(self.updates) - 1)
-        return np.where(self.updates[places] == wanted, self.values[places], np.nan)
-
-    def held(self, wanted: NDArray[np.int64]) -> Floats:
-        """The numbers at these updates, each held until the next one is logged."""
-        places = np.searchsorted(self.updates, wanted, side="right") - 1
-        return self.values[np.maximum(places, 0)]
 
 
 @dataclass
@@ -89,13 +70,13 @@ def record_of(rows: Rows, file: Path, wanted: Wanted) -> tuple[Record, list[str]
     log, said = Log(rows, file), [*rows.notes]
     columns = _columns(log, wanted, said)
     loss = log.checked(columns["loss"])
-    fillers = _fillers(log, columns, loss)
+    fillers = fillers_of(log, columns, loss)
     has_loss = loss.there & ~fillers
     if not has_loss.any():
         raise StepsizeError(f"{file} has a column {'+'.join(columns['loss'])} without a number in it")
     time = _clock(log, columns, wanted, loss, has_loss, said)
-    steps, losses = _losses(loss, has_loss, time, said)
-    series = {what: _series(log.checked(one) if what in STRICT else log.column(*one), time)
+    steps, losses = losses_of(loss, has_loss, time, said)
+    series = {what: series_of(log.checked(one) if what in STRICT else log.column(*one), time)
               for what, one in columns.items() if what not in ("loss", "step", "validated")}  # fmt: skip
     by_name = {"layers": names.layers_of, "group_rates": names.groups_of, "knobs": names.knobs_of}
     several: dict[str, Any] = {field: _several(log, found(rows.columns), time, steps, field == "group_rates")
@@ -191,29 +172,6 @@ def _rises(time: Column) -> bool:
     return len(values) > 2 and bool((np.diff(values) > 0).all())
 
 
-def _fillers(log: Log, columns: dict[str, tuple[str, ...]], loss: Column) -> NDArray[np.bool_]:
-    """Where NaN stands for a loss that was not logged, as pandas writes it, and not for one that is not finite.
-
-    So it is in a row that holds something which no row with a loss holds, such as an accuracy that is measured apart,
-    and nothing of training, such as a rate. A row with NaN for its loss and its usual neighbours is one of the run.
-    """
-    nan = loss.there & np.isnan(loss.values)
-    none = np.zeros_like(nan)
-    if not nan.any() or not loss.finite.any():
-        return none
-    fresh, busy = none.copy(), none.copy()
-    training = {one for what in TRAINING for one in columns.get(what, ())}
-    for name in log.rows.columns:
-        if name in columns["loss"] or names.told(name).base in names.NAMES["step"]:
-            continue
-        finite = log.column(name).finite
-        if name in training:
-            busy |= finite
-        elif not (finite & loss.finite).any():
-            fresh |= finite
-    return nan & fresh & ~busy
-
-
 def _clock(
     log: Log,
     columns: dict[str, tuple[str, ...]],
@@ -265,37 +223,11 @@ def _repeats(step: Column, has_loss: NDArray[np.bool_]) -> bool:
     return len(values) > 3 and bool((np.diff(values) == 0).mean() >= OFTEN)
 
 
-def _losses(
-    loss: Column, has_loss: NDArray[np.bool_], time: Clock, said: list[str]
-) -> tuple[NDArray[np.int64], Floats]:
-    """The updates that have a loss, and the losses: the mean where most updates have several rows."""
-    rows = np.flatnonzero(has_loss & (time.updates != NONE))
-    updates = time.updates[rows]
-    steps, counts = np.unique(updates, return_counts=True)
-    adjacent = np.unique(updates[1:][np.diff(updates) == 0])
-    if len(steps) > 3 and len(adjacent) >= OFTEN * len(steps):
-        order = np.argsort(updates, kind="stable")
-        sums = np.add.reduceat(loss.values[rows][order], np.r_[0, np.cumsum(counts)[:-1]])
-        said.append(f"most updates have {int(np.median(counts))} rows with a loss: their mean is taken")
-        return steps, sums / counts
-    return _series(Column(loss.values, has_loss), time)
-
-
-def _series(one: Column, time: Clock) -> Series:
-    """The last number of each update that is finite, or the last."""
-    rows = np.flatnonzero(one.there & (time.updates != NONE))
-    updates, values = time.updates[rows], one.values[rows]
-    order = np.lexsort((rows, np.isfinite(values), updates))
-    updates, values = updates[order], values[order]
-    last = np.r_[updates[1:] != updates[:-1], True] if len(updates) else np.zeros(0, dtype=bool)
-    return Series(updates[last], values[last])
-
-
 def _several(
     log: Log, columns: dict[str, str], time: Clock, steps: NDArray[np.int64], held: bool
 ) -> dict[str, Floats] | None:
     """Columns by their names, those that hold a number."""
-    found = {name: _series(log.column(one), time) for name, one in columns.items()}
+    found = {name: series_of(log.column(one), time) for name, one in columns.items()}
     return {name: one.held(steps) if held else one.at(steps) for name, one in found.items() if len(one.updates)} or None
 
 
@@ -310,15 +242,15 @@ def _looks(
     """The losses and the measures on other data: where they were taken, and what they were."""
     own, others = names.measures_of(log.rows.columns)
     validated = (
-        _series(_looked(log.checked(columns["validated"]), loss, fillers), time) if "validated" in columns else None
+        series_of(looked(log.checked(columns["validated"]), loss, fillers), time) if "validated" in columns else None
     )
     if validated is not None and not len(validated.updates):
         validated = None
-    measures = {name: _series(_there(log.column(one)), time) for name, one in own.items()}
+    measures = {name: series_of(_there(log.column(one)), time) for name, one in own.items()}
     beside = {name: log.column(one) for name, one in others.items()}
     if validated is None and not any(len(one.updates) for one in measures.values()):
         beside = {name: one for name, one in beside.items() if not (one.finite & loss.finite).any()}
-    measures |= {name: _series(_there(one), time) for name, one in beside.items()}
+    measures |= {name: series_of(_there(one), time) for name, one in beside.items()}
     measures = {name: one for name, one in measures.items() if len(one.updates)}
     if validated is None and not measures:
         return {}
@@ -338,25 +270,6 @@ def _looks(
 
 def _there(one: Column) -> Column:
     return Column(one.values, one.finite)
-
-
-def _looked(validated: Column, loss: Column, fillers: NDArray[np.bool_]) -> Column:
-    """The looks that were taken: a NaN is one of the run where the loss is NaN too, or where it lasts to the end.
-
-    It lasts where more NaN stand at the end than twice as many as ever between two looks; the others are cells that a
-    table fills.
-    """
-    nan = validated.there & np.isnan(validated.values)
-    if not nan.any():
-        return validated
-    rows = np.flatnonzero(validated.there)
-    looks = np.flatnonzero(np.isfinite(validated.values[rows]))
-    between = max(np.diff(np.r_[-1, looks]) - 1) if len(looks) else 0
-    lasting = np.zeros_like(nan)
-    if len(looks) and len(rows) - 1 - looks[-1] > 2 * between:
-        lasting[rows[looks[-1] + 1 :]] = True
-    real = nan & ((loss.there & ~loss.finite & ~fillers) | lasting)
-    return Column(validated.values, validated.there & (~nan | real))
 
 
 def _flags(values: Floats) -> Floats | None:
