@@ -15,6 +15,7 @@ from .opened import BAD
 from .printed import is_printed
 from .rows import Row, Rows, Source
 
+LEAST_ALONE = 3  # numbers without a name that are taken for losses
 _RULE = re.compile(r"[\s|:+=-]*-{2,}[\s|:+=-]*")  # the line below the names of a table in Markdown
 
 
@@ -93,8 +94,9 @@ def _rows(source: Source, mark: str, skipped: int, head: list[str]) -> Rows:
     tried = f"line {skipped + 1} holds numbers, so columns are counted" if counted else (
         f"line {skipped + 1}, {' '.join(','.join(head).split())[:60]!r}, was taken for the names"
     )  # fmt: skip
-    only = len(columns) == 1 and counted
-    notes = ("the file has numbers alone, one a line: they were taken for losses",) if only else ()
+    only = len(columns) == 1 and counted and len(found) >= LEAST_ALONE
+    said = f"from line {skipped + 1} on the file has numbers alone, one a line: they were taken for losses"
+    notes = (said,) if only else ()
     if only:
         found, columns = [{"loss": row["1"]} for row in found], ["loss"]
     return Rows(found, places, comma=comma, tried=tried, notes=notes, columns=columns, damaged=tuple(damaged))
