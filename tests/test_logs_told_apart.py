@@ -183,6 +183,11 @@ def test_looks_under_the_name_of_the_loss_are_looks(tmp_path, column, training, 
     assert one.metrics["val_acc"].tolist() == [0.5] * 4
 
 
+def test_a_log_of_one_part_alone_is_a_log_of_training(tmp_path):
+    rows = [(i, "test", FALLING[i]) for i in range(40)]
+    assert read(written(tmp_path, csv("step,dataset,loss", rows))).losses.tolist() == FALLING[:40]
+
+
 def test_a_mode_of_other_words_splits_nothing(tmp_path):
     rows = [(i, ("fast", "slow")[i % 2], FALLING[i]) for i in range(40)]
     assert read(written(tmp_path, csv("step,mode,loss", rows))).losses.tolist() == FALLING[:40]

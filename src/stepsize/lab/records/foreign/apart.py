@@ -224,4 +224,5 @@ def _looks(rows: Rows) -> Rows:
 
 def _are_splits(rows: Rows, name: str) -> bool:
     words: Iterable[str] = {_text(row, name).lower() for row in rows.rows} - {""}
-    return all(_TRAIN.match(one) or _LOOK.match(one) for one in words) and any(map(_LOOK.match, words))
+    known = all(_TRAIN.match(one) or _LOOK.match(one) for one in words)
+    return known and any(map(_LOOK.match, words)) and any(map(_TRAIN.match, words))

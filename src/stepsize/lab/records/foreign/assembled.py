@@ -146,7 +146,7 @@ def _loss(log: Log, wanted: Wanted, said: list[str]) -> tuple[str, ...]:
         return _of_tag(log)
     near = names.near(columns, "loss")
     otherwise = (
-        f"did you mean --loss {near[0]!r}?"
+        f"did you mean --loss {' or '.join(map(repr, near))}?"
         if near
         else "name it loss (and step, lr, grad_norm), or write --loss COLUMN"
     )
