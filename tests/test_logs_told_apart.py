@@ -233,6 +233,13 @@ def test_looks_between_cells_that_are_filled_with_nan(tmp_path):
     assert read(written(tmp_path, csv("step,loss,val_loss", rows))).measured_at == (9, 19, 29, 39, 49, 59)
 
 
+def test_looks_that_are_nan_to_the_end_are_of_the_run(tmp_path):
+    rows = [(e, FALLING[e], FALLING[e] if e < 30 else "nan") for e in range(50)]
+    one = read(written(tmp_path, csv("epoch,loss,val_loss", rows)))
+    assert one.measured_at == tuple(range(50))
+    assert np.isnan(one.validated[30:]).all()
+
+
 # --- on the command line
 
 

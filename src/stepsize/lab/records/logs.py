@@ -58,10 +58,11 @@ def _opened(file: Path, wanted: Wanted) -> Record | Rows:
         file = folders.file_in(file, _is_log)
     content = opened(file)
     lines = _lines(content)
-    if lines.rows and lines.rows[0].get("kind") == KIND:
+    own = _own(lines, file)
+    if own is not None:
         if wanted.columns or wanted.run is not None:
             raise StepsizeError(f"{file} holds one run of stepsize: leave --run, --loss, --step and --lr out")
-        record, said = _saved(lines, file)
+        record, said = own
         _say(said)
         return record
     rows = rows_in(_source(file, content, lines), lines, wanted)
@@ -92,12 +93,17 @@ def _is_log(file: Path) -> bool:
         if len(content) > HEAD:
             content = content[: content.rfind(b"\n", 0, HEAD) + 1]
         lines = _lines(content)
-        if lines.rows and lines.rows[0].get("kind") == KIND:
+        if _own(lines, file) is not None:
             return True
         rows = rows_in(_source(file, content, lines), lines, Wanted())
         return all(record_of(one, file, Wanted()) for one in apart(rows).values())
     except StepsizeError:
         return False
+
+
+def _own(lines: Lines, file: Path) -> tuple[Record, list[str]] | None:
+    """The record of a file that stepsize wrote, and what to say of it; None for any other file."""
+    return _saved(lines, file) if lines.rows and lines.rows[0].get("kind") == KIND else None
 
 
 def _saved(lines: Lines, file: Path) -> tuple[Record, list[str]]:
