@@ -84,9 +84,10 @@ class Told(NamedTuple):
 def told(name: str) -> Told:
     """A column's name in small letters, taken apart.
 
-    >>> told("Loss/train"), told("eval_loss"), told("trainer/global_step"), told("valLoss")
-    (Told(base='loss', part='train'), Told(base='loss', part='look'), Told(base='global_step', part=''),
-     Told(base='loss', part='look'))
+    >>> told("Loss/train"), told("valLoss")
+    (Told(base='loss', part='train'), Told(base='loss', part='look'))
+    >>> told("trainer/global_step")
+    Told(base='global_step', part='')
     """
     plain = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name.strip())
     plain = re.sub(r"(?<=[A-Za-z])\.(?=[A-Za-z])", "/", plain).lower()

@@ -117,7 +117,7 @@ def _known(name: str) -> str:
     """The words at the end of a name that are a quantity; empty where none are.
 
     >>> _known("INFO step"), _known("val loss"), _known("elapsed time per iteration (ms)"), _known("a fine day")
-    ('step', 'val loss', 'elapsed time per iteration (ms)', '')
+    ('step', 'val loss', 'elapsed time per iteration_ms', '')
     """
     words = name.strip().split(" ")
     for i in range(len(words)):
