@@ -504,6 +504,7 @@ pieces = ["step", "loss", "lr", ",", "\n", "1", "nan", '"', "{", "}", ":", "-", 
 looks_like_a_log = st.lists(st.sampled_from(pieces), max_size=40).map(lambda one: "".join(one).encode())
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # a note on how it was read
 @settings(max_examples=200)
 @given(st.binary(max_size=200) | looks_like_a_log)
 def test_any_file_is_a_record_or_one_line(tmp_path_factory, content):

@@ -28,7 +28,7 @@ from test_fuzz_text import outcome as read_text
 from test_journal import journal_in
 from tiny_host import Descent, Tiny
 
-LINE_SAID = re.compile(r"lines? \d+|holds \d+ of its \d+ rows")
+LINE_SAID = re.compile(r"(?:lines?|rows?) \d+|holds \d+ of its \d+ rows")
 
 
 def outcome(call, *given):

@@ -275,7 +275,7 @@ def test_the_runs_of_one_strategy_and_as_json(run):
         (["r", "--run", "1", "--strategy", PLAIN[1]], "has no run 1 yet (of 22) of strategy adam()"),
         (["r", "--strategy", "sgd() | 0.12"], "has no strategy 'sgd() | 0.12': did you mean sgd() | 0.1?"),
         (["r", "--strategy", "zzz"], "write one of sgd() | 0.1, adam()"),
-        (["log.csv", "--run", "1"], "log.csv holds one run: leave --run and --strategy out"),
+        (["log.csv", "--run", "1"], "log.csv holds one run: leave --run out"),
         (["."], "is a folder"),
     ],
 )

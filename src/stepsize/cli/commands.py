@@ -13,10 +13,15 @@ from .. import __version__
 from .._errors import StepsizeError
 from .budget import Budget, BudgetKind
 from .kinds import Expression, Rates, Whole
+from .log_options import log_options
 from .output import DONE, INTERRUPTED, fail, tell
 from .scale import scale
 from .start import DEFAULT_STEPS, MOST_STEPS
 from .typed import apart, by_command, data_first, meant, shielded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..lab.records.foreign.wanted import Wanted
 
 EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
 
@@ -367,27 +372,29 @@ def merge_studies(into: Path, others: tuple[Path, ...]) -> int:
 
 
 @main.command(epilog=EXIT_CODES)
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-@click.option("--run", "number", type=Whole(1), metavar="N", help="Of a journal, this run, told whole.")
+@click.argument("path", type=click.Path(path_type=Path), metavar="RUN")
+@log_options
 @click.option("--strategy", metavar="NAME", help="Of a journal, the runs of this strategy, by its name or its text.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a run: findings, healthy rules, not judged.")
-def diagnose(run: Path, number: int | None, strategy: str | None, as_json: bool) -> int:
+def diagnose(path: Path, wanted: Wanted, strategy: str | None, as_json: bool) -> int:
     """Say what went wrong in a training run, with the numbers that show it and what to try.
 
-    RUN is a file of `run.save(…)`, or a log of any training loop: a CSV or JSON lines with a column for the loss, and
-    the better with step, lr and grad_norm; the trainer_state.json of transformers; the metrics.csv of Lightning. Or
-    the journal that `stepsize compare --out DIR` keeps, whose runs are told in a line each. The exit code is 0
-    whatever is found.
+    RUN is a file of `run.save(…)`, or a log of any training loop: a table, JSON, what a terminal printed, event files
+    of TensorBoard, or what transformers, Lightning, Keras, MLflow and others write; it needs a loss, and is the better
+    with step, lr and grad_norm. Or the journal that `stepsize compare --out DIR` keeps, whose runs are told in a line
+    each. The exit code is 0 whatever is found.
 
     Examples:
 
         stepsize diagnose lightning_logs/version_0/metrics.csv
 
+        stepsize diagnose sweep.csv --loss "train/ce" --step it --run seed-3
+
         stepsize diagnose digits-report/journal.jsonl --strategy infrared
     """
     from .paths import look_for
 
-    look_for(run, "name a file of run.save(…), a CSV or a JSON lines log")
+    look_for(path, "name a file of run.save(…), a CSV or a JSON lines log")
     from .diagnose import diagnose_command
 
-    return diagnose_command(run, number, strategy, as_json)
+    return diagnose_command(path, wanted, strategy, as_json)

@@ -12,24 +12,28 @@ from rich.text import Text
 
 from .._errors import StepsizeError
 from ..lab.diagnosis import Diagnosis, diagnose
-from ..lab.records.record import read
+from ..lab.records.foreign.wanted import Wanted
+from ..lab.records.logs import read_log
 from ..lab.study.journal import FILE, is_journal, read_journal
 from ..lab.study.listing import Listed, listed
 from ..lab.study.plan import Entrant
+from .log_options import number_of
 from .notes import as_notes
 from .output import print_json
 
 
-def diagnose_command(path: Path, number: int | None, strategy: str | None, as_json: bool) -> int:
+def diagnose_command(path: Path, wanted: Wanted, strategy: str | None, as_json: bool) -> int:
     """Print the diagnosis of a record, or of the runs of a journal; returns the exit code, whatever was found."""
     path = path / FILE if (path / FILE).is_file() else path
     if is_journal(path):
-        _journal(path, number, strategy, as_json)
+        if wanted.columns:
+            raise StepsizeError(f"{path} is a journal, whose columns are known: leave --loss, --step and --lr out")
+        _journal(path, number_of(wanted), strategy, as_json)
         return 0
-    if number is not None or strategy is not None:
-        raise StepsizeError(f"{path} holds one run: leave --run and --strategy out, which are for a journal")
+    if strategy is not None:
+        raise StepsizeError(f"{path} is no journal: leave --strategy out")
     with as_notes():
-        record = read(path)
+        record = read_log(path, wanted)
     _tell(diagnose(record), as_json)
     return 0
 

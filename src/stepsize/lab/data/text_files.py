@@ -48,10 +48,10 @@ def laid_out(path: Path) -> Layout:
     lines = StringIO(sample, newline="").readlines()
     first = re.fullmatch(r"sep=(.)", lines[0].strip("\r\n"), re.IGNORECASE)
     begun = 1 if first else 0
-    mark = first[1] if first else _mark("".join(lines))
+    mark = first[1] if first else mark_of("".join(lines))
     if mark != ",":
         notes.append(f"The cells were read as separated by {MARKS.get(mark, repr(mark))}.")
-    titles = _titles(lines[begun:], mark)
+    titles = titles_above(lines[begun:], mark)
     if titles:
         told = on_one_line("".join(lines[begun : begun + titles]).strip())
         notes.append(f"{_lines(begun + 1, titles)} skipped: {told}.")
@@ -99,14 +99,21 @@ def _encoding(path: Path) -> str:
         return _checked(path, "utf-8-sig")
     except UnicodeDecodeError as trouble:
         odd = trouble.object[trouble.start]
-    data = path.read_bytes()
-    for encoding, fits in (("gb18030", _is_chinese), ("cp1252", _is_western)):
-        if b"\0" not in data and fits(data):
-            return encoding
+    encoding = older_encoding(path.read_bytes())
+    if encoding is not None:
+        return encoding
     raise StepsizeError(
         f"compare: {path.name} must be UTF-8, UTF-16, GBK or Windows-1252 text, not another encoding "
         f"(byte 0x{odd:02x}): save it as UTF-8"
     )
+
+
+def older_encoding(data: bytes) -> str | None:
+    """What bytes that are no UTF-8 look like: "gb18030" (GBK) or "cp1252" (Western European); None for neither."""
+    for encoding, fits in (("gb18030", _is_chinese), ("cp1252", _is_western)):
+        if b"\0" not in data and fits(data):
+            return encoding
+    return None
 
 
 def _checked(path: Path, encoding: str) -> str:
@@ -142,7 +149,7 @@ def _is_western(data: bytes) -> bool:
     return sum(len(run) <= 2 for run in runs) >= ISOLATED_SHARE * len(runs)
 
 
-def _mark(sample: str) -> str:
+def mark_of(sample: str) -> str:
     """The mark that cuts most lines into the same number of cells, two or more; the comma where none does."""
     shares = {mark: _agreement(sample, mark) for mark in MARKS}
     best = max(shares, key=lambda mark: shares[mark])  # the first of equals
@@ -173,7 +180,7 @@ def _parsed(sample: str, mark: str) -> list[list[str]]:
     return rows[:-1] if len(sample) >= SAMPLE and len(rows) > 1 else rows
 
 
-def _titles(lines: Sequence[str], mark: str) -> int:
+def titles_above(lines: Sequence[str], mark: str) -> int:
     """How many lines before the names are comments or titles: one cell, or `#` and another width than the rows have."""
     usual = _usual(Counter(len(row) for row in _parsed("".join(lines), mark)))
     titles = 0

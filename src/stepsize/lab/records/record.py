@@ -180,16 +180,41 @@ class Record:
         log.write(Path(path), rows_of(self))
 
 
-def read(path: str | Path) -> Record:
-    """Read the record of a run: a file of `Run.save`, or a log of another training loop (see `records.logs`).
+def read(
+    path: str | Path,
+    *,
+    loss: str | None = None,
+    step: str | None = None,
+    lr: str | None = None,
+    run: str | None = None,
+) -> Record:
+    """Read the record of a run: a file of `Run.save`, or a log of another training loop.
+
+    `path` is a file, which gzip may have packed, or a folder of one log. `loss`, `step` and `lr` name the columns of
+    a log where its own names do not say them; several columns with a plus between them are added up. `run` names one
+    of several runs that a file holds; `read_all` reads them all.
 
     A line that is damaged costs that line, which a warning names; the half line of a run that died is passed over. An
     error in one line says what is wrong with a file that is no record, and which columns it has where a loss is
     missing.
     """
+    from .foreign.wanted import Wanted
     from .logs import read_log
 
-    return read_log(Path(path))
+    return read_log(Path(path), Wanted(loss, step, lr, run))
+
+
+def read_all(
+    path: str | Path, *, loss: str | None = None, step: str | None = None, lr: str | None = None
+) -> dict[str, Record]:
+    """Read the records of all runs that a file holds, by their names; a file of one run has the name "" for it.
+
+    The arguments are those of `read`.
+    """
+    from .foreign.wanted import Wanted
+    from .logs import read_every
+
+    return read_every(Path(path), Wanted(loss, step, lr))
 
 
 def _same(a: Any, b: Any) -> bool:
