@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from torch import Tensor, nn
@@ -12,7 +14,7 @@ from .data import SYMBOLS
 def perceptron(*widths: int, between: type[nn.Module] = nn.ReLU) -> nn.Sequential:
     """Linear layers of these widths with an activation between them."""
     layers: list[nn.Module] = []
-    for first, second in zip(widths, widths[1:], strict=False):
+    for first, second in pairwise(widths):
         layers += [nn.Linear(first, second), between()]
     return nn.Sequential(*layers[:-1])
 

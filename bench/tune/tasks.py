@@ -74,26 +74,26 @@ def _made() -> tuple[Cell, ...]:
     squeeze = partial(plain, 64, 32, 8, 32, 64)
     classes, square = of_classes, F.mse_loss
     each = [
-        ("cancer", partial(plain, 30, 2), data.cancer, classes, 500, (32, 8), 5),
-        ("least_squares", partial(plain, 30, 1), data.least_squares, square, 1000, (16, 8), 5),
-        ("diabetes", partial(plain, 10, 32, 1), data.diabetes, square, 600, (8, 32), 5),
-        ("digits_mlp", partial(plain, 64, 48, 10), data.digits, classes, 500, (32, 8), 5),
+        ("cancer", partial(plain, 30, 2), data.cancer, classes, 500, (32, 8), 8),
+        ("least_squares", partial(plain, 30, 1), data.least_squares, square, 1000, (16, 8), 8),
+        ("diabetes", partial(plain, 10, 32, 1), data.diabetes, square, 600, (8, 32), 8),
+        ("digits_mlp", partial(plain, 64, 48, 10), data.digits, classes, 500, (32, 8), 6),
         ("digits_deep", tanh, data.digits, classes, 500, (8, 32), 5),
-        ("friedman", partial(plain, 10, 32, 32, 1), data.friedman, square, 1000, (16, 64), 5),
-        ("spirals", models.normalised_gelu, data.spirals, classes, 2000, (32, 16), 3),
-        ("digits_cnn", partial(models.convolutions, False), data.digits, classes, 300, (16, 16), 3),
-        ("digits_cnn_norm", partial(models.convolutions, True), data.digits, classes, 300, (32, 16), 3),
-        ("digit_rows", models.Rows, data.digits, classes, 400, (32, 16), 3),
-        ("autoencoder", squeeze, data.images, square, 3000, (16, 32), 3),
+        ("friedman", partial(plain, 10, 32, 32, 1), data.friedman, square, 1000, (16, 64), 6),
+        ("spirals", models.normalised_gelu, data.spirals, classes, 2000, (32, 16), 5),
+        ("digits_cnn", partial(models.convolutions, False), data.digits, classes, 300, (16, 16), 5),
+        ("digits_cnn_norm", partial(models.convolutions, True), data.digits, classes, 300, (32, 16), 5),
+        ("digit_rows", models.Rows, data.digits, classes, 400, (32, 16), 5),
+        ("autoencoder", squeeze, data.images, square, 3000, (16, 32), 5),
         ("characters", models.Transformer, data.next_symbols, classes, 400, (8, 16), 3),
     ]
     apart = [
-        ("wine_dropout", models.with_dropout, data.wine, classes, 300, (8, 16), 5),
-        ("counts", partial(plain, 8, 32, 1, between=nn.Softplus), data.counts, of_counts, 600, (16, 32), 5),
+        ("wine_dropout", models.with_dropout, data.wine, classes, 300, (8, 16), 8),
+        ("counts", partial(plain, 8, 32, 1, between=nn.Softplus), data.counts, of_counts, 600, (16, 32), 8),
         ("clouds", models.Clouds, data.clouds, classes, 800, (32, 16), 5),
-        ("labels", models.Residual, data.labels_of_many, F.binary_cross_entropy_with_logits, 1000, (32, 8), 5),
-        ("symbol_after", models.Embedded, data.symbol_after, classes, 1500, (64, 32), 3),
-        ("waves", models.Waves, data.waves, classes, 600, (32, 16), 3),
+        ("labels", models.Residual, data.labels_of_many, F.binary_cross_entropy_with_logits, 1000, (32, 8), 6),
+        ("symbol_after", models.Embedded, data.symbol_after, classes, 1500, (64, 32), 5),
+        ("waves", models.Waves, data.waves, classes, 600, (32, 16), 5),
     ]
     cells = [_cells(*one, away) for away, some in ((False, each), (True, apart)) for one in some]
     return tuple(cell for two in cells for cell in two)
