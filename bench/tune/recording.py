@@ -1,7 +1,7 @@
 """Records the cells: every rate of the grid, every seed, whole, by a study of stepsize.
 
 Each cell has a folder under `OUT`, whose journal is the study; a recording that was killed goes on from there. A cell
-that is whole is condensed to `OUT/CELL.npz` (see `table`). The folder is ignored by git; the tables are made anew by
+that is whole is condensed to `OUT/CELL.npz` (see `table`); its range tests are in `OUT/sweeps`. The folder is ignored by git; the tables are made anew by
 `python -m bench.tune record`.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from stepsize.adapters.torch import problem
 from stepsize.lab.compare import here
+from stepsize.lab.finding import find_rate
 from stepsize.lab.study.study import Progress, Study
 from stepsize.lab.trials.outcome import Outcome
 from stepsize.lab.trials.trial import Trial
@@ -27,6 +29,7 @@ from .tasks import CELLS, Cell, Task
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "out" / "tune-bench"
+SHARES = (0.1, 0.3)  # of a run, that a range test takes
 
 
 def right(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -75,6 +78,23 @@ def record(cell: Cell, out: Path = OUT, on_progress: Callable[[Progress], None] 
     return path
 
 
+def sweep(cell: Cell, out: Path = OUT) -> Path:
+    """Range tests of a tenth and of three tenths of a run from every seed, as `stepsize find` makes them; their file."""
+    path = out / "sweeps" / f"{cell.name}.npz"
+    if path.exists():
+        return path
+    given, columns = workload(cell.task), {}
+    told = {"steps": cell.task.steps, "batch_size": cell.batch_size}
+    for share in SHARES:
+        swept = [find_rate(given, TEXTS[cell.optimizer], share=share, seed=i, **told) for i in range(cell.seeds)]
+        columns[f"{share}_0_r"] = swept[0].rates
+        columns[f"{share}_0_l"] = np.stack([one.losses for one in swept], axis=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path.with_suffix(".part.npz"), **columns)
+    path.with_suffix(".part.npz").replace(path)
+    return path
+
+
 def condensed(cell: Cell, done: Sequence[Outcome]) -> Table:
     """The outcomes of all trials of a cell as its table."""
     rates, steps = np.array(sorted({one.trial.rate for one in done})), cell.task.steps
@@ -95,9 +115,16 @@ def condensed(cell: Cell, done: Sequence[Outcome]) -> Table:
 
 
 def recorded(out: Path = OUT, cells: Sequence[Cell] = CELLS) -> list[tuple[Cell, Table]]:
-    """The cells that are recorded whole, with their tables."""
+    """The cells that are recorded whole, with their tables, and with their range tests where those were made."""
     paths = [(cell, out / f"{cell.name}.npz") for cell in cells]
-    return [(cell, tables(path)[0]) for cell, path in paths if path.exists()]
+    return [(cell, _with_sweeps(tables(path)[0], out / "sweeps" / path.name)) for cell, path in paths if path.exists()]
+
+
+def _with_sweeps(one: Table, path: Path) -> Table:
+    if not path.exists():
+        return one
+    with np.load(path) as found:
+        return replace(one, sweeps={f"{share}_0": (found[f"{share}_0_r"], found[f"{share}_0_l"]) for share in SHARES})
 
 
 def expected_seconds(cell: Cell, updates: int = 4) -> tuple[float, float]:

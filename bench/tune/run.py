@@ -36,5 +36,6 @@ def main(given: Sequence[str] | None = None) -> None:
     for cell in cells:
         begun, spent = time.perf_counter(), time.process_time()
         recording.record(cell)
+        recording.sweep(cell)
         wall, spent = time.perf_counter() - begun, time.process_time() - spent
         print(f"{cell.name}: {wall:.0f} s, {spent:.0f} s of the processor", flush=True)

@@ -90,6 +90,7 @@ class Table:
         end = min(until, int(at[broken[0]])) if len(broken) else until
         looks = [0, *at[at <= end].tolist()]
         values = np.array([self.start[trial.seed], *losses[at <= end]])
+        values[~np.isfinite(values)] = np.nan
         made = np.arange(end)
         record = Record(made, np.zeros(end), measured_at=tuple(looks), measured=values, validated=values)
         return Outcome(trial, record)
