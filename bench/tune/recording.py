@@ -1,8 +1,8 @@
 """Records the cells: every rate of the grid, every seed, whole, by a study of stepsize.
 
 Each cell has a folder under `OUT`, whose journal is the study; a recording that was killed goes on from there. A cell
-that is whole is condensed to `OUT/CELL.npz` (see `table`); its range tests are in `OUT/sweeps`. The folder is ignored by git; the tables are made anew by
-`python -m bench.tune record`.
+that is whole is condensed to `OUT/CELL.npz` (see `table`); its range tests are in `OUT/sweeps`. Git ignores the folder;
+`python -m bench.tune record` makes it anew.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def record(cell: Cell, out: Path = OUT, on_progress: Callable[[Progress], None] 
 
 
 def sweep(cell: Cell, out: Path = OUT) -> Path:
-    """Range tests of a tenth and of three tenths of a run from every seed, as `stepsize find` makes them; their file."""
+    """Range tests of a tenth and of three tenths of a run, from every seed, as `stepsize find` has them; their file."""
     path = out / "sweeps" / f"{cell.name}.npz"
     if path.exists():
         return path
