@@ -22,13 +22,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
-from bench.tune.judging import Chooser, Pick, Row, judged, summed
+from bench.tune.judging import HEAD, Chooser, Pick, judged, line
 from bench.tune.ours import GRID, POLICIES, RANGES, Picks, everything
 from bench.tune.table import Table, tables
 
 APART = ("char_lm", "diabetes", "digits_cnn")  # tasks that are reported apart
 BUDGETS = (1.3, 1.6, 2.2, 3.3, 4.0, 5.0, 9.0, 17.0)
-HEAD = "| budget | policy | tasks | cells | median | mean | worst | second | > 10 % | diverged | cost | most |"
 
 
 def tpe(cell: Table, seed: int, budget: float) -> Picks:
@@ -48,13 +47,6 @@ def tpe(cell: Table, seed: int, budget: float) -> Picks:
 
 def asked(policy: Chooser, cell: Table, budget: float, seed: int) -> Picks:
     return list(policy(cell, seed, budget))
-
-
-def line(budget: float, name: str, tasks: str, rows: list[Row]) -> str:
-    one = summed(rows)
-    shown = " | ".join(f"{number:.1f}" for number in (one.median, one.mean, one.worst, one.second))
-    told = f"{one.over} | {one.broken} | {one.cost:.2f} | {one.most:.2f}"
-    return f"| {budget:g} | {name} | {tasks} | {len(rows)} | {shown} | {told} |"
 
 
 def main() -> None:

@@ -87,7 +87,8 @@ def table(out: Path) -> str:
     told = json.loads((out / FILE).read_text())
     lines = [
         f"A tuning of {RUNS:g} runs in a new folder, against one whole run of the trial that it chose, on the same",
-        f"engine without a study; by turns, the median of {ROUNDS} rounds (lowest to highest). Measured on {told['date']}.",
+        f"engine without a study; by turns, the median of {ROUNDS} rounds (lowest to highest). Measured on",
+        f"{told['date']}.",
         "",
         "| | a run, s of the processor | tune, s of the processor | tune ÷ run, processor | tune ÷ run, wall |",
         "|---|---|---|---|---|",

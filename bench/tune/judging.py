@@ -75,7 +75,7 @@ def judged(table: Table, ask: Callable[[int], Answers], seeds: Iterable[int]) ->
     costs = [one.cost for _, one in answers]
     return Row(
         table.name,
-        min(100 * (test.mean() / reference - 1), MOST) if np.isfinite(test).all() else MOST,
+        min(float(100 * (test.mean() / reference - 1)), MOST) if np.isfinite(test).all() else MOST,
         _points(table, asked, ended),
         float(np.abs(octaves).mean()),
         float(octaves.mean()),
@@ -143,3 +143,14 @@ def _mean(numbers: list[float]) -> float:
     """The mean of those that there are; NaN where there is none."""
     there = [one for one in numbers if not np.isnan(one)]
     return float(np.mean(there)) if there else np.nan
+
+
+HEAD = "| budget | policy | tasks | cells | median | mean | worst | second | > 10 % | diverged | cost | most |"
+
+
+def line(budget: float, name: str, tasks: str, rows: list[Row]) -> str:
+    """A row of the table under `HEAD`."""
+    one = summed(rows)
+    shown = " | ".join(f"{number:.1f}" for number in (one.median, one.mean, one.worst, one.second))
+    told = f"{one.over} | {one.broken} | {one.cost:.2f} | {one.most:.2f}"
+    return f"| {budget:g} | {name} | {tasks} | {len(rows)} | {shown} | {told} |"

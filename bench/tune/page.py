@@ -47,9 +47,8 @@ def _begin(cells: Cells, apart: bool, out: Path) -> str:
     tasks = {cell.task.name: cell.task for cell, _ in cells}
     away = sum(one.apart for one in tasks.values())
     held = (
-        f"{away} of the {len(tasks)} tasks are held apart: no constant of any policy was chosen with them, and kinds of "
-        "theirs had not been seen (dropout, embeddings of an n-gram model, an LSTM, a mean over sets, counts, several "
-        "labels)."
+        f"{away} of the {len(tasks)} tasks are held apart: no constant of any policy was chosen with them, none had\n"
+        "seen their kinds (dropout, embeddings of an n-gram model, an LSTM, a mean over sets, counts, several labels)."
         if apart
         else "A third of the tasks is held apart from every constant, and is not on this page yet: `--apart` adds it."
     )
@@ -111,8 +110,8 @@ def _summary(cells: Cells, rows: Rows, choosers: Sequence[Entry], apart: bool) -
         "## Who chooses how well",
         "",
         "Excess in percent, over cells; one cell counts 1000 at most. `points` are points of accuracy lost, where",
-        "there are classes; `octaves` is the mean distance from the best rate; `diverged` are runs that were chosen and",
-        "ended above the loss that they began with, or not finite, of how many; `cost` is in whole runs (gradient",
+        "there are classes; `octaves` is the mean distance from the best rate; `diverged` are runs that were chosen",
+        "and ended above the loss that they began with, or not finite, of how many; `cost` is in whole runs (gradient",
         f"evaluations), the mean and the most. Sorted by the mean; {kinds}.",
     ]
     for budget in BUDGETS:
@@ -205,7 +204,8 @@ def _ways() -> str:
     return """## How it was measured
 
 - **Runs.** A warmup of 5 % of the updates, then a cosine to zero; AdamW with a weight decay of 0.01, SGD with a
-  momentum of 0.9. A seed decides the starting weights and the order of the batches. Rows are split 60/20/20 (wine 40/30/30).
+  momentum of 0.9. A seed decides the starting weights and the order of the batches. Rows are split 60/20/20
+  (wine 40/30/30).
 - **Who chooses** is asked once from each seed of a cell, and answers with a run. Policies of stepsize and searches are
   run on the recorded runs: a trial that is stopped costs what it used. Finders make real short runs, and the rate that
   they suggest is trained whole; where they suggest none, the default rate is. Optimizers without a rate make real whole

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import recording
+from .judging import HEAD, line
 from .results import BUDGETS, Entry, Rows, entries, results
 from .tasks import CELLS, Cell
 
@@ -97,9 +98,7 @@ def _judge(cells: Sequence[Cell], told: argparse.Namespace) -> None:
 
 
 def _print(rows: Rows, choosers: Sequence[Entry], budgets: Sequence[float], apart: set[str]) -> None:
-    from ..choose import HEAD, line
-
-    print(HEAD, "|" + " --- |" * HEAD.count(" | "), sep="\n")
+    print(HEAD, "|" + " --- |" * (HEAD.count("|") - 1), sep="\n")
     for budget in budgets:
         for one in choosers:
             there = rows.get((one.name, one.at(budget)), {})
