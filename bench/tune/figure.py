@@ -60,8 +60,9 @@ def _line(axes: Any, one: Entry, found: list[Summary], column: str) -> None:
         i = NAMED.index(one.name)
         style: dict[str, Any] = {"color": either(i), "marker": MARKERS[i], "linewidth": 2.2 if i == 0 else 1.2}
         axes.plot(x, y, label=one.name, markersize=5 if i == 0 else 4, zorder=4 if i == 0 else 3, **style)
-    elif one.name == GRID:
-        axes.plot(x, y, "*", label="whole grid of 37", color=GREY_ON_EITHER, markersize=11)
+    elif one.kind == "grid":
+        if one.name == GRID:
+            axes.plot(x, y, "*", label="whole grid of 37", color=GREY_ON_EITHER, markersize=11)
     else:
         marks = {"ours": (".", "other policies here"), "search": (".", "other searches")}
         marks |= {"finder": ("x", "range tests"), "optimizer": ("+", "optimizers without a rate")}

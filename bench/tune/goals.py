@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from .judging import Row, Summary, summed
 from .ours import GRID
-from .results import BUDGETS, OURS, Entry, Rows
+from .results import BUDGETS, Entry, Rows
 from .table import Table
 
 MISSED = 5.0  # % above the best fixed rate, from which on a cell needs an explanation
@@ -40,7 +40,7 @@ def _first(rows: Rows, choosers: list[Entry], budget: float) -> Goal:
     ahead = []
     for one in choosers:
         theirs = rows.get((one.name, one.at(budget)), {})
-        if one.name in (*OURS, GRID) or not theirs:
+        if one.kind in ("ours", "grid") or not theirs:
             continue
         mine = summed([rows["tune", budget][cell] for cell in theirs])
         other = summed(list(theirs.values()))

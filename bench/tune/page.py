@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from textwrap import fill
 
 from . import clock
-from .goals import Goal, goals, missed
+from .goals import MISSED, Goal, goals, missed
 from .judging import Row, Summary, summed
 from .ours import GRID
 from .recording import OUT
@@ -47,25 +48,29 @@ def _begin(cells: Cells, apart: bool, out: Path) -> str:
     tasks = {cell.task.name: cell.task for cell, _ in cells}
     away = sum(one.apart for one in tasks.values())
     held = (
-        f"{away} of the {len(tasks)} tasks are held apart: no constant of any policy was chosen with them, none had\n"
+        f"{away} of the {len(tasks)} tasks are held apart: no constant of any policy was chosen with them, none had "
         "seen their kinds (dropout, embeddings of an n-gram model, an LSTM, a mean over sets, counts, several labels)."
         if apart
         else "A third of the tasks is held apart from every constant, and is not on this page yet: `--apart` adds it."
     )
-    return f"""# Choosing a rate: the bench
+    what = (
+        "How good is the rate that [tune](tune.md) finds, what does it cost, and what do others find for as much? "
+        f"Here are {len(cells)} cells, a task with an optimizer and a batch size each. In every one all of 37 rates, "
+        "half an octave apart, were trained whole from several seeds, "
+        f"{sum(table.test.size for _, table in cells):,} runs in all. Who chooses sees the training and the validation "
+        "part alone. What is judged is the **excess**: the loss on the test part of the run that was chosen, over that "
+        "at the best fixed rate of the 37, less one, in percent."
+    )
+    made = (
+        f"records what is missing, judges, and writes this page. Made on {time.strftime('%Y-%m-%d')} with Python "
+        f"{platform.python_version()}, {', '.join(versions(out))}."
+    )
+    command = "```sh\nmake bench-tune\n```"
+    return "\n\n".join(["# Choosing a rate: the bench", _wrapped(f"{what} {held}"), command, _wrapped(made)])
 
-How good is the rate that [tune](tune.md) finds, what does it cost, and what do others find for as much? Here are
-{len(cells)} cells, a task with an optimizer and a batch size each. In every one all of 37 rates, half an octave apart,
-were trained whole from several seeds, {sum(table.test.size for _, table in cells):,} runs in all. Who chooses sees the
-training and the validation part alone. What is judged is the **excess**: the loss on the test part of the run that was
-chosen, over that at the best fixed rate of the 37, less one, in percent. {held}
 
-```sh
-make bench-tune
-```
-
-records what is missing, judges, and writes this page. Made on {time.strftime("%Y-%m-%d")} with Python
-{platform.python_version()}, {", ".join(versions(out))}."""
+def _wrapped(told: str) -> str:
+    return fill(told, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def versions(out: Path = OUT) -> list[str]:
@@ -102,45 +107,72 @@ def _aims(found: Sequence[Goal]) -> list[str]:
     return ["| what was aimed at | reached? | |", "|---|---|---|", *lines]
 
 
-def _summary(cells: Cells, rows: Rows, choosers: Sequence[Entry], apart: bool) -> str:
-    names = {cell.name for cell, _ in cells}
-    away = {cell.name for cell, _ in cells if cell.task.apart}
-    kinds = "an optimizer that is only of one kind is judged in the cells of that kind"
-    lines = [
-        "## Who chooses how well",
-        "",
-        "Excess in percent, over cells; one cell counts 1000 at most. `points` are points of accuracy lost, where",
-        "there are classes; `octaves` is the mean distance from the best rate; `diverged` are runs that were chosen",
-        "and ended above the loss that they began with, or not finite, of how many; `cost` is in whole runs (gradient",
-        f"evaluations), the mean and the most. Sorted by the mean; {kinds}.",
-    ]
-    for budget in BUDGETS:
-        lines += ["", f"### {budget:g} runs", "", *_head(apart)]
-        found = []
-        for one in choosers:
-            all_of = of(rows, one.name, one.at(budget), names)
-            if all_of and not (one.largest < budget and one.kind in ("finder", "optimizer") and budget > 2):
-                found.append((summed(all_of), one, of(rows, one.name, one.at(budget), away)))
-        found.sort(key=lambda row: (row[0].mean, row[0].worst))
-        lines += [_line(one, told, held, cells, budget) for told, one, held in found]
+def _overview(rows: Rows, choosers: Sequence[Entry], names: set[str]) -> str:
+    """Who chooses, against the budget: one line each."""
+    lines = ["| runs | " + " | ".join(f"{one:g}" for one in BUDGETS) + " |", "|---" * (len(BUDGETS) + 1) + "|"]
+    for one in choosers:
+        shown = []
+        for budget in BUDGETS:
+            found = of(rows, one.name, one.at(budget), names)
+            shown.append(_three(summed(found)) if found and _asked_at(one, budget) else "")
+        if any(shown):
+            lines.append(f"| {_named(one)} | " + " | ".join(shown) + " |")
     return "\n".join(lines)
 
 
-def _head(apart: bool) -> list[str]:
+def _three(told: Summary) -> str:
+    return f"{_number(told.median)} / {_number(told.mean)} / **{_number(told.worst, 0)}**"
+
+
+def _asked_at(one: Entry, budget: float) -> bool:
+    """Whether a budget is told of a chooser: finders and optimizers have one run, and are told below two."""
+    return budget < 2 or one.kind not in ("finder", "optimizer")
+
+
+def _named(one: Entry) -> str:
+    return f"**{one.name}**" if one.kind == "ours" else one.name
+
+
+def _summary(cells: Cells, rows: Rows, choosers: Sequence[Entry], apart: bool) -> str:
+    names = {cell.name for cell, _ in cells}
+    away = {cell.name for cell, _ in cells if cell.task.apart}
+    lines = [
+        "## Who chooses how well",
+        "",
+        "Median / mean / **worst** excess over cells, in percent; one cell counts 1000 at most. Ours are bold.",
+        "",
+        _overview(rows, choosers, names),
+        *(["", "The same in the cells that are held apart:", "", _overview(rows, choosers, away)] if apart else []),
+        "",
+        "## Budget by budget",
+        "",
+        _wrapped(
+            "`points` are points of accuracy lost, where there are classes; `octaves` is the mean distance from the "
+            "best rate; `diverged` are runs that were chosen and ended above the loss that they began with, or not "
+            "finite, of how many; `cost` is in whole runs (gradient evaluations), the mean and the most. Sorted by the "
+            "mean. An optimizer without a rate is judged in the cells of its kind."
+        ),
+    ]
+    for budget in BUDGETS:
+        lines += ["", f"### {budget:g} runs", "", *_head()]
+        asked = [(one, of(rows, one.name, one.at(budget), names)) for one in choosers if _asked_at(one, budget)]
+        found = sorted(
+            ((summed(some), one) for one, some in asked if some), key=lambda row: (row[0].mean, row[0].worst)
+        )
+        lines += [_line(one, told, cells, budget) for told, one in found]
+    return "\n".join(lines)
+
+
+def _head() -> list[str]:
     columns = ["", "cells", "median", "mean", "worst", "second", "points", "octaves", "diverged", "cost"]
-    columns += ["apart: median / mean / **worst**"] if apart else []
     return ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
 
 
-def _line(one: Entry, told: Summary, apart: list[Row], cells: Cells, budget: float) -> str:
-    name = f"**{one.name}**" if one.kind == "ours" and one.name != GRID else one.name
-    columns = [name + _unanswered(one, cells, budget), str(told.cells)]
-    columns += [f"{told.median:.1f}", f"{told.mean:.1f}", f"**{told.worst:.0f}**", f"{told.second:.0f}"]
+def _line(one: Entry, told: Summary, cells: Cells, budget: float) -> str:
+    columns = [_named(one) + _unanswered(one, cells, budget), str(told.cells)]
+    columns += [_number(told.median), _number(told.mean), f"**{_number(told.worst, 0)}**", _number(told.second, 0)]
     columns += [_number(told.points), _number(told.octaves), f"{told.broken} of {told.runs}"]
     columns += [f"{told.cost:.2f} ({told.most:.2f})" if told.most - told.cost > 0.005 else f"{told.cost:.2f}"]
-    if apart:
-        away = summed(apart)
-        columns += [f"{away.median:.1f} / {away.mean:.1f} / **{away.worst:.0f}**"]
     return "| " + " | ".join(columns) + " |"
 
 
@@ -151,16 +183,22 @@ def _unanswered(one: Entry, cells: Cells, budget: float) -> str:
     return f" (no answer {count} times)" if count else ""
 
 
-def _number(one: float) -> str:
-    return "" if one != one else f"{one:.1f}"
+def _number(one: float, digits: int = 1) -> str:
+    """A number with a real minus, nothing for NaN."""
+    if one != one:
+        return ""
+    told = f"{one:.{digits}f}"
+    return told.replace("-", "−") if float(told) else told.lstrip("-")
 
 
 def _cells(cells: Cells, rows: Rows) -> str:
     lines = [
         "## Every cell",
         "",
-        "`best` is the best fixed rate; `loss` the test loss there, and `±` what another seed changes (one standard "
-        "deviation). Excess in percent, with the octaves from the best rate in brackets (below it: −).",
+        _wrapped(
+            "`best` is the best fixed rate; `loss` the test loss there, and `±` what another seed changes (one "
+            "standard deviation). Excess in percent, with the octaves from the best rate in brackets (below it: −)."
+        ),
         "",
         "| cell | updates | seeds | best | loss | ± | whole grid | tune, 4 runs | tune, 2.2 runs | tune, 1.3 runs |",
         "|---" * 10 + "|",
@@ -177,7 +215,7 @@ def _cells(cells: Cells, rows: Rows) -> str:
             f"{table.rates[table.best]:.2g}",
             f"{reached.mean():.3g}",
             f"{reached.std(ddof=1) / reached.mean():.0%}",
-            f"{grid.excess:.1f}".replace("-", "−"),
+            _number(grid.excess),
             *shown,
         ]
         lines.append("| " + " | ".join(columns) + " |")
@@ -185,13 +223,13 @@ def _cells(cells: Cells, rows: Rows) -> str:
 
 
 def _misses(cells: Cells, rows: Rows) -> str:
-    lines = ["## Which cells miss, and why", "", "Those where `tune` is more than 5 % above the best fixed rate:", ""]
+    lines = ["## Which cells miss, and why", "", f"`tune` is more than {MISSED:g} % above the best fixed rate in:", ""]
     for budget in (4.0, 2.2):
         for cell, table in cells:
             row = rows["tune", budget][cell.name]
             why = missed(table, row, rows[GRID, 1.0][cell.name])
             if why:
-                lines.append(f"- {cell.name}, {budget:g} runs, {row.excess:.0f} %: {why}.")
+                lines.append(_wrapped(f"- {cell.name}, {budget:g} runs, {row.excess:.0f} %: {why}."))
     return "\n".join(lines)
 
 
@@ -211,5 +249,6 @@ def _ways() -> str:
   they suggest is trained whole; where they suggest none, the default rate is. Optimizers without a rate make real whole
   runs.
 - **Random search** is asked three times from each seed. The whole grid chooses by the validation loss among all 37
-  rates, with one seed: its excess is its winner's curse.
+  rates, with one seed: its excess is its winner's curse. With all seeds it costs as many times more, and is less
+  cursed.
 - **Below 0** is possible: a search that ends with several seeds may choose the luckier one."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .judging import Answers, Chooser, Row, judged
-from .ours import GRID, POLICIES, default, everything
+from .ours import GRID, GRIDS, POLICIES, default, everything, everything_everywhere
 from .recording import OUT, ROOT
 from .table import Table
 from .tasks import Cell
@@ -33,7 +33,7 @@ class Entry:
     """Who chooses. From the budget `largest` on the answer is the same; `kept` says that its rows are kept."""
 
     name: str
-    kind: str  # "ours", "search", "finder" or "optimizer"
+    kind: str  # "ours", "grid" (the yardsticks), "search", "finder" or "optimizer"
     ask: Callable[[Cell, Table, int, float], Answers]
     largest: float = math.inf
     optimizers: tuple[str, ...] = ("adamw", "sgdm")
@@ -49,7 +49,7 @@ def entries() -> list[Entry]:
     """Ours, then the peers; without these, the plain searches that need no package."""
     own = [_of_table(name, "ours", POLICIES[name]) for name in OURS]
     own += [_of_table(f"find, {name}", "finder", POLICIES[name], 1.3) for name in SWEPT]
-    own += [_of_table(GRID, "ours", everything, 1.0)]
+    own += [_of_table(GRID, "grid", everything, 1.0), _of_table(GRIDS, "grid", everything_everywhere, 1.0)]
     plain = [_of_table(name, "search", POLICIES[name]) for name in ("grid around the default", "random")]
     plain += [_of_table("untuned default", "search", default, 1.0)]
     return [*own, *(_peers() or plain)]
