@@ -13,6 +13,12 @@ from .results import BUDGETS, Entry, Rows
 PANELS = (("median", "median cell"), ("mean", "mean over cells"), ("worst", "worst cell"))
 NAMED = ("tune", "climb", "halving", "random", "Optuna, TPE", "Ray Tune, ASHA")  # lines with a colour of their own
 MARKERS = "osD^vP"
+OTHERS = {  # of a kind: the marker, the line and what the legend says
+    "ours": (".", "--", "other policies here"),
+    "search": (".", "-", "other searches"),
+    "finder": ("x", "-", "range tests"),
+    "optimizer": ("+", "-", "optimizers without a rate"),
+}
 FLAT = 1.0  # %, below which the scale is linear
 
 
@@ -64,9 +70,7 @@ def _line(axes: Any, one: Entry, found: list[Summary], column: str) -> None:
         if one.name == GRID:
             axes.plot(x, y, "*", label="whole grid of 37", color=GREY_ON_EITHER, markersize=11)
     else:
-        marks = {"ours": (".", "other policies here"), "search": (".", "other searches")}
-        marks |= {"finder": ("x", "range tests"), "optimizer": ("+", "optimizers without a rate")}
-        marker, label = marks[one.kind]
+        marker, line, label = OTHERS[one.kind]
         there = label in axes.get_legend_handles_labels()[1]
-        style = {"color": GREY_ON_EITHER, "alpha": 0.55, "linewidth": 0.7, "markersize": 5}
+        style = {"color": GREY_ON_EITHER, "alpha": 0.55, "linewidth": 0.7, "linestyle": line, "markersize": 5}
         axes.plot(x, y, marker=marker, label=None if there else label, **style)

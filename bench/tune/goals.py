@@ -44,7 +44,7 @@ def _first(rows: Rows, choosers: list[Entry], budget: float) -> Goal:
             continue
         mine = summed([rows["tune", budget][cell] for cell in theirs])
         other = summed(list(theirs.values()))
-        parts = [name for name in ("mean", "worst") if getattr(other, name) < getattr(mine, name)]
+        parts = [name for name in ("mean", "worst") if round(getattr(mine, name) - getattr(other, name), 1) > 0]
         if parts:
             told = ", ".join(f"{name} {getattr(other, name):.1f} for {getattr(mine, name):.1f}" for name in parts)
             ahead.append(f"{one.name} ({told})")
