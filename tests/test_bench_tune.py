@@ -97,10 +97,11 @@ def test_a_table_answers_as_a_study_does():
 
     made = a_table()
     trial = Trial("x", table.TEXTS["adamw"], made.name, 2.0**-4, 0, 20, measure_every=10)
-    half, whole = made.outcome(trial, 10), made.outcome(trial, 20)
-    assert (half.made, half.over, half.validation) == (10, False, (3.0, 2.5))
-    assert whole.over
-    assert whole.validation[-1] is None
+    for broken in (NAN, math.inf):
+        made.held[-1, 0, 3] = broken
+        half, whole = made.outcome(trial, 10), made.outcome(trial, 20)
+        assert (half.made, half.over, half.validation) == (10, False, (3.0, 2.5))
+        assert math.isnan(whole.record.validated[-1])
 
 
 # recording
@@ -136,6 +137,23 @@ def test_a_recording_that_was_killed_goes_on(tmp_path):
         np.testing.assert_array_equal(getattr(found[1], name), getattr(straight[1], name))
     assert found[1].held.shape == (20, 3, 37)
     assert found[1].test.min() < 0.3 < found[1].test.max()
+
+
+def test_a_run_that_broke_has_no_end():
+    from stepsize.lab.records.record import Record
+    from stepsize.lab.trials.outcome import Outcome
+
+    cell, found = a_cell(seeds=1), []
+    for rate, made in ((0.1, 20), (0.2, 10)):
+        trial = recording.trials(cell, "tiny", [rate])[0]
+        at, losses = (0, made), np.array([1.0, 0.5])
+        columns = {"measured_at": at, "measured": losses, "validated": losses, "tested": losses}
+        record = Record(np.arange(made), np.zeros(made), **columns, metrics={"accuracy": losses})
+        found.append(Outcome(trial, record))
+    told = recording.condensed(cell, found)
+    np.testing.assert_array_equal(told.test, [[0.5, NAN]])
+    np.testing.assert_array_equal(told.accuracy, [[0.5, NAN]])
+    np.testing.assert_array_equal(told.held[[9, 19], 0], [[NAN, 0.5], [0.5, NAN]])
 
 
 def test_range_tests_are_recorded_once_and_found(tmp_path):
