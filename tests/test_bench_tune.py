@@ -139,6 +139,22 @@ def test_a_recording_that_was_killed_goes_on(tmp_path):
     assert found[1].test.min() < 0.3 < found[1].test.max()
 
 
+def test_two_may_record_a_cell_at_once(tmp_path, monkeypatch):
+    """The second one ends while the first writes: it used to take the first one's file away."""
+    cell, write, others = a_cell(seeds=1), recording.write, []
+
+    def slow(path, made):
+        if not others:
+            others.append(path)
+            monkeypatch.setattr(recording.os, "getpid", lambda: 1)
+            recording.record(cell, tmp_path)
+        write(path, made)
+
+    monkeypatch.setattr(recording, "write", slow)
+    assert recording.record(cell, tmp_path).exists()
+    assert [one.name for one in tmp_path.glob("*.npz")] == [f"{cell.name}.npz"]
+
+
 def test_a_run_that_broke_has_no_end():
     from stepsize.lab.records.record import Record
     from stepsize.lab.trials.outcome import Outcome

@@ -7,6 +7,7 @@ that is whole is condensed to `OUT/CELL.npz` (see `table`); its range tests are 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -74,7 +75,7 @@ def record(cell: Cell, out: Path = OUT, on_progress: Callable[[Progress], None] 
         asked = trials(cell, given.fingerprint)
         with Study(given, out / cell.name) as study:
             done = study.train(asked, here(given), on_progress=on_progress)
-        write(path, condensed(cell, done))
+        _put(path, lambda beside: write(beside, condensed(cell, done)))
     return path
 
 
@@ -89,10 +90,16 @@ def sweep(cell: Cell, out: Path = OUT) -> Path:
         swept = [find_rate(given, TEXTS[cell.optimizer], share=share, seed=i, **told) for i in range(cell.seeds)]
         columns[f"{share}_0_r"] = swept[0].rates
         columns[f"{share}_0_l"] = np.stack([one.losses for one in swept], axis=1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path.with_suffix(".part.npz"), **columns)
-    path.with_suffix(".part.npz").replace(path)
+    _put(path, lambda beside: np.savez_compressed(beside, **columns))
     return path
+
+
+def _put(path: Path, make: Callable[[Path], None]) -> None:
+    """Make a file beside, under a name of this process, and then put it in its place: several may record a cell."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.stem}.{os.getpid()}.npz")
+    make(beside)
+    beside.replace(path)
 
 
 def condensed(cell: Cell, done: Sequence[Outcome]) -> Table:

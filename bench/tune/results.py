@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class Entry:
 def entries() -> list[Entry]:
     """Ours, then the peers; without these, the plain searches that need no package."""
     own = [_of_table(name, "ours", POLICIES[name]) for name in OURS]
-    own += [_of_table(f"find, {name}", "finder", POLICIES[name], 1.3) for name in SWEPT]
+    own += [replace(_of_table(f"find, {name}", "finder", POLICIES[name], 1.3), kept=False) for name in SWEPT]
     own += [_of_table(GRID, "grid", everything, 1.0), _of_table(GRIDS, "grid", everything_everywhere, 1.0)]
     plain = [_of_table(name, "search", POLICIES[name]) for name in ("grid around the default", "random")]
     plain += [_of_table("untuned default", "search", default, 1.0)]
@@ -92,7 +92,7 @@ class Kept:
 def stamp(table: Table) -> str:
     """A hash of what decides a row: the source, and the table."""
     digest = hashlib.sha256(_source())
-    for one in (table.rates, table.held, table.test, *(losses for _, losses in table.sweeps.values())):
+    for one in (table.rates, table.held, table.test):
         digest.update(one.tobytes())
     return digest.hexdigest()[:16]
 
