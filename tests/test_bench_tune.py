@@ -237,7 +237,7 @@ def test_what_is_held_apart_is_printed_only_where_it_is_asked_for(made, capsys):
     assert [line.split(" | ")[2:4] for line in lines] == [["all", "2"], ["apart", "1"]]
 
 
-def test_the_page_names_what_is_held_apart_only_where_it_is_asked_for(made, capsys):
+def test_the_page_names_what_is_held_apart_only_where_it_is_asked_for(made):
     out, shown, hidden = made
     page = out / "page.md"
     run.main(["page", "--out", str(out), "--page", str(page), "--cells", f"{shown.name}"])

@@ -6,7 +6,7 @@ Nothing of the bench is installed; where stepsize is not either, write `PYTHONPA
     estimate  says what that would take
     judge     prints how everybody chooses, over the cells
     clock     times a tuning against one run
-    page      records what is missing, judges, and writes docs/tune-bench.md with its figure
+    page      judges what is recorded, and writes docs/tune-bench.md with its figure
 
 What was killed goes on when it is asked again. `--apart` shows the tasks that are held apart from every constant;
 without it they are recorded and not shown. `--cells PATTERN` and `--budgets 1.3,4` choose.
@@ -41,16 +41,15 @@ def main(given: Sequence[str] | None = None) -> None:
     cells = [one for one in CELLS if fnmatch.fnmatch(one.name, told.cells)]
     if told.what == "estimate":
         recording.estimate(cells)
+    elif told.what == "record":
+        _record(cells, told.out)
     elif told.what == "clock":
         from .clock import clock, table
 
         clock(told.out)
         print(table(told.out))
     else:
-        if told.what in ("record", "page"):
-            _record(cells, told.out)
-        if told.what != "record":
-            _judge(cells, told)
+        _judge(cells, told)
 
 
 def _asked(given: Sequence[str] | None) -> argparse.Namespace:
