@@ -6,7 +6,8 @@ BIN    := $(VENV)/bin
 PEERS   := $(wildcard tests/test_presets_peers_*.py) tests/test_plateau.py tests/test_reference_greedy.py tests/test_faults.py
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test test-peers test-hosts test-page site packages bench bench-studies bench-faults bench-diagnosis bench-infrared lint clean
+.PHONY: demo test test-peers test-hosts test-page site packages bench bench-studies bench-faults bench-diagnosis
+.PHONY: bench-infrared bench-tune lint clean
 
 demo: $(VENV)/.has-compare
 	@echo "training eight strategies on handwritten digits, about half a minute on one core:"
@@ -81,6 +82,13 @@ bench-diagnosis: $(VENV)/.has-test
 # the table of docs/lab-book.md on `robust_infrared`, a quarter of an hour on one core
 bench-infrared: $(VENV)/.has-test
 	$(BIN)/python bench/infrared.py
+
+# docs/tune-bench.md and its figure: half an hour to an hour on one core for what is recorded, some minutes after that;
+# peers answer from what `python -m bench.tune.peers` recorded of their packages
+bench-tune: $(VENV)/.has-test
+	$(BIN)/python -m bench.tune record
+	test -e out/tune-bench/clock.json || $(BIN)/python -m bench.tune clock
+	$(BIN)/python -m bench.tune page --apart
 
 clean:
 	rm -rf $(VENV) out
