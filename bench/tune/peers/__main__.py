@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import itertools
 import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -60,14 +61,14 @@ def main() -> None:
 
     torch.set_num_threads(1)
     seen = {one.name: one for one in tables(*told.tables)}
-    for kind in told.kinds:
-        for cell in CELLS:
-            if fnmatch.fnmatch(cell.name, told.cells):
+    chosen = [one for one in CELLS if fnmatch.fnmatch(one.name, told.cells)]
+    for kind, seed in itertools.product(told.kinds, range(told.seeds)):  # so that a killed one has all cells alike
+        for cell in chosen:
+            if seed < cell.seeds:
                 begun = time.process_time()
-                for seed in range(min(told.seeds, cell.seeds)):
-                    for _ in KINDS[kind](cell, seed, seen.get(cell.name)):
-                        pass
-                print(f"{kind} {cell.name} {time.process_time() - begun:.1f} s", flush=True)
+                for _ in KINDS[kind](cell, seed, seen.get(cell.name)):
+                    pass
+                print(f"{kind} {seed} {cell.name} {time.process_time() - begun:.1f} s", flush=True)
 
 
 if __name__ == "__main__":
