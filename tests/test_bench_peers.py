@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from bench.tune.judging import Pick
-from bench.tune.peers import finders, optimizers, searches
+from bench.tune.peers import finders, optimizers, rays, searches
 from bench.tune.peers.kept import Kept
 from bench.tune.peers.trials import LOST, SpentError, Trials
 
@@ -123,6 +123,20 @@ def test_a_pruned_trial_costs_what_it_used_and_is_no_answer(name):
     assert stopped
     assert len(ends) > 17, "what stops early leaves room for more than 17 trials"
     assert all(later.at >= one.at for one, later in itertools.pairwise(ends))
+
+
+def test_a_run_ends_where_hyperband_ends_it(monkeypatch):
+    schedulers = pytest.importorskip("ray.tune.schedulers")
+    told, decide = [], schedulers.HyperBandScheduler.on_trial_result
+    monkeypatch.setattr(
+        schedulers.HyperBandScheduler,
+        "on_trial_result",
+        lambda self, controller, trial, result: (told.append(result), decide(self, controller, trial, result))[1],
+    )
+    ends = searches.made("Ray Tune, HyperBand", "wide", CELL, TABLE, 0)
+    last = max(one["training_iteration"] for one in told)
+    assert last == rays.WHOLE == 27, "a power of its factor, so that no survivor stops short of the end"
+    assert len([one for one in ends if one.loss is not None]) > 8
 
 
 def test_what_was_kept_of_another_table_is_no_answer(monkeypatch, tmp_path):
