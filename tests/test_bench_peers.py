@@ -70,10 +70,12 @@ def test_a_grid_goes_up_first_and_names_the_best_of_its_runs():
     assert by["grid of factors 2"].picks(CELL, TABLE, 0, 9.0) == [Pick(0, BEST, 9.0)]
 
 
-def test_random_search_draws_within_its_range_and_anew_for_each_seed():
+def test_random_search_draws_within_its_range_and_anew_for_each_seed_and_cell():
     found = {seed: searches._random("narrow", CELL, 50, seed) for seed in (0, 1)}
     assert all((one >= 1e-4).all() and (one <= 1e-2).all() for one in found.values())
-    assert not np.intersect1d(found[0], found[1]).size
+    other = SimpleNamespace(name="another_adamw_8", optimizer="adamw")
+    for one in (found[1], searches._random("narrow", other, 50, 0)):
+        assert not np.intersect1d(found[0], one).size
     wide = searches._random("wide", CELL, 50, 0)
     assert wide.min() < 1e-4
     assert wide.max() > 1e-2

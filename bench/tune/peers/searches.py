@@ -59,9 +59,14 @@ def _planned(rates: Rates, draws: int, cell: Cell, table: Recorded, seed: int, b
     return found
 
 
+def _number(text: str) -> int:
+    """A number to draw by: draws that all cells share would make a whole row lucky."""
+    return zlib.crc32(text.encode())
+
+
 def _random(width: str, cell: Cell, count: int, draw: int) -> np.ndarray:
     low, high = np.log(RANGES[width][cell.optimizer])
-    return np.asarray(np.exp(np.random.default_rng(draw).uniform(low, high, count)))
+    return np.asarray(np.exp(np.random.default_rng([_number(cell.name), draw]).uniform(low, high, count)))
 
 
 def _grid(factor: float, cell: Cell, count: int, _: int) -> np.ndarray:
@@ -93,8 +98,9 @@ def _seen(table: Recorded) -> int:
 def made(search: str, width: str, cell: Cell, table: Recorded, seed: int, most: float = MOST) -> list[Ended]:
     """Make a search until its budget is used; what ended when."""
     trials = Trials(table, seed, most)
+    about = f"{cell.name} {seed}"
     with contextlib.suppress(SpentError):
-        SEARCHES[search][1](trials, f"{cell.name} {seed}", RANGES[width][cell.optimizer], seed)
+        SEARCHES[search][1](trials, about, RANGES[width][cell.optimizer], _number(about))
     return trials.ends
 
 
