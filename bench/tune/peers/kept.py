@@ -1,6 +1,6 @@
 """Answers that took training, as JSON lines that are added to: a recording that was killed goes on where it was.
 
-The folder is `out/tune-bench/peers`, or PEERS_KEPT. A line has the keys that it is found by, what was answered, and the
+The folder is `out/tune-bench/peers` of the repository, or PEERS_KEPT. A line has the keys that it is found by, what was answered, and the
 version of the package that answered. The last line of a key counts; half a line at the end is not one.
 """
 
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 Key = tuple[str | int, ...]
-FOLDER = Path(os.environ.get("PEERS_KEPT", "out/tune-bench/peers"))
+ROOT = Path(__file__).resolve().parents[3]  # of the repository
+FOLDER = Path(os.environ.get("PEERS_KEPT", ROOT / "out/tune-bench/peers"))
 
 
 class Kept:
