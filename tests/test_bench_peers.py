@@ -10,6 +10,7 @@ import pytest
 from bench.tune.judging import Pick
 from bench.tune.peers import finders, optimizers, rays, searches
 from bench.tune.peers.kept import Kept
+from bench.tune.peers.peer import Peer
 from bench.tune.peers.trials import LOST, SpentError, Trials
 
 RATES = 2.0 ** np.arange(-17, 1.5, 0.5)
@@ -150,6 +151,15 @@ def test_what_was_kept_of_another_table_is_no_answer(monkeypatch, tmp_path):
     other = Table()
     other.held = other.held * 2
     assert peer.picks(CELL, other, 0, 1.1) == []
+
+
+def test_a_row_knows_the_version_that_answered(tmp_path):
+    store = Kept("some", tmp_path)
+    peer = Peer("Optuna, TPE", "search", "optuna", lambda *_: [], kept=store)
+    assert peer.version == ""
+    store.put("a", version="optuna 5.0")
+    store.put("b", version="optuna-more 1.0")
+    assert peer.version == "optuna 5.0"
 
 
 def test_answers_survive_half_a_line(tmp_path):

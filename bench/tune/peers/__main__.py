@@ -53,6 +53,7 @@ def main() -> None:
     ask.add_argument("kinds", nargs="+", choices=KINDS)
     ask.add_argument("--cells", default="*")
     ask.add_argument("--seeds", type=int, default=3, help="the most seeds of a cell")
+    ask.add_argument("--first", type=int, default=0, help="the first seed: another process may make the others")
     ask.add_argument("--tables", nargs="*", default=[], help="NPZ of the cells, for the searches")
     told = ask.parse_args()
     import torch
@@ -62,7 +63,9 @@ def main() -> None:
     torch.set_num_threads(1)
     seen = {one.name: one for one in tables(*told.tables)}
     chosen = [one for one in CELLS if fnmatch.fnmatch(one.name, told.cells)]
-    for kind, seed in itertools.product(told.kinds, range(told.seeds)):  # so that a killed one has all cells alike
+    for kind, seed in itertools.product(
+        told.kinds, range(told.first, told.seeds)
+    ):  # so that a killed one has all cells alike
         for cell in chosen:
             if seed < cell.seeds:
                 begun = time.process_time()

@@ -208,7 +208,8 @@ def _unanswered(finder: str, rule: str, cell: Any, table: Any, seed: int, budget
 
 def _peer(name: str, package: str, finder: str, rule: str = "") -> Peer:
     told = (finder, rule)
-    return Peer(name, "finder", package, partial(_picks, *told), largest=1.4, unanswered=partial(_unanswered, *told))
+    picks, unanswered = partial(_picks, *told), partial(_unanswered, *told)
+    return Peer(name, "finder", package, picks, largest=1.4, kept=KEPT, unanswered=unanswered)
 
 
 PEERS = (

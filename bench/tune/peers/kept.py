@@ -1,7 +1,7 @@
 """Answers that took training, as JSON lines that are added to: a recording that was killed goes on where it was.
 
-The folder is `out/tune-bench/peers` of the repository, or PEERS_KEPT. A line has the keys that it is found by, what was answered, and the
-version of the package that answered. The last line of a key counts; half a line at the end is not one.
+The folder is `out/tune-bench/peers` of the repository, or PEERS_KEPT. A line has the keys that it is found by, what was
+answered, and the version of the package that did. The last line of a key counts; half a line at the end is not one.
 """
 
 from __future__ import annotations
@@ -31,6 +31,11 @@ class Kept:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a") as file:
             file.write(json.dumps({"key": key, **answer}) + "\n")
+
+    def version(self, package: str) -> str:
+        """The versions of a package that answered; "" where nothing of it is kept."""
+        told = {one.get("version", "") for one in self._all().values()}
+        return ", ".join(sorted(one for one in told if one.startswith(f"{package} ")))
 
     def _all(self) -> dict[Key, dict[str, Any]]:
         if self._found is None:

@@ -200,6 +200,6 @@ def _ran(name: str, cell: Any, table: Any, seed: int, budget: float) -> Answers:
 
 
 PEERS = tuple(
-    Peer(name, "optimizer", package, partial(_ran, name), optimizers=kinds, largest=_largest(name))
+    Peer(name, "optimizer", package, partial(_ran, name), optimizers=kinds, largest=_largest(name), kept=KEPT)
     for name, (package, _, kinds) in OPTIMIZERS.items()
 )

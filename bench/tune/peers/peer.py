@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..judging import Answers
 from ..table import DEFAULT_RATES
+from .kept import Kept
 
 
 class Cell(Protocol):
@@ -42,12 +42,10 @@ class Peer:
     picks: Callable[[Any, Any, int, float], Answers]  # of cell, table, seed and budget in whole runs
     optimizers: tuple[str, ...] = tuple(DEFAULT_RATES)  # of the cells that it is judged in
     largest: float = float("inf")  # budget from which on its answer is the same
+    kept: Kept | None = None  # where its answers are; None for what answers at once
     unanswered: Callable[[Any, Any, int, float], bool] = lambda *_: False  # the default rate took the place of one
 
     @property
     def version(self) -> str:
-        """The installed package with its version; "" for what needs none, and for what is not installed."""
-        try:
-            return f"{self.package} {version(self.package)}" if self.package else ""
-        except PackageNotFoundError:
-            return ""
+        """The package with the version that answered; "" for what needs none."""
+        return self.kept.version(self.package) if self.kept else ""

@@ -132,7 +132,7 @@ PEERS = (
         for width in WIDTHS
     ),
     *(
-        Peer(_named(name, width), "search", package, partial(_kept, name, width))
+        Peer(_named(name, width), "search", package, partial(_kept, name, width), kept=KEPT)
         for name, (package, _) in SEARCHES.items()
         for width in WIDTHS
     ),
