@@ -140,6 +140,8 @@ def test_a_run_ends_where_hyperband_ends_it(monkeypatch):
     last = max(one["training_iteration"] for one in told)
     assert last == rays.WHOLE == 27, "a power of its factor, so that no survivor stops short of the end"
     assert len([one for one in ends if one.loss is not None]) > 8
+    assert ends[1].loss is None, "paused after some looks, which are paid for"
+    assert 1 < ends[1].at < 2
 
 
 def test_what_was_kept_of_another_table_is_no_answer(monkeypatch, tmp_path):

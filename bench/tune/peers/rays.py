@@ -78,6 +78,7 @@ class Controller:
             action = TrialScheduler.STOP if loss == LOST else self.scheduler.on_trial_result(self, trial, result)
             if action == TrialScheduler.PAUSE and not whole:
                 trial.status = self.kinds.PAUSED
+                self.trials.ended(trial.rate, None)  # for now: it is paid for
                 return
             if action != TrialScheduler.CONTINUE or whole:
                 trial.status = self.kinds.TERMINATED

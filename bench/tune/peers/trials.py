@@ -16,10 +16,10 @@ class SpentError(Exception):
 
 
 class Ended(NamedTuple):
-    """A trial that ended: what had been used by then, in whole runs, its last loss, and the place of its rate."""
+    """A trial that ended or paused: what was used by then, in whole runs, its last loss, and the place of its rate."""
 
     at: float
-    loss: float | None  # None: it was stopped
+    loss: float | None  # None: it was stopped, or paused
     place: int
 
 
@@ -44,7 +44,7 @@ class Trials:
                 return
 
     def ended(self, rate: float, loss: float | None) -> None:
-        """A trial ended: with its last loss, or stopped."""
+        """A trial ended: with its last loss, or stopped, or paused."""
         self.ends.append(Ended(self.used / self.count, loss, self.table.place(rate)))
 
     def run(self, rate: float) -> None:
