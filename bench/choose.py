@@ -7,7 +7,7 @@ excess is the mean over seeds of the test loss of the trial that the verdict nam
 less one. A cell counts 1000 % at most. Three tasks of seven are reported apart. They are not clean: the shapes of the
 posterior were measured on all of them, and four constants (`basin.MOST`, `tune.DOUBT`, `prior.HABIT`, when a run is
 lost) were chosen by looking at all cells and at 28 others. What judges must be other data.
-`--budgets 1.3,4`, `--policies tune,climb`, `--seeds 3`, `--cells PATTERN`, `--optuna` (needs that package).
+`--budgets 1.3,4`, `--policies tune,climb`, `--together 1,4` (how many trials tune and race ask for at a time), `--seeds 3`, `--cells PATTERN`, `--optuna` (needs that package).
 """
 
 import os
@@ -75,7 +75,7 @@ class Cell:
         broken = np.flatnonzero(~np.isfinite(losses))
         end = min(until, int(at[broken[0]])) if len(broken) else until
         looks = [0, *at[at <= end].tolist()]
-        values = np.array([self.start[trial.seed], *losses[at <= end]])
+        values = np.array([self.start[trial.seed], *np.where(np.isfinite(losses), losses, np.nan)[at <= end]])
         made = np.arange(end)
         record = Record(made, np.zeros(end), measured_at=tuple(looks), measured=values, validated=values)
         return Outcome(trial, record)
@@ -208,6 +208,7 @@ POLICIES: dict[str, Callable[[Cell, int, float], Picks]] = {
     "minimum / 10": range_test("minimum / 10"),
     "slide": range_test("slide"),
 }
+WIDE: dict[str, type[Policy]] = {"tune": Tune, "race": Race}
 
 
 @dataclass
@@ -249,11 +250,16 @@ def main() -> None:
     ask.add_argument("--policies", default=",".join(POLICIES))
     ask.add_argument("--cells", default="*")
     ask.add_argument("--seeds", type=int, default=99, help="the most seeds of a cell")
+    ask.add_argument("--together", default="1", help="how many trials at a time tune and race ask for")
     ask.add_argument("--optuna", action="store_true")
     ask.add_argument("--list", action="store_true", help="every cell, worst first")
     told = ask.parse_args()
     found = [one for path in told.table for one in cells(path) if fnmatch.fnmatch(one.name, told.cells)]
     policies = {name: POLICIES[name] for name in told.policies.split(",")}
+    for width in map(int, told.together.split(",")):
+        if width > 1:
+            wide = {name: kind for name, kind in WIDE.items() if name in policies}
+            policies |= {f"{name}, {width} together": ours(kind, together=width) for name, kind in wide.items()}
     if told.optuna:
         policies["Optuna, TPE"] = tpe
     print(HEAD, "|" + " --- |" * 12, sep="\n")

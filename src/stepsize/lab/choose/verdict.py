@@ -94,4 +94,5 @@ def sentence(one: Seen, runs: Sequence[Seen]) -> str:
         above = f"{math.expm1(min(behind, 10)):.0%} above the best"
         beside = f", {above if behind > 0 else 'ahead of all others'} there"
     ended = "ended" if one.done else f"after {one.share:.0%}"
-    return f"{name}: {ended} at {one.loss:.4g}{beside}{'; given up' if one.lost and not one.done else ''}."
+    loss = "a loss that is not finite" if one.loss is None else f"{one.loss:.4g}"
+    return f"{name}: {ended} at {loss}{beside}{'; given up' if one.lost and not one.done else ''}."
