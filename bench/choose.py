@@ -7,7 +7,8 @@ excess is the mean over seeds of the test loss of the trial that the verdict nam
 less one. A cell counts 1000 % at most. Three tasks of seven are reported apart. They are not clean: the shapes of the
 posterior were measured on all of them, and four constants (`basin.MOST`, `tune.DOUBT`, `prior.HABIT`, when a run is
 lost) were chosen by looking at all cells and at 28 others. What judges must be other data.
-`--budgets 1.3,4`, `--policies tune,climb`, `--together 1,4` (how many trials tune and race ask for at a time), `--seeds 3`, `--cells PATTERN`, `--optuna` (needs that package).
+`--budgets 1.3,4`, `--policies tune,climb`, `--together 1,4` (how many trials tune and race ask for at a time),
+`--seeds 3`, `--cells PATTERN`, `--optuna` (needs that package).
 """
 
 import os

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,10 @@ from stepsize import StepsizeError
 from stepsize.lab.choose.answer import Asked
 from stepsize.lab.choose.race import Race
 from stepsize.lab.choose.tune import Tune
+from stepsize.lab.compare import here
+from stepsize.lab.study.study import Study
+from stepsize.lab.tune import TOGETHER, policy_for, tune
+from studied import a_workload
 
 SGD = "sgd(momentum=0.9) | 0.1 * cosine()"
 HILLS = {
@@ -101,13 +106,18 @@ def test_more_at_a_time_are_fewer_questions():
     assert asked[0] > asked[1] > asked[2]
 
 
+def test_little_more_than_one_run_asks_for_one_at_a_time_at_first():
+    """What little there is to spend goes where the answers say."""
+    assert [len(a_policy(Tune, budget, together=8).ask([]).parts) for budget in (1.0, 1.3, 2.2, 4.0)] == [1, 1, 3, 5]
+
+
 def test_one_at_a_time_asks_for_one():
     assert {len(one.parts) for one in rounds(a_policy(Tune, 4.0), Hill())[0]} == {1}
 
 
 @pytest.mark.parametrize("budget", [1.3, 2.2, 4.0])
-def test_what_is_asked_for_at_once_goes_in_step_and_is_apart(budget):
-    """All from one update to one, so that they train as one lot; rates of the first question are an octave apart."""
+def test_what_is_asked_for_at_once_goes_in_step(budget):
+    """All from one update to one, so that they train as one lot."""
     made, hill = {}, Hill()
     for answer in rounds(a_policy(Tune, budget, together=8), hill)[0]:
         assert len({(begun_at(part, made), part.until) for part in answer.parts}) == 1
@@ -127,5 +137,29 @@ def test_what_is_asked_for_at_once_could_be_finished_one_by_one(budget, together
 
 @pytest.mark.parametrize("together", [0, -1, 1.5, True])
 def test_a_width_that_is_no_number_of_trials_is_refused_in_one_line(together):
-    with pytest.raises(StepsizeError, match="together must be a whole number ≥ 1"):
+    with pytest.raises(StepsizeError, match=r"together must be a (whole )?number[^\n]*$"):
         a_policy(Tune, together=together)
+
+
+def test_trials_that_train_side_by_side_are_asked_for_together_and_as_many_as_there_are_workers():
+    stacked, alone = a_workload(rows=60), a_workload(rows=60)
+    object.__setattr__(alone, "_engine", replace(alone.engine(), at_once=1))
+    widths = [(policy_for(one, workers=n).together) for one in (stacked, alone) for n in (1, 3, 9)]
+    assert widths == [TOGETHER, TOGETHER, 9, 1, 3, 9]
+    with pytest.raises(StepsizeError, match="workers must be a"):
+        policy_for(stacked, workers=0)
+
+
+def test_a_tuning_that_was_killed_in_the_middle_of_a_question_ends_as_if_it_had_not_been(tmp_path):
+    text, how = "adam() | 0.01 * cosine()", {"steps": 60, "batch_size": 4, "budget": 4.0}
+    with Study(a_workload(rows=60)) as study:
+        whole = tune(study, policy_for(study.workload, [text], **how))
+    with Study(a_workload(rows=60), tmp_path / "r") as study:
+        asked = policy_for(study.workload, [text], **how).ask([]).parts
+        assert len(asked) > 1
+        study.train([asked[1].trial], here(study.workload), until=asked[1].until)
+        study.train([asked[2].trial], here(study.workload), until=1)
+    with Study(a_workload(rows=60), tmp_path / "r") as study:
+        again = tune(study, policy_for(study.workload, [text], **how))
+    assert again.verdict == whole.verdict
+    assert {one.trial.key: one for one in again.outcomes} == {one.trial.key: one for one in whole.outcomes}

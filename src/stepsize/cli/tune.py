@@ -9,7 +9,7 @@ from pathlib import Path
 from ..course.log import put
 from ..lab.study.journal import FILE
 from ..lab.study.study import Study
-from ..lab.tune import Tuned, policy_for, tune
+from ..lab.tune import TOGETHER, Tuned, policy_for, tune
 from ..report.tuned import said, tuned_page
 from .budget import Budget
 from .bundled import workload
@@ -37,7 +37,8 @@ def tune_command(
 ) -> int:
     """Tune strategies on data and print the verdict; returns the exit code. Ctrl-C gives the verdict so far."""
     given = workload(data, target=target, task=task)
-    policy = policy_for(given, texts, steps=steps, batch_size=batch_size or None, budget=budget.runs)
+    workers = jobs if cluster is None else TOGETHER  # how many a cluster has, nobody knows before it trains
+    policy = policy_for(given, texts, steps=steps, batch_size=batch_size or None, budget=budget.runs, workers=workers)
     with as_notes(), Study(given, out) as study:
         for remark in given.notes:
             note(remark)

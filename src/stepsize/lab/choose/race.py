@@ -17,10 +17,9 @@ from .answer import Asked, Verdict
 from .basin import Basin
 from .policy import EPS, Policy, place_of
 from .seen import Seen
-from .wide import beside, unfinished
+from .wide import ENOUGH, beside, unfinished
 
 PAUSES = (0.1, 0.2, 0.3, 0.5, 0.75)  # shares of the run
-ENOUGH = 1e-7  # expected gain
 Key = tuple[int, int]  # a strategy, and the place of a rate in its basin's grid
 FOR_RATES, SEEDS_FROM = 5.0, 6.0  # runs for each strategy: what looks for a rate where more than six are paid for
 
@@ -42,6 +41,9 @@ class Race(Policy):
     of it up to the farthest pause that the budget allows. The leader, who must be affordable to its end, has the least
     expected excess; of finished runs it has the least mean of its own level and the expected one. Use `Tune` instead,
     which adds what makes it robust; this is the plain form, to compare with.
+
+    `together` ≥ 1 is how many trials it may ask for at a time. More than one go from the same update to the same pause,
+    so that they train as one lot. Use several where that costs little more than one, or where several places train.
     """
 
     together: int = 1
