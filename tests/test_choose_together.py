@@ -103,7 +103,7 @@ def test_a_larger_budget_and_another_width_go_on_and_are_never_worse(together, n
 
 def test_more_at_a_time_are_fewer_questions():
     asked = [len(rounds(a_policy(Tune, 4.0, together=n), Hill())[0]) for n in (1, 4, 8)]
-    assert asked[0] > asked[1] > asked[2]
+    assert asked[0] > asked[1] >= asked[2]
 
 
 def test_little_more_than_one_run_asks_for_one_at_a_time_at_first():
