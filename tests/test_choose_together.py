@@ -163,3 +163,13 @@ def test_a_tuning_that_was_killed_in_the_middle_of_a_question_ends_as_if_it_had_
         again = tune(study, policy_for(study.workload, [text], **how))
     assert again.verdict == whole.verdict
     assert {one.trial.key: one for one in again.outcomes} == {one.trial.key: one for one in whole.outcomes}
+
+
+def test_a_paused_trial_whose_loss_overflowed_is_told_of():
+    class Overflows(Hill):
+        def loss(self, trial, step):
+            return float("inf") if trial.rate > 0.1 and step else super().loss(trial, step)
+
+    policy, hill = a_policy(Tune, 4.0), Overflows()
+    made = [hill.outcome(policy.trial(0, rate, 0), until) for rate, until in ((0.01, STEPS), (0.5, 40))]
+    assert "at a loss that is not finite" in " ".join(policy.verdict(policy.seen(made)).trace)
