@@ -106,6 +106,7 @@ def range_test(rule: str) -> Chooser:
 
 POLICIES: dict[str, Chooser] = {
     "tune": ours(Tune),
+    "tune four at a time": ours(Tune, together=4),
     "race": ours(Race),
     "climb": ours(Climb),
     "halving": ours(Halving),

@@ -15,7 +15,7 @@ from ..lab.choose.prior import family_of
 from ..lab.earlier import earlier
 from ..lab.study.journal import FILE, is_journal
 from ..lab.study.study import Study
-from ..lab.tune import Tuned, policy_for, tune
+from ..lab.tune import TOGETHER, Tuned, policy_for, tune
 from ..report.tuned import said, tuned_page
 from .budget import Budget
 from .bundled import workload
@@ -47,7 +47,8 @@ def tune_command(
     """Tune strategies on data and print the verdict; returns the exit code. Ctrl-C gives the verdict so far."""
     look_resumed(out, resume)
     given = workload(data, target=target, task=task)
-    policy = policy_for(given, texts, steps=steps, batch_size=batch_size or None, budget=budget.runs)
+    workers = jobs if cluster is None else TOGETHER  # how many a cluster has, nobody knows before it trains
+    policy = policy_for(given, texts, steps=steps, batch_size=batch_size or None, budget=budget.runs, workers=workers)
     with as_notes():
         policy = with_earlier(replace(policy, trials=budget.trials), prior, out)
     with as_notes(), Study(given, out) as study:

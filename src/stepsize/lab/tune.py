@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError, number, whole
 from .choose.answer import Asked, Verdict
 from .choose.policy import Policy
 from .choose.prior import Earlier
@@ -19,6 +19,7 @@ from .workload import Workload
 
 DEFAULTS = ("sgd(momentum=0.9) | 0.1 * (warmup('5%') >> cosine())", "adam() | 1e-3 * (warmup('5%') >> cosine())")
 SEEDS = 8  # of which the policy uses the first, and more where the budget is large
+TOGETHER = 4  # trials that train side by side for little more than the price of one
 NO_LIMIT = 1000.0  # runs, where the budget is a time
 
 
@@ -50,18 +51,21 @@ def policy_for(
     seeds: int = SEEDS,
     trials: int | None = None,
     earlier: Sequence[Earlier] = (),
+    workers: int = 1,
 ) -> Policy:
     """The policy that tunes strategies on a workload: `Tune`, after everything that does not fit was refused.
 
     `texts` are strategies, each with a name before it where it has one; none means SGD with momentum and Adam, both
     with a warm-up and a cosine. Their own rates are taken as guesses. `budget` ≥ 1 is in whole runs, `trials` ≥ 1 how
     many may be begun besides (None: any number). `earlier` is what earlier tunes found, read by `stepsize.lab.earlier`.
+    It asks for as many trials at a time as `workers` ≥ 1 train, and for `TOGETHER` at least where trials train side by
+    side.
     """
     batch_size = workload.batch(batch_size)
     steps = int(number("tune", "steps", steps, low=1))
     number("tune", "budget", budget, low=1)
-    whole = [workload.strategy(split_name(text)[1], steps, batch_size) for text in texts or DEFAULTS]
-    for text, one in zip(texts or DEFAULTS, whole, strict=True):
+    fitting = [workload.strategy(split_name(text)[1], steps, batch_size) for text in texts or DEFAULTS]
+    for text, one in zip(texts or DEFAULTS, fitting, strict=True):
         if not rate_of(one).base > 0:
             raise StepsizeError(f"{text} has base rate 0, which trains nothing: give it one above 0")
     return Tune(
@@ -74,7 +78,14 @@ def policy_for(
         measure_every=workload.measure_every(steps, batch_size),
         trials=trials,
         earlier=tuple(earlier),
+        together=together(workload, workers),
     )
+
+
+def together(workload: Workload, workers: int = 1) -> int:
+    """How many trials a policy should ask for at a time."""
+    workers = whole("tune", "workers", workers, low=1)
+    return max(workers, TOGETHER if workload.at_once > 1 else 1)
 
 
 def tune(

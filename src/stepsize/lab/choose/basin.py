@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -77,7 +77,7 @@ class Basin:
         excess = np.minimum(np.expm1(np.minimum(descent[:, None] * shape.lost[0.0], 5)), MOST)
         return Basin(grid, weights, shape.places, excess, descent)
 
-    @property
+    @cached_property
     def risk(self) -> Floats:
         """The expected excess of each rate."""
         expected: Floats = self.weights @ self.excess
@@ -85,10 +85,15 @@ class Basin:
 
     def gain(self, lead: int) -> Floats:
         """What each rate may be expected to win over one of them, if it were known."""
-        won: Floats = self.weights @ np.maximum(0, self.excess[:, [lead]] - self.excess)
+        expected: Floats = self.weights @ self.wins(lead)
+        return expected
+
+    def wins(self, lead: int) -> Floats:
+        """What each rate wins over one of them under each hypothesis."""
+        won: Floats = np.maximum(0, self.excess[:, [lead]] - self.excess)
         return won
 
-    @property
+    @cached_property
     def reached(self) -> Floats:
         """The whole descent at each rate under each hypothesis, in logs of the loss."""
         found: Floats = self.descent[:, None] - np.log1p(self.excess)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -18,10 +18,11 @@ from ..trials.trial import Trial
 from .answer import Asked, Part, Verdict
 from .basin import Basin
 from .prior import Earlier, Prior, prior_of
-from .seen import Seen, marks, seen
+from .seen import Seen, Told, marks, seen
 from .verdict import told
 
 EPS = 1e-9
+Key = tuple[int, float, int]  # the strategy, the rate and the seed of a trial
 
 
 @dataclass(frozen=True)
@@ -88,20 +89,32 @@ class Policy:
         """After which updates trials may pause."""
         return marks(self.steps, self.measure_every)
 
-    def seen(self, outcomes: Sequence[Outcome]) -> list[Seen]:
-        """What is seen of the outcomes that belong here, one of each trial: the farthest."""
-        mine: dict[str, tuple[int, Outcome]] = {}
+    def told(self, outcomes: Sequence[Outcome]) -> dict[Key, Told]:
+        """What is known of the trials that belong here, by their key: the farthest of each."""
+        mine: dict[Key, tuple[int, Outcome]] = {}
         for one in outcomes:
-            arm = self._arm(one.trial)
+            arm = self.arm(one.trial)
             if arm is None:
                 continue
-            key = f"{arm} {one.trial.rate!r} {one.trial.seed}"
+            key = (arm, one.trial.rate, one.trial.seed)
             if key not in mine or one.made > mine[key][1].made:
                 mine[key] = (arm, one)
-        pauses = [self.until(one) for one in self.pauses]
-        return seen(list(mine.values()), self.steps, self.measure_every, pauses)
+        return {key: Told.of(*row) for key, row in mine.items()}
 
-    def _arm(self, trial: Trial) -> int | None:
+    def seen(self, outcomes: Sequence[Outcome]) -> list[Seen]:
+        """What is seen of the outcomes that belong here, one of each trial: the farthest."""
+        return self.look(self.told(outcomes).values())
+
+    def look(self, told: Collection[Told]) -> list[Seen]:
+        """What is seen of trials."""
+        return seen(list(told), self.steps, self.measure_every, self.pauses_at)
+
+    @cached_property
+    def pauses_at(self) -> list[int]:
+        """After which updates this policy looks."""
+        return [self.until(one) for one in self.pauses]
+
+    def arm(self, trial: Trial) -> int | None:
         """The number of its strategy; None for a trial of something else."""
         same = (self.problem, self.steps, self.batch_size, self.measure_every)
         if (trial.problem, trial.steps, trial.batch_size, trial.measure_every) != same:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -20,6 +21,38 @@ def marks(steps: int, measure_every: int) -> tuple[int, ...]:
     """After which updates trials are compared and may pause: 20 of a run, or fewer, at looks."""
     often = (measure_every * max(1, round(i * steps / MARKS / measure_every)) for i in range(1, MARKS + 1))
     return tuple(sorted({one for one in often if one < steps} | {steps}))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known of one trial of a strategy: the updates made, whether it is over, the loss that chooses by update.
+
+    >>> Told(0, Trial("a", "sgd() | 0.1", "p", 0.1, 0, 9), 6, False, ((0, 3.0), (3, 2.0), (6, 1.0))).at(4).curve
+    ((0, 3.0), (3, 2.0))
+    """
+
+    arm: int
+    trial: Trial
+    made: int
+    over: bool
+    curve: tuple[tuple[int, float | None], ...]
+
+    @staticmethod
+    def of(arm: int, one: Outcome) -> Told:
+        """What an outcome tells: the validation loss, or that of training where there is none."""
+        held = one.record.validated is not None
+        losses = one.validation if held else one.train
+        return Told(arm, one.trial, one.made, one.over, tuple(zip(one.measured_at, losses, strict=True)))
+
+    def at(self, step: int) -> Told:
+        """What was known when it had made so many updates, or fewer."""
+        if self.made <= step:
+            return self
+        return replace(self, made=step, over=False, curve=tuple(row for row in self.curve if row[0] <= step))
+
+    def reached(self, step: int) -> bool:
+        """Whether nothing is left to train up to a step."""
+        return self.over or self.made >= step
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +91,7 @@ class Seen:
         """Whether it made all its updates, all finite."""
         return not self.broke and self.share >= 1
 
-    @property
+    @cached_property
     def lost(self) -> bool:
         """Whether it is given up: not finite, far above its start, or fallen back to it and stayed there.
 
@@ -84,12 +117,12 @@ class Seen:
         return self.losses[-1] if self.losses else None
 
 
-def seen(outcomes: Sequence[tuple[int, Outcome]], steps: int, measure_every: int, pauses: Sequence[int]) -> list[Seen]:
-    """What is seen of outcomes, each with the number of its strategy; sorted, so that their order does not count."""
+def seen(told: Sequence[Told], steps: int, measure_every: int, pauses: Sequence[int]) -> list[Seen]:
+    """What is seen of trials; sorted, so that their order does not count."""
+    told = sorted(told, key=lambda one: (one.arm, one.trial.seed, one.trial.rate))
     at = marks(steps, measure_every)
-    told = [(arm, one, _curve(one)) for arm, one in outcomes]
-    finite = [loss for _, _, curve in told for _, loss in curve if loss is not None]
-    starts = {one.trial.seed: curve[0][1] for _, one, curve in told if curve and curve[0][0] == 0}
+    finite = [loss for one in told for _, loss in one.curve if loss is not None]
+    starts = {one.trial.seed: one.curve[0][1] for one in told if one.curve and one.curve[0][0] == 0}
     base = next((loss for loss in starts.values() if loss is not None), max(finite, default=1.0))
     scale = None if all(loss > 0 for loss in finite) else max(base - min(finite, default=base), 1e-12)
 
@@ -98,10 +131,10 @@ def seen(outcomes: Sequence[tuple[int, Outcome]], steps: int, measure_every: int
             return SKY
         return min(math.log(loss) if scale is None else (loss - base) / scale, SKY)
 
-    def one_of(arm: int, one: Outcome, curve: list[tuple[int, float | None]]) -> Seen:
-        first = starts.get(one.trial.seed)
+    def one_of(one: Told) -> Seen:
+        curve, first = one.curve, starts.get(one.trial.seed)
         broke = one.over and (one.made < steps or not curve or curve[-1][1] is None)
-        counted = max((until for until in pauses if until <= one.made), default=0)
+        counted = counts(one, pauses)
         passed = [until for until in at if until <= (one.made if broke else counted)]
         early = curve[0][1] if curve else None  # stands for what came before the first look
         losses = [next((loss for step, loss in reversed(curve) if step <= until), early) for until in passed]
@@ -111,13 +144,11 @@ def seen(outcomes: Sequence[tuple[int, Outcome]], steps: int, measure_every: int
         levels = np.array([level(loss) for loss in losses])
         start = level(base if first is None else first)
         levels_of = (len(losses), np.array(shares), levels, tuple(losses))
-        return Seen(arm, one.trial, one.made, *levels_of, start, broke, scale is not None)
+        return Seen(one.arm, one.trial, one.made, *levels_of, start, broke, scale is not None)
 
-    found = [one_of(*row) for row in told]
-    return sorted(found, key=lambda one: (one.arm, one.trial.seed, one.trial.rate))
+    return [one_of(one) for one in told]
 
 
-def _curve(one: Outcome) -> list[tuple[int, float | None]]:
-    """The loss that chooses, by update: validation, or training where there is none."""
-    held = one.record.validated is not None
-    return list(zip(one.measured_at, one.validation if held else one.train, strict=True))
+def counts(one: Told, pauses: Sequence[int]) -> int:
+    """The pause that a trial counts as at."""
+    return max((until for until in pauses if until <= one.made), default=0)

@@ -10,7 +10,7 @@ from ...problems import Floats
 from .answer import Asked
 from .basin import FLOOR, early, made
 from .policy import EPS
-from .race import Now, Race
+from .race import Key, Now, Race
 from .seen import Seen
 
 DOUBT = 3.0  # how many times the noise of a comparison a difference may hide behind
@@ -36,13 +36,13 @@ class Tune(Race):
     def decide(self, runs: list[Seen]) -> Asked | None:
         return super().decide(runs) or self._last(Now(self, runs))
 
-    def leader(self, now: Now) -> tuple[int, int] | None:
+    def leader(self, now: Now) -> Key | None:
         done = [key for key, one in now.at.items() if one.done]
         if done:
             return min(done, key=lambda key: (now.at[key].levels[-1], key))
         return now.safest()
 
-    def gains(self, now: Now, lead: tuple[int, int]) -> list[Floats]:
+    def gains(self, now: Now, lead: Key) -> list[Floats]:
         found = super().gains(now, lead)
         for key, one in now.at.items():
             if key != lead and lead in now.at and not one.lost:
@@ -50,7 +50,7 @@ class Tune(Race):
                 found[arm][i] = min(found[arm][i], open_still(one, now.at[lead]))
         return found
 
-    def fits(self, now: Now, key: tuple[int, int], to: float, lead: tuple[int, int]) -> bool:
+    def fits(self, now: Now, key: Key, to: float, lead: Key) -> bool:
         return super().fits(now, key, to, lead) and 1 - now.share(key) <= now.left + EPS
 
     def chosen(self, runs: Sequence[Seen]) -> Seen:
@@ -68,10 +68,10 @@ class Tune(Race):
         safest = now.safest(whole=False)
         if safest is None:
             return None
-        ahead = self._next(now.share(safest)) or 1.0
+        ahead = self.following(now.share(safest)) or 1.0
         share = now.share(safest)
         paid = max((one / self.steps for one in self.marks if one / self.steps <= share + now.left + EPS), default=0)
-        return now.ask(safest, min(ahead, paid), "nothing can be finished any more: the safest rate goes on")
+        return now.ask([(safest, min(ahead, paid))], "nothing can be finished any more: the safest rate goes on")
 
 
 def open_still(one: Seen, lead: Seen) -> float:

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -94,8 +95,18 @@ def one_thread() -> Iterator[None]:
             after.callback(torch.set_num_threads, torch.get_num_threads())
             torch.set_num_threads(1)
         with suppress(ImportError):  # it comes with scikit-learn
-            after.enter_context(importlib.import_module("threadpoolctl").threadpool_limits(1))
+            importlib.import_module("threadpoolctl")
+            after.enter_context(_pools(len(sys.modules)).limit(limits=1))
         yield
+
+
+@lru_cache(maxsize=1)
+def _pools(modules: int) -> Any:
+    """What limits the threads of the libraries that are loaded, which costs as much as many updates to find.
+
+    Libraries come with modules, so it is found again where there are more `modules`.
+    """
+    return importlib.import_module("threadpoolctl").ThreadpoolController()
 
 
 def told(error: BaseException) -> str:
