@@ -22,7 +22,7 @@ from .table import Table
 from .tasks import Cell
 
 BUDGETS = (1.1, 1.3, 2.2, 3.3, 4.0, 5.0, 9.0, 17.0)
-OURS = ("tune", "race", "climb", "halving", "grid around the prior")
+OURS = ("tune", "tune four at a time", "race", "climb", "halving", "grid around the prior")
 SWEPT = ("valley", "steepest", "minimum / 10", "slide")
 DECIDES = ("src/stepsize/lab/choose/*.py", "bench/tune/ours.py", "bench/tune/judging.py", "bench/tune/table.py")
 Rows = dict[tuple[str, float], dict[str, Row]]  # by name and budget, by cell
