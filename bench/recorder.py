@@ -1,0 +1,116 @@
+"""What a Recorder costs a training step: processor time, with and without by turns in one run, on one thread.
+
+    python bench/recorder.py            the table of docs/record.md
+
+Each row trains one model twice at once: a block of steps with a Recorder, then the same number without, again and
+again. The cost is the median over pairs of blocks, so that a disturbance of the machine falls out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stepsize.adapters.torch import Recorder
+
+Loop = Callable[[Recorder | None], None]
+
+
+def transformer() -> tuple[torch.nn.Module, torch.Tensor]:
+    layer = torch.nn.TransformerEncoderLayer(384, 6, 1536, dropout=0.0, batch_first=True)
+    return torch.nn.TransformerEncoder(layer, 6, enable_nested_tensor=False), torch.randn(8, 64, 384)
+
+
+def dense() -> tuple[torch.nn.Module, torch.Tensor]:
+    layers = [one for _ in range(10) for one in (torch.nn.Linear(1000, 1000), torch.nn.ReLU())]
+    return torch.nn.Sequential(*layers), torch.randn(128, 1000)
+
+
+def small() -> tuple[torch.nn.Module, torch.Tensor]:
+    return torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10)), torch.randn(64, 64)
+
+
+MODELS = {
+    "transformer, 10.6 million parameters, 512 tokens": (transformer, 50, 2),
+    "dense, 10.0 million parameters, 128 rows": (dense, 50, 6),
+    "dense, 4,810 parameters, 64 rows": (small, 400, 30),
+}
+
+
+def loop_of(made: tuple[torch.nn.Module, torch.Tensor], losses: int) -> tuple[Loop, Any, torch.nn.Module]:
+    model, x = made
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+
+    def step(recorder: Recorder | None) -> None:
+        optimizer.zero_grad()
+        for part in x.chunk(losses):
+            loss = model(part).square().mean() / losses
+            loss.backward()
+            if recorder is not None and losses > 1:
+                recorder.step(loss)
+        optimizer.step()
+        if recorder is not None and losses == 1:
+            recorder.step(loss)
+
+    return step, optimizer, model
+
+
+def cost(name: str, losses: int, pairs: int, **options: Any) -> tuple[float, float]:
+    """The processor time of a step without a Recorder, in milliseconds, and what one adds, as a share."""
+    make, block, _ = MODELS[name]
+    torch.manual_seed(0)
+    step, optimizer, model = loop_of(make(), losses)
+    for _ in range(3):
+        step(None)
+    bare: list[float] = []
+    added: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for i in range(pairs):
+            times = []
+            for recorded in (False, True) if i % 2 else (True, False):
+                if not recorded:
+                    times.append((_timed(step, block), recorded))
+                    continue
+                with Recorder(optimizer, Path(folder) / f"{i}.jsonl", model, **options) as recorder:
+                    times.append((_timed(lambda _: step(recorder), block), recorded))
+            by = {recorded: one for one, recorded in times}
+            bare.append(by[False] / block * 1e3)
+            added.append((by[True] - by[False]) / by[False])
+    return statistics.median(bare), statistics.median(added)
+
+
+def _timed(step: Callable[[Any], None], block: int) -> float:
+    begin = time.process_time()
+    for _ in range(block):
+        step(None)
+    return time.process_time() - begin
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=float, default=1.0, help="times the usual number of pairs of blocks")
+    parser.add_argument("--only", default="", help="rows whose name has this in it")
+    told = parser.parse_args()
+    torch.set_num_threads(1)
+    print("| model | losses a step | rows | step, ms | Recorder |\n|---|---|---|---|---|")
+    for name, (_, _, pairs) in MODELS.items():
+        for losses, options, rows in (
+            (1, {}, "each update"),
+            (2, {}, "each update"),
+            (1, {"every": 10}, "every tenth"),
+            (1, {"layers_every": 1}, "each update, layers too"),
+        ):
+            if told.only in f"{name} {rows}":
+                ms, share = cost(name, losses, max(int(pairs * told.pairs), 1), **options)
+                print(f"| {name} | {losses} | {rows} | {ms:.3g} | {share:+.1%} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
