@@ -67,26 +67,21 @@ class Updates:
         return Updates, ()  # who followed stays behind
 
 
-def followers_of(optimizer: Optimizer) -> list[Follower | None]:
-    """Who follows an optimizer, without beginning to count where nobody does."""
-    found = _counted(optimizer)
-    return [] if found is None else found.followers
-
-
-def _counted(optimizer: Optimizer) -> Updates | None:
+def counted(optimizer: Optimizer) -> Updates | None:
+    """The count of an optimizer's updates, None where nobody counts."""
     owners = (getattr(hook, "__self__", None) for hook in optimizer._optimizer_step_post_hooks.values())
     return next((one for one in owners if isinstance(one, Updates)), None)
 
 
 def updates_of(optimizer: Optimizer) -> Updates:
     """The count of an optimizer's updates, begun where there is none yet."""
-    there = _counted(optimizer)
+    there = counted(optimizer)
     if there is not None:
         return there
-    counted = Updates()
-    optimizer.register_step_pre_hook(counted.before)
-    optimizer.register_step_post_hook(counted.after)
+    begun = Updates()
+    optimizer.register_step_pre_hook(begun.before)
+    optimizer.register_step_post_hook(begun.after)
     for one in vars(optimizer).values():  # as SAM's base_optimizer, whose groups are the outer one's
         if isinstance(one, Optimizer) and hasattr(one, "_optimizer_step_post_hooks"):
-            one.register_step_post_hook(counted.after_inside)
-    return counted
+            one.register_step_post_hook(begun.after_inside)
+    return begun

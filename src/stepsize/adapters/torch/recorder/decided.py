@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from ....course.recorded import METRIC
 from ....course.said import Said
 from ..scheduler import Scheduler
-from ..updates import followers_of
+from ..updates import Updates, counted
 from .settings import names_of
 
 TOLD = METRIC + "metric"  # the number that a scheduler's controllers look at
@@ -21,13 +21,17 @@ class Decided:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer = optimizer
+        self._updates: Updates | None = None
         self._read: weakref.WeakKeyDictionary[Scheduler, tuple[int, int]] = weakref.WeakKeyDictionary()
         for one in self.schedulers():  # what they decided before belongs to the time before
             self._read[one] = one._heard.decided, one._heard.measured
 
     def schedulers(self) -> list[Scheduler]:
         """Those that write into the groups of the optimizer now."""
-        return [one for one in followers_of(self._optimizer) if isinstance(one, Scheduler)]
+        self._updates = self._updates or counted(self._optimizer)
+        if self._updates is None:
+            return []
+        return [one for one in self._updates.followers if isinstance(one, Scheduler)]
 
     def scheduled(self) -> list[str]:
         """The hyper-parameters that they write."""

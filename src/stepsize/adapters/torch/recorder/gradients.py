@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from ....course.recorded import GRADIENT
 from ..clips.measured import measured
 from ..clips.norms import members_of, settled
-from .layers import REST, by_layer, whole_of
+from .layers import FEW, REST, by_layer, whole_of
 
 
 def gradients_of(optimizer: Optimizer, layers: Mapping[str, list[Tensor]]) -> dict[str, Any]:
@@ -25,7 +25,8 @@ def gradients_of(optimizer: Optimizer, layers: Mapping[str, list[Tensor]]) -> di
         return {}
     every, known = list(grads.values()), measured(optimizer)
     with torch.no_grad():
-        parts = by_layer(layers, grads) if layers else {}
+        few = all(one.numel() <= FEW for one in every)  # each alone costs less than their sum in pieces
+        parts = by_layer(layers, grads) if layers or few else {}
         if parts:
             found = whole_of(parts)
             known.put(every, found if isinstance(found, Tensor) else torch.tensor(found, dtype=torch.float64))

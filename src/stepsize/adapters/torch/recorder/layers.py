@@ -13,6 +13,7 @@ from ..clips.norms import length_of, lengths
 
 _PLAIN = (Tensor, torch.nn.Parameter)
 REST = ""  # of what is in no layer
+FEW = 2**14  # elements whose length one call finds
 
 
 def layers_of(model: torch.nn.Module) -> dict[str, list[Tensor]]:

@@ -36,14 +36,20 @@ class Limited:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer = optimizer
+        self._known: object = None  # the hooks that were looked through
+        self._guards: list[Clipping] = []
+        self._clipping: list[Any] = []
         self._acting: set[str] = set()
         self._skips = 0
         self._skipping = False
 
     def begin(self, looked_at: bool) -> None:
         """An update begins: the clips count what they limit where somebody looks."""
-        self._skips = sum(one.skipped for one in _guards_of(self._optimizer))
-        for one in clipping_of(self._optimizer):
+        hooks = self._optimizer._optimizer_step_pre_hooks
+        if self._known != (now := (len(hooks), next(reversed(hooks), None))):
+            self._known, self._guards, self._clipping = now, _guards_of(self._optimizer), clipping_of(self._optimizer)
+        self._skips = sum(one.skipped for one in self._guards)
+        for one in self._clipping:
             one.shares = [] if looked_at else None
 
     def end(self) -> None:
@@ -53,10 +59,9 @@ class Limited:
 
     def left_out(self) -> str | None:
         """Why the update that was made last was left out; None where it was made, "" where nobody says."""
-        guards = _guards_of(self._optimizer)
-        if sum(one.skipped for one in guards) <= self._skips:
+        if sum(one.skipped for one in self._guards) <= self._skips:
             return None
-        return next((one.wrong for one in guards if one.wrong), "")
+        return next((one.wrong for one in self._guards if one.wrong), "")
 
     def skip(self, why: str | None) -> dict[str, Any] | None:
         """The decision that leaves an update out, unless the one before it was left out too."""
@@ -67,7 +72,7 @@ class Limited:
     def shares(self) -> dict[str, float]:
         """The share of elements that each clip limited in the update that was made last, by the clip's text."""
         found: dict[str, float] = {}
-        for one in clipping_of(self._optimizer):
+        for one in self._clipping:
             shares = [float(share) for share in one.shares or ()]
             clips = getattr(one, "clips", ())
             names = [str(clip) for clip in clips] if len(clips) == len(shares) else ["clip"] * len(shares)

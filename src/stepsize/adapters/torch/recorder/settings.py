@@ -60,28 +60,25 @@ class Moving:
             if at and "lr" in groups[i]:
                 row[RATE + at] = self._knobs.get(i, "lr")
             for field in self._fields:
-                if field.partition(".")[0] in groups[i]:
+                if field in self._knobs.fields(i):
                     row[knob(field, at)] = self._knobs.get(i, field)
         return row
 
     def _look(self, groups: list[dict[str, Any]]) -> None:
         """Find what holds another value than it did when a row was written last."""
-        for i, group in enumerate(groups):
-            if i == len(self._last):
-                self._last.append({key: _fixed(held) for key, held in _held(group)})
-                continue
-            last = self._last[i]
-            for key, held in group.items():
-                if key in _NO_SETTINGS or (held is last.get(key, held) and not isinstance(held, Tensor)):
+        for group in groups[len(self._last) :]:
+            self._last.append({key: one for key, held in _held(group) if _moves(one := _fixed(held))})
+        for group, last in zip(groups, self._last, strict=False):
+            for key, was in last.items():
+                held = group.get(key)
+                if held is was:
                     continue
-                was, now = last.get(key), _fixed(held)
-                if was != now:
+                now = _fixed(held)
+                if now != was:
                     self._moved(key, was, now)
                 last[key] = now
 
     def _moved(self, key: str, was: Any, now: Any) -> None:
-        if key.startswith("initial_") or key not in self._optimizer.param_groups[0]:
-            return
         if not isinstance(now, (tuple, list)):
             self._add(key)
         elif isinstance(was, (tuple, list)) and len(was) == len(now):
@@ -90,7 +87,7 @@ class Moving:
                     self._add(f"{key}.{place}")
 
     def _add(self, field: str) -> None:
-        if field != "lr" and field not in self._fields and field in self._knobs.fields(0):
+        if field not in self._fields:
             self._fields.append(field)
 
 
@@ -106,8 +103,15 @@ def _fixed(held: Any) -> Any:
     if isinstance(held, Tensor):
         return float(held) if held.numel() == 1 else None
     if isinstance(held, (tuple, list)):
-        return tuple(_fixed(one) for one in held)
+        plain = type(held) is tuple and not any(isinstance(one, (Tensor, list, tuple)) for one in held)
+        return held if plain else tuple(_fixed(one) for one in held)
     return held
+
+
+def _moves(held: Any) -> bool:
+    """Whether a schedule could move it: a number, or several."""
+    several = held if isinstance(held, tuple) else (held,)
+    return any(isinstance(one, (int, float)) and not isinstance(one, bool) for one in several)
 
 
 def _plain(held: Any) -> Any:
