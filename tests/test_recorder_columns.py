@@ -35,7 +35,9 @@ def test_the_head_tells_the_optimizer_its_groups_the_schedule_and_the_plan(tmp_p
     made = two_groups(weight_decay=0.05)
     made.param_groups[1]["weight_decay"] = 0.0
     with Recorder(made, tmp_path / "run.jsonl", every=2, layers_every=4) as recorder:
-        kept = Scheduler(made, "warmup(2) >> cosine()", total_steps=10)  # after the Recorder, as in configure_optimizers
+        kept = Scheduler(
+            made, "warmup(2) >> cosine()", total_steps=10
+        )  # after the Recorder, as in configure_optimizers
         update(made, recorder)
     head = rows(tmp_path / "run.jsonl")[0]
     assert (head["kind"], head["version"], head["groups"]) == ("stepsize recording", 2, ["body", "head"])

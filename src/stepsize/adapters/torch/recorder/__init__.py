@@ -6,7 +6,7 @@ layers     lengths by layer (moved: what an update did to the weights)
 limited    what clips limited, and which updates were left out (scale: the loss scale of mixed precision)
 decided    what schedulers decided and were told
 spent      the time and the memory of an update
-writing    the file and the sinks
+(where it is written: adapters/sinks/writing)
 """
 
 from .limited import clipping_of

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from ...._errors import StepsizeError, whole
 from ....course.recorded import KIND, METRIC, VALIDATED, VERSION
+from ...sinks.writing import Row, Writing
 from ..clips.closures import hookable, with_closure
 from ..clips.measured import measured
 from ..clips.norms import members_of
@@ -27,7 +28,6 @@ from .pairing import Pairing
 from .scale import Scale
 from .settings import Moving, names_of, settings_of
 from .spent import Spent
-from .writing import Row, Writing
 
 LARGE = 10**6  # parameters from which on lengths by layer are taken more seldom
 SELDOM, OFTEN = 50, 10
@@ -98,7 +98,7 @@ class Recorder:
         self.done = whole("Recorder", "done", done, low=0)
         self._planned = None if total_steps is None else whole("Recorder", "total_steps", total_steps, low=1)
         self._scale = None if scaler is None else Scale(scaler)
-        self._writing = Writing(self.path, self.done, sinks, _is_first_rank())
+        self._writing = Writing("Recorder", self.path, self.done, sinks, _is_first_rank())
         self._began_at, self._pairing, self._decided = self.done, Pairing(), Decided(self.optimizer)
         self._moving, self._moved = Moving(self.optimizer), Moved(self._layers)
         self._limited, self._spent = Limited(self.optimizer), Spent(self.optimizer)
