@@ -2,8 +2,9 @@
 
     python bench/recorder.py            the table of docs/record.md
 
-Each row trains one model twice at once: a block of steps with a Recorder, then the same number without, again and
-again. The cost is the median over pairs of blocks, so that a disturbance of the machine falls out.
+Two copies of a model are trained side by side, one step of each in turn, the one with a Recorder and the other without.
+The cost is the median of the differences, apart for updates with and without the costly columns, each weighed by how
+often it comes: so a disturbance of the machine falls out.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ def small() -> tuple[torch.nn.Module, torch.Tensor]:
 
 
 MODELS = {
-    "transformer, 10.6 million parameters, 512 tokens": (transformer, 50, 2),
-    "dense, 10.0 million parameters, 128 rows": (dense, 50, 6),
-    "dense, 4,810 parameters, 64 rows": (small, 400, 30),
+    "transformer, 10.6 million parameters, 512 tokens": (transformer, 60),
+    "dense, 10.0 million parameters, 128 rows": (dense, 120),
+    "dense, 4,810 parameters, 64 rows": (small, 3000),
 }
 
 
@@ -64,48 +65,46 @@ def loop_of(made: tuple[torch.nn.Module, torch.Tensor], losses: int) -> tuple[Lo
 
 def cost(name: str, losses: int, pairs: int, **options: Any) -> tuple[float, float]:
     """The processor time of a step without a Recorder, in milliseconds, and what one adds, as a share."""
-    make, block, _ = MODELS[name]
+    make = MODELS[name][0]
     torch.manual_seed(0)
-    step, optimizer, model = loop_of(make(), losses)
+    (bare, _, _), (step, optimizer, model) = (loop_of(make(), losses) for _ in range(2))
     for _ in range(3):
+        bare(None)
         step(None)
-    bare: list[float] = []
-    added: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
+    without: list[float] = []
+    added: dict[str, list[float]] = {}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Recorder(optimizer, Path(folder) / "run.jsonl", model, **{"layers_every": 10, **options}) as recorder,
+    ):
+        usual = recorder._interval(options.get("layers_every"))
         for i in range(pairs):
-            times = []
-            for recorded in (False, True) if i % 2 else (True, False):
-                if not recorded:
-                    times.append((_timed(step, block), recorded))
-                    continue
-                with Recorder(optimizer, Path(folder) / f"{i}.jsonl", model, **options) as recorder:
-                    times.append((_timed(lambda _: step(recorder), block), recorded))
-            by = {recorded: one for one, recorded in times}
-            bare.append(by[False] / block * 1e3)
-            added.append((by[True] - by[False]) / by[False])
-    return statistics.median(bare), statistics.median(added)
-
-
-def _timed(step: Callable[[Any], None], block: int) -> float:
-    begin = time.process_time()
-    for _ in range(block):
-        step(None)
-    return time.process_time() - begin
+            times = [0.0, 0.0]
+            for recorded in (0, 1) if i % 2 else (1, 0):
+                begin = time.process_time()
+                step(recorder) if recorded else bare(None)
+                times[recorded] = time.process_time() - begin
+            kind = "idle" if i % recorder.every else "costly" if i % recorder.layers_every == 0 else "plain"
+            added.setdefault(kind, []).append(times[1] - times[0])
+            without.append(times[0])
+    middle = {kind: statistics.median(some) for kind, some in added.items()}
+    shares = {"costly": 1 / usual, "plain": 1 / recorder.every - 1 / usual, "idle": 1 - 1 / recorder.every}
+    alone = statistics.median(without)
+    return alone * 1e3, sum(shares[kind] * one for kind, one in middle.items()) / alone
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=float, default=1.0, help="times the usual number of pairs of blocks")
+    parser.add_argument("--pairs", type=float, default=1.0, help="times the usual number of pairs of steps")
     parser.add_argument("--only", default="", help="rows whose name has this in it")
     told = parser.parse_args()
     torch.set_num_threads(1)
     print("| model | losses a step | rows | step, ms | Recorder |\n|---|---|---|---|---|")
-    for name, (_, _, pairs) in MODELS.items():
+    for name, (_, pairs) in MODELS.items():
         for losses, options, rows in (
             (1, {}, "each update"),
             (2, {}, "each update"),
             (1, {"every": 10}, "every tenth"),
-            (1, {"layers_every": 1}, "each update, layers too"),
         ):
             if told.only in f"{name} {rows}":
                 ms, share = cost(name, losses, max(int(pairs * told.pairs), 1), **options)

@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+import time
 import warnings
 
 import pytest
@@ -70,6 +71,16 @@ def records_of(path, wandb_internal_pb2):
             parts = b""
 
 
+def ended(path, wandb_internal_pb2):
+    """The records once the last is there: a process of wandb's own writes them."""
+    for _ in range(600):
+        found = list(records_of(path, wandb_internal_pb2))
+        if found and found[-1].WhichOneof("record_type") == "exit":
+            return found
+        time.sleep(0.1)
+    raise AssertionError("wandb has not ended its file in a minute")
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_wandb_offline(tmp_path, monkeypatch):
     host("wandb")
@@ -79,7 +90,7 @@ def test_wandb_offline(tmp_path, monkeypatch):
     rows = recorded(tmp_path, sinks.WandB(folder=tmp_path, project="stepsize"))
     (file,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
     found, config = [], []
-    for record in records_of(file, wandb_internal_pb2):
+    for record in ended(file, wandb_internal_pb2):
         kind = record.WhichOneof("record_type")
         if kind == "history":
             items = {one.key or ".".join(one.nested_key): json.loads(one.value_json) for one in record.history.item}
