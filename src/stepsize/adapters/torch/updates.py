@@ -67,16 +67,21 @@ class Updates:
         return Updates, ()  # who followed stays behind
 
 
+def counted(optimizer: Optimizer) -> Updates | None:
+    """The count of an optimizer's updates, None where nobody counts."""
+    owners = (getattr(hook, "__self__", None) for hook in optimizer._optimizer_step_post_hooks.values())
+    return next((one for one in owners if isinstance(one, Updates)), None)
+
+
 def updates_of(optimizer: Optimizer) -> Updates:
     """The count of an optimizer's updates, begun where there is none yet."""
-    for hook in optimizer._optimizer_step_post_hooks.values():
-        owner = getattr(hook, "__self__", None)
-        if isinstance(owner, Updates):
-            return owner
-    counted = Updates()
-    optimizer.register_step_pre_hook(counted.before)
-    optimizer.register_step_post_hook(counted.after)
+    there = counted(optimizer)
+    if there is not None:
+        return there
+    begun = Updates()
+    optimizer.register_step_pre_hook(begun.before)
+    optimizer.register_step_post_hook(begun.after)
     for one in vars(optimizer).values():  # as SAM's base_optimizer, whose groups are the outer one's
         if isinstance(one, Optimizer) and hasattr(one, "_optimizer_step_post_hooks"):
-            one.register_step_post_hook(counted.after_inside)
-    return counted
+            one.register_step_post_hook(begun.after_inside)
+    return begun

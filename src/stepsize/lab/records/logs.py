@@ -17,6 +17,7 @@ from .foreign.rows import Rows, Source
 from .foreign.wanted import Wanted
 from .lines import KIND, from_rows
 from .record import Record
+from .recording import from_recording, is_recording
 
 HEAD = 1 << 22  # bytes that say whether a file of a folder is a log
 
@@ -103,7 +104,12 @@ def _is_log(file: Path) -> bool:
 
 def _own(lines: Lines, file: Path) -> tuple[Record, list[str]] | None:
     """The record of a file that stepsize wrote, and what to say of it; None for any other file."""
-    return _saved(lines, file) if lines.rows and lines.rows[0].get("kind") == KIND else None
+    if lines.rows and lines.rows[0].get("kind") == KIND:
+        return _saved(lines, file)
+    if is_recording(lines):
+        record, damaged = from_recording(lines, str(file))
+        return record, [left_out(file, damaged)]
+    return None
 
 
 def _saved(lines: Lines, file: Path) -> tuple[Record, list[str]]:
