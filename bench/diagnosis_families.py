@@ -88,7 +88,9 @@ def by_epoch(of: Family) -> Records:
         for rows in (6, 14, 28):
             every = max(of.steps // rows, 8)
             rates = cosine(every * rows, good(name, rule, 16) / 2)
-            for one in train(train_on, rule, rates, 16, of.seeds, held_out=held_out, look_every=every):
+            for one in filter(
+                _well, train(train_on, rule, rates, 16, of.seeds, held_out=held_out, look_every=every)
+            ):
                 yield averaged(replace(one, grad_norms=None), every)
 
 
@@ -160,7 +162,14 @@ def validated(of: Family) -> Records:
         train_on, held_out = halves(net(name))
         rate = good(name, rule, 16) / 4
         for rates in (cosine(of.steps // 2, rate, 0.1), linear(of.steps // 2, rate / 2, 0.6)):
-            yield from train(train_on, rule, rates, 16, of.seeds, held_out=held_out, look_every=of.steps // 24)
+            looked = train(train_on, rule, rates, 16, of.seeds, held_out=held_out, look_every=of.steps // 24)
+            yield from filter(_well, looked)
+
+
+def _well(one: Record) -> bool:
+    """Whether the validation loss ends within a twentieth of its lowest."""
+    assert one.validated is not None
+    return bool(np.median(one.validated[-3:]) < 1.05 * one.validated.min())
 
 
 def a_few_broken(of: Family) -> Records:
@@ -201,7 +210,6 @@ def died(of: Family) -> Records:
             norms, zeros = np.where(gone, np.nan, one.grad_norms), np.where(gone, 0.0, one.losses)
             late = np.array(one.measured_at) >= np.argmax(gone)
             yield replace(one, losses=zeros, grad_norms=norms)
-            yield replace(one, grad_norms=norms)
             yield replace(one, losses=np.where(gone, float(one.losses[np.argmax(gone)]), one.losses), grad_norms=norms)
             yield replace(one, validated=np.where(late, np.nan, one.validated))
             yield replace(one, losses=np.where(gone, np.nan, one.losses), validated=np.where(late, np.nan, one.validated))
@@ -244,10 +252,16 @@ def broke_while_warming(of: Family) -> Records:
 
 
 def barely_moves(of: Family) -> Records:
+    """Rates so small that the run gains less than a fifth of what the good rate gains."""
     for name, rule in of.pairs():
         for times in (300, 1000):
-            for rates in (np.full(of.steps, good(name, rule, 48) / times), cosine(of.steps, good(name, rule, 48) / times)):
-                yield from train(net(name), rule, rates, 48, of.seeds)
+            rate = good(name, rule, 48)
+            end = np.mean([one.losses[-40:].mean() for one in train(net(name), rule, cosine(of.steps, rate), 48, of.seeds)])
+            for rates in (np.full(of.steps, rate / times), cosine(of.steps, rate / times)):
+                for one in train(net(name), rule, rates, 48, of.seeds):
+                    first, last = one.losses[:10].mean(), one.losses[-40:].mean()
+                    if first - last < 0.2 * (first - end):
+                        yield one
 
 
 def overfitted(of: Family) -> Records:
@@ -269,7 +283,7 @@ def spoilt_averages(of: Family) -> Records:
     random = of.random(5)
     for one in validated(of):
         assert one.validated is not None
-        at, looks = int(random.integers(6, 16)), int(random.integers(2, 5))
+        at, looks = int(random.integers(4, 9)), int(random.integers(2, 5))
         spoilt = one.validated.copy()
         spoilt[at : at + looks] = one.validated[0] * random.uniform(0.9, 4, looks)
         yield replace(one, validated=spoilt)

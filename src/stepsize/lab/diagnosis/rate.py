@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
 from .parts import SLIGHT, SURE, alphas, fall, highest, level, progress, size
+from .spread import averaging, relative_noise, resolution
 from .trend import blocks, kendall, noise, theil_sen
 from .words import percent, three_digits
 
@@ -56,7 +58,7 @@ def find_large(record: Record) -> Finding | None:
     losses, first, gained = level(record)
     place, top = highest(losses)
     jump = (top - first) / gained if gained > 0 else float("inf")
-    jumped = jump > JUMP and top - first > CLEAR * noise(losses) and top - first > 1e-9
+    jumped = jump > JUMP and top - first > 1e-9 and _clear(losses, first, top)
     over = float(np.mean(found > 1)) if found is not None else 0.0
     beyond = middle is not None and middle > BEYOND and over > RAISED
     if not (jumped or beyond):
@@ -78,6 +80,13 @@ def find_large(record: Record) -> Finding | None:
         says += f" {percent(over)} of the updates at high rates raised the loss of their own batch, and the typical one"
         says += f" overshot the lowest point in its direction by {percent(middle)} of the way there."
     return Finding("rate too large", says, tuple(numbers), "a rate 3 to 10 times lower, or a warm-up before it", step)
+
+
+def _clear(losses: Floats, first: float, top: float) -> bool:
+    """Whether a rise is none of chance: beyond the noise, the noise of the level where it is, and the last digit."""
+    rough = noise(losses) / (1 - averaging(losses))
+    beyond = top - first > CLEAR * max(rough, resolution(losses) / 2)
+    return beyond and (first <= 0 or np.log(top / first) > CLEAR * relative_noise(losses))
 
 
 def _speeds(record: Record) -> float | None:

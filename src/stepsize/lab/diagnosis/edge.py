@@ -1,0 +1,74 @@
+"""What the updates do to their own batch: at the edge of stability, or nothing but noise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..records.record import Record
+from .base import Finding, Symptom
+from .parts import HOT, alphas, level, size
+from .trend import blocks, kendall, theil_sen
+from .words import percent, three_digits
+
+RAISE = 0.1  # ours: share of the updates at high rates that raise the loss of their own batch; good rates: at most 0.05
+TAIL = 0.3  # the last part of the run
+NET = 0.05  # ours: of what the updates take off their own batches, that is left of it in the end
+OFTEN = 1.0  # ours: times the loss, that the updates of the last part take off their own batches in all
+FALLS = -1.645  # one-sided 5 % of the Mann–Kendall test
+
+
+def find_edge(record: Record) -> Finding | None:
+    """The finding “edge of stability”, or None."""
+    found = alphas(record)
+    if found is None or float(np.mean(found > 1)) < RAISE:
+        return None
+    share, middle = float(np.mean(found > 1)), float(np.median(found))
+    first = np.flatnonzero(record.alphas > 1)  # type: ignore[operator]
+    step = int(record.steps[first[0]])
+    says = (
+        f"The run is at the edge of stability: {percent(share)} of the updates at high rates land beyond the height from "
+        f"which they started (alpha above 1), so that the loss of their own batch rises, first at update {step}. It "
+        "still falls in the mean, but not because of every update."
+    )
+    numbers = (("share of updates that raised their own loss", share), ("median alpha", middle))
+    advice = "nothing, where the run ends well; a rate 2 times lower, or a warm-up, where it is restless"
+    return Finding("edge of stability", says, numbers, advice, step)
+
+
+def find_noise(record: Record) -> Finding | None:
+    """The finding “noise-dominated end”, or None."""
+    begin = int(len(record) * (1 - TAIL))
+    rates, slopes, ends = record.rates, record.slopes, record.end_slopes
+    assert rates is not None and slopes is not None and ends is not None
+    kept = rates[begin:]
+    if not np.isfinite(kept).all() or min(float(np.median(kept)), float(kept[-1])) < HOT * float(np.nanmax(rates)):
+        return None
+    losses, _, gained = level(record)
+    tail, bent = losses[begin:], (slopes - ends)[begin:]
+    own = float(np.nanmean((slopes + ends)[begin:])) / 2 / max(size(record), 1e-300)
+    base = float(np.median(tail))
+    net = -theil_sen(np.linspace(0, 1, 40), blocks(tail, 40)) / len(tail)
+    if not (own > 0 and gained > 0 and base > 0) or kendall(blocks(tail, 40)) <= FALLS or net > NET * own:
+        return None
+    if own * len(tail) < OFTEN * base or not np.nanmean(bent) > 0:
+        return None
+    whole = size(record)
+    says = (
+        f"The end of the run is noise: over the last {percent(TAIL)} each update takes {three_digits(own * whole)} off the "
+        f"loss of its own batch, and the loss stays near {three_digits(base * whole)} all the same, for the next "
+        "batches put it back."
+    )
+    numbers = (
+        ("fall on the own batch, an update", own * whole),
+        ("fall of the loss, an update", net * whole),
+        ("loss of the end", base * whole),
+    )
+    advice = (
+        "a decay of the rate to a tenth or less over the last part of the run, or a larger batch: what the noise adds to "
+        "the loss shrinks with the rate"
+    )
+    return Finding("noise-dominated end", says, numbers, advice, int(record.steps[begin]), TAIL)
+
+
+EDGE = Symptom("edge of stability", ("losses", "slopes", "end_slopes"), find_edge, loss=False)
+NOISY = Symptom("noise-dominated end", ("losses", "rates", "slopes", "end_slopes"), find_noise)
