@@ -297,10 +297,14 @@ def always_warming(of: Family) -> Records:
 
 
 def decayed_late(of: Family) -> Records:
-    """A rate that is held at the height of the noise for more than nineteen twentieths of a long run."""
+    """A rate that is held for nineteen twentieths of a run that ends a fifth lower with a decay from the middle on."""
     for name, rule in of.pairs():
         for held in (0.95, 0.97):
-            yield from train(net(name), rule, linear(4 * of.steps, good(name, rule, 8), held), 8, of.seeds[:2])
+            rate, steps = 2 * good(name, rule, 8), 4 * of.steps
+            better = train(net(name), rule, linear(steps, rate, 0.5), 8, of.seeds[:2])
+            for one, other in zip(train(net(name), rule, linear(steps, rate, held), 8, of.seeds[:2]), better, strict=True):
+                if other.losses[-100:].mean() < 0.8 * one.losses[-100:].mean() < 0.5 * one.losses[:20].mean():
+                    yield one
 
 
 def ended_at_a_floor(of: Family) -> Records:
@@ -320,10 +324,13 @@ def ended_late(of: Family) -> Records:
 
 
 def dead_restarts(of: Family) -> Records:
-    """Restarts of a run that has arrived: four more cycles for nothing; and one last cycle at a rate that ruins."""
+    """Eight cycles, of which the last four end no lower than the others."""
     for name, rule in of.pairs():
-        rate = good(name, rule, 16)
-        yield from train(net(name), rule, restarts(10 * of.steps, rate / 2, 10), 16, of.seeds[:1])
+        cycle = of.steps // 2
+        for one in train(net(name), rule, restarts(8 * cycle, good(name, rule, 16) / 2, 8), 16, of.seeds[:2]):
+            ends = [float(one.losses[at - cycle // 4 : at].mean()) for at in range(cycle, 8 * cycle + 1, cycle)]
+            if min(ends[4:]) > 0.97 * min(ends[:4]):
+                yield one
 
 
 def noisy_end(of: Family) -> Records:
@@ -337,7 +344,7 @@ def noisy_end(of: Family) -> Records:
                 before, after = ends
                 held = one.until(3 * of.steps)
                 thirds = [float(np.mean(held.losses[a : a + of.steps])) for a in (of.steps, 2 * of.steps)]
-                if after < 0.75 * before and thirds[1] > 0.9 * thirds[0]:
+                if after < 0.75 * before < 0.6 * one.losses[:20].mean() and thirds[1] > 0.9 * thirds[0]:
                     yield held
 
 
@@ -393,7 +400,7 @@ GROUPS = (
     Group("begun again at a resume", begun_again, ("schedule began again",)),
     Group("exploding rates", exploding, LARGE),
     Group("broken in the warm-up", broke_while_warming, ("diverged",)),
-    Group("barely moving", barely_moves, ("rate too small", "not learning")),
+    Group("barely moving", barely_moves, ("rate too small", "not learning"), ("may be too small",)),
     Group("overfitted", overfitted, ("overfitting",)),
     Group("averages spoilt", spoilt_averages, ("validation jumped",)),
     Group("warming for ever", always_warming, ("warm-up too long",)),

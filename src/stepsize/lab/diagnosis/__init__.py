@@ -21,7 +21,7 @@ from .leap import remark as leap_remark
 from .left_out import LEFT_OUT
 from .left_out import remark as left_out_remark
 from .loss import NOT_LEARNING, OSCILLATING, PLATEAUED
-from .rate import TOO_LARGE, TOO_SMALL
+from .rate import TOO_LARGE, TOO_SMALL, small_remark
 from .schedule import EARLY, LATE
 from .validation import BROKEN, JUMPED, OVERFITTING
 from .views import Views
@@ -145,7 +145,15 @@ def _diagnosed(record: Record) -> Diagnosis:
             findings.append(found)
     quiet = views.unmeasured or views.course.tested or any(one.illness in _LEAPS for one in findings)
     leap = None if quiet else leap_remark(views.finite)
-    said = (left_out_remark(record), *views.remarks, zero_rate_remark(views.made), leap, clip_remark(views.to_the_end))
+    small = small_remark(views.finite) if "rate too small" in healthy else None
+    said = (
+        left_out_remark(record),
+        *views.remarks,
+        zero_rate_remark(views.made),
+        leap,
+        small,
+        clip_remark(views.to_the_end),
+    )
     return Diagnosis(tuple(findings), tuple(healthy), tuple(skipped), _about(record), tuple(filter(None, said)))
 
 

@@ -13,7 +13,7 @@ from ..records.record import Record
 from .words import percent, three_digits
 
 ENOUGH = 20  # rows: fewer do not show the shape of a sweep
-WIDE = 50.0  # ours: the last rate over the first
+WIDE = 5.0  # ours: the last rate over the first; no schedule grows by one factor to its end
 STRAIGHT = 0.03  # ours: of the range of the logarithms, off a straight line
 LOOKED_AT = 201  # updates of a plan
 NEARLY = 0.01  # of the updates planned, that a log may lack at its end

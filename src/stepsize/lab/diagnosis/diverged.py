@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
 from .course import planned_peak, rises
@@ -80,8 +81,9 @@ def _above(record: Record) -> bool:
     typical = max(noise(losses[: max(len(losses) // 4, 5)]), by_chance(losses))
     rise = ends[-1] - ends[0]
     above = rise > CLEAR * typical and rise > ends[0] - ends.min() and rise > CLEARLY * abs(ends[0])
+    above = above and not _may_be_chance(losses, ends[0], ends[-1])
     low = losses[1:].min()
-    never = low > NEVER_BACK * losses[0] > 0 and np.log(low / losses[0]) > SURE * relative_noise(losses)
+    never = low > NEVER_BACK * losses[0] > 0 and not _may_be_chance(losses, losses[0], low)
     return bool(above or never)
 
 
@@ -92,7 +94,13 @@ def _lost_again(record: Record) -> bool:
     losses = scaled(record.losses)
     ends = blocks(losses, 20)
     back, gained = ends[-1] - ends.min(), ends[0] - ends.min()
-    return bool(back > LOST * gained and gained > CLEAR * noise(ends) and back > CLEAR * by_chance(losses))
+    clear = back > CLEAR * by_chance(losses) and not _may_be_chance(losses, ends.min(), ends[-1])
+    return bool(back > LOST * gained and gained > CLEAR * noise(ends) and clear)
+
+
+def _may_be_chance(losses: Floats, low: float, high: float) -> bool:
+    """Whether losses that vary in proportion to their level may come from the one level to the other by chance."""
+    return bool(low > 0 and np.log(high / low) <= SURE * relative_noise(losses))
 
 
 def _begin(record: Record, cut: int) -> int:

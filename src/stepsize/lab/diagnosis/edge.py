@@ -7,14 +7,15 @@ import numpy as np
 from ..records.record import Record
 from .base import Finding, Symptom
 from .parts import HOT, alphas, level, size
-from .trend import blocks, kendall, theil_sen
+from .trend import blocks, theil_sen
 from .words import percent, three_digits
 
 RAISE = 0.1  # ours: share of the updates at high rates that raise the loss of their own batch; good rates: at most 0.05
 TAIL = 0.3  # the last part of the run
-NET = 0.05  # ours: of what the updates take off their own batches, that is left of it in the end
-OFTEN = 1.0  # ours: times the loss, that the updates of the last part take off their own batches in all
-FALLS = -1.645  # one-sided 5 % of the Mann–Kendall test
+NET = 0.02  # ours: of what the updates take off their own batches, that is left of it in the end
+NOTHING = 0.005  # ours: the same, of a loss that still falls by more than SLOWLY
+OFTEN = 20.0  # ours: times the loss, that the updates of the last part take off their own batches in all
+SLOWLY = 0.3  # ours: of the loss, that it falls by over the last part at most
 
 
 def find_edge(record: Record) -> Finding | None:
@@ -48,9 +49,9 @@ def find_noise(record: Record) -> Finding | None:
     own = float(np.nanmean((slopes + ends)[begin:])) / 2 / max(size(record), 1e-300)
     base = float(np.median(tail))
     net = -theil_sen(np.linspace(0, 1, 40), blocks(tail, 40)) / len(tail)
-    if not (own > 0 and gained > 0 and base > 0) or kendall(blocks(tail, 40)) <= FALLS or net > NET * own:
+    if not (own > 0 and gained > 0 and base > 0 and np.nanmean(bent) > 0) or net > NET * own:
         return None
-    if own * len(tail) < OFTEN * base or not np.nanmean(bent) > 0:
+    if own * len(tail) < OFTEN * base or (net * len(tail) > SLOWLY * base and net > NOTHING * own):
         return None
     whole = size(record)
     says = (

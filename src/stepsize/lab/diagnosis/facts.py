@@ -168,8 +168,8 @@ def _fell_at_once(record: Record, begin: int) -> bool:
 
 
 def _stands(losses: np.ndarray) -> bool:
-    """Whether a tail of losses falls no more; one that is not finite is told by another rule."""
-    return bool(np.isfinite(losses).all() and kendall(blocks(losses, 40)) > -1)
+    """Whether a tail of losses goes nowhere; one that is not finite is told by another rule."""
+    return bool(np.isfinite(losses).all() and abs(kendall(blocks(losses, 40))) < 2)
 
 
 def _tail(there: np.ndarray) -> int:

@@ -9,7 +9,7 @@ from ..records.record import Record
 from .base import Finding, Symptom
 from .course import known_rates, share_of_run, words_of_share
 from .parts import level
-from .trend import blocks, kendall, noise
+from .trend import blocks, kendall, lower, noise
 from .words import percent, three_digits
 
 JUMP = 0.1  # of the highest rate: what a schedule does not change by from one row to the next, restarts apart
@@ -20,6 +20,9 @@ LONG = 0.6  # ours: of the run; triangles reach their top at 0.5, one-cycle at 0
 TOP = 0.95  # of the highest rate
 LATE = 0.92  # ours: of the run; the shortest cooldown in use is 0.1
 LEFT = 0.5  # of the highest rate: a decay goes below
+TOLD = 0.1  # of the loss at the end of a cycle, that its noise may come to: else nothing can be said
+WON = 0.2  # ours: of the loss before the decay
+SURELY = 2.0  # standard deviations of the Mann–Whitney test
 LITTLE = 0.02  # ours: of all that was gained; what a cycle brings beyond is worth its updates
 
 
@@ -96,20 +99,20 @@ def find_late_decay(record: Record) -> Finding | None:
     row = int(held[-1]) + 1
     if row >= len(rates) or share_of_run(record, row) < LATE or len(held) < 0.6 * len(rates):
         return None
-    losses, _, gained = level(record)
+    losses = level(record)[0]
     before, after = losses[row // 2 : row], losses[row:]
-    stood = kendall(blocks(before, 40)) > -1.645
-    won = float(np.median(before)) - float(np.median(after[len(after) // 2 :]))
-    error = 1.25 * noise(before) / max(len(after) / 2, 1) ** 0.5
-    if not stood or won < max(3 * error, LITTLE * gained):
+    end, middle = after[len(after) // 2 :], len(before) // 2
+    stood, low = float(np.median(before[middle:])), float(np.median(end))
+    earlier = float(np.median(before[:middle]))
+    if not 0 < low < (1 - WON) * stood or stood / low < earlier / stood or lower(end, before[middle:]) < SURELY:
         return None
     size = float(np.max(np.abs(record.losses)))
-    high, low = size * float(np.median(before)), size * float(np.median(after[len(after) // 2 :]))
+    high, low = size * stood, size * low
     step = int(record.steps[row])
     says = (
-        f"The decay came too late: the rate is held for {words_of_share(record, row)} of the run, though the loss stood "
-        f"near {three_digits(high)} for the second half of that; the decay from update {step} on brought it to "
-        f"{three_digits(low)} and had no time for more."
+        f"The decay came too late: the rate is held for {words_of_share(record, row)} of the run, to a loss near "
+        f"{three_digits(high)}; the decay from update {step} on brought it to {three_digits(low)}, more than the second "
+        "half of all that went before, and had no time for more."
     )
     numbers = (("loss before the decay", high), ("loss at the end", low), ("share of the run held", share_of_run(record, row)))
     advice = "begin the decay earlier, over the last 20 to 50 % of the run, or use cosine() for all of it"
@@ -133,6 +136,8 @@ def find_restarts(record: Record) -> Finding | None:
     errors = np.array([1.25 * noise(one) / len(one) ** 0.5 for one in ends])
     best = np.minimum.accumulate(levels)
     worth = np.maximum(LITTLE * gained, 0.03 * np.abs(best[:-1]))
+    if (2 * errors > TOLD * np.abs(levels)).any():
+        return None
     brought = np.flatnonzero(best[:-1] - levels[1:] > np.minimum(worth, 2 * errors[1:] + 1e-12))
     last = int(brought[-1]) + 1 if len(brought) else 0  # the last cycle that brought something
     empty = len(parts) - 1 - last

@@ -7,9 +7,12 @@ import numpy as np
 from ...problems import Floats
 from .trend import noise
 
-WINDOW = 12  # rows of which the noise is measured together
+OUT, DEVIATION = 0.8, 1.2816  # the quantile of the distances from the median, and that of a normal law
+WINDOW = 24  # rows of which the noise is measured together
 CALM = 0.25  # the quantile of the windows: what follows an explosion is restless for a while
 AVERAGED = (0.5, 1.3)  # of the second lag over the first, less one: 0 is noise, 1 a running average of noise, 3 a slope
+HEAVY = 1.5  # of the logarithm of a loss that is the square of one number from a normal law
+NEAR, OFTEN, RISES, LOSES = 0.6, 0.2, 0.15, 0.7  # of the fastest fall, of the rows, of the rows, in a logarithm
 MOST = 0.95  # the longest running average that is believed
 
 
@@ -20,11 +23,13 @@ def relative_noise(losses: Floats) -> float:
     It is that of the calmer windows of the first half, and that of the rows before they were averaged, where they were.
     """
     early = losses[: max(len(losses) // 2, min(len(losses), 2 * WINDOW))]
-    if len(early) < 3 or not (early > 0).all():
+    if len(early) < 3 or early.min() < 0 or not (early > 0).any():
         return 0.0
-    logs = np.log(early)
-    parts = np.array_split(logs, max(len(logs) // WINDOW, 1))
-    return float(np.quantile([noise(one) for one in parts], CALM)) / (1 - averaging(logs))
+    logs = np.log(np.maximum(early, early[early > 0].min() / 2))  # a small loss may have been rounded to 0
+    steps = np.diff(logs)
+    parts = np.array_split(steps, max(len(logs) // WINDOW, 1))
+    found = float(np.quantile([_spread(one) for one in parts], CALM)) / 2**0.5 / (1 - averaging(logs))
+    return max(found, HEAVY) if _creeps_back(steps) else found
 
 
 def averaging(values: Floats) -> float:
@@ -38,6 +43,16 @@ def averaging(values: Floats) -> float:
     one, two = (_spread(values[lag:] - values[:-lag]) for lag in (1, 2))
     past = (two / one) ** 2 - 1 if one > 0 else 0.0
     return min(past, MOST) if AVERAGED[0] < past < AVERAGED[1] else 0.0
+
+
+def _creeps_back(steps: Floats) -> bool:
+    """Whether a logarithm often rises, and falls by one and the same most again and again: so an average forgets a leap.
+
+    The running average of losses that are now near 0 and now high is a staircase of leaps, each forgotten at one rate.
+    """
+    fastest = -float(steps.min())
+    near = np.mean(steps < -NEAR * fastest)
+    return bool(len(steps) >= WINDOW and 0 < fastest < LOSES and near > OFTEN and np.mean(steps > 0) > RISES)
 
 
 def resolution(values: Floats) -> float:
@@ -58,4 +73,5 @@ def by_chance(losses: Floats) -> float:
 
 
 def _spread(differences: Floats) -> float:
-    return float(np.median(np.abs(differences - np.median(differences))))
+    """Their standard deviation, by a quantile far enough out to see an average that leaps and creeps back."""
+    return float(np.quantile(np.abs(differences - np.median(differences)), OUT)) / DEVIATION

@@ -7,12 +7,12 @@ import numpy as np
 from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
-from .trend import kendall, noise
+from .trend import noise
 from .words import three_digits
 
 LOOKS = 6  # at least
 TURN = 0.1  # ours: of the lowest validation loss, that the last ones stand above it
-SURELY = 2.0  # standard deviations of the Mann–Kendall test
+SURELY = 3.0  # standard deviations of the noise from look to look
 STILL = 0.02  # ours: of the training loss, that it went on falling by
 BACK = 0.5  # ours: of all that the validation had gained, lost from one look to the next
 CLEAR = 8.0  # ours: standard deviations of the noise from look to look
@@ -26,8 +26,8 @@ def find_overfitting(record: Record) -> Finding | None:
         return None
     last, best = float(np.median(looks[-3:])), int(np.argmin(_middle(looks)))
     low = float(_middle(looks)[best])
-    since = looks[best:]
-    if len(since) < 4 or last - low <= max(TURN * abs(low), 3 * noise(looks) / 3**0.5) or kendall(since) < SURELY:
+    rise = last - low
+    if len(looks) - best < 4 or rise <= max(TURN * abs(low), SURELY * noise(looks)) or looks[-3:].min() < low + rise / 2:
         return None
     early, late = _around(record, at[best]), _around(record, at[-1])
     if early is None or late is None or late > early - STILL * abs(early):
@@ -123,9 +123,8 @@ def _jump(looks: Floats) -> int | None:
     for place in range(3, len(looks) - 1):
         before, there = looks[:place], float(looks[place : place + 2].min())
         low, gained = float(np.median(before[-3:])), float(looks[0] - before.min())
-        around = max(noise(before[1:]), noise(looks)) if place > 4 else float(np.ptp(before[1:]))
-        last = float(before[-1])
-        if gained > 0 and there - max(low, last) > max(BACK * gained, CLEAR * around if place > 4 else 2 * around):
+        around = CLEAR * noise(before[1:]) if place > 4 else 2 * float(np.ptp(before[1:]))
+        if gained > 0 and there - max(low, float(before[-1])) > max(BACK * gained, around):
             return place
     return None
 
