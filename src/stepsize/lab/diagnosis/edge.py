@@ -14,6 +14,7 @@ RAISE = 0.1  # ours: share of the updates at high rates that raise the loss of t
 TAIL = 0.3  # the last part of the run
 NET = 0.02  # ours: of what the updates take off their own batches, that is left of it in the end
 NOTHING = 0.005  # ours: the same, of a loss that still falls by more than SLOWLY
+FEW = 10  # rows
 OFTEN = 20.0  # ours: times the loss, that the updates of the last part take off their own batches in all
 SLOWLY = 0.3  # ours: of the loss, that it falls by over the last part at most
 
@@ -45,11 +46,14 @@ def find_noise(record: Record) -> Finding | None:
     if not np.isfinite(kept).all() or min(float(np.median(kept)), float(kept[-1])) < HOT * float(np.nanmax(rates)):
         return None
     losses, _, gained = level(record)
-    tail, bent = losses[begin:], (slopes - ends)[begin:]
-    own = float(np.nanmean((slopes + ends)[begin:])) / 2 / max(size(record), 1e-300)
-    base = float(np.median(tail))
-    net = -theil_sen(np.linspace(0, 1, 40), blocks(tail, 40)) / len(tail)
-    if not (own > 0 and gained > 0 and base > 0 and np.nanmean(bent) > 0) or net > NET * own:
+    tail, there = losses[begin:], np.isfinite((slopes + ends)[begin:])
+    if there.sum() < FEW:
+        return None
+    bent = float((slopes - ends)[begin:][there].mean())
+    own = float((slopes + ends)[begin:][there].mean()) / 2 / max(size(record), 1e-300)
+    base, parts = float(np.median(tail)), blocks(tail, 40)
+    net = -theil_sen(np.linspace(0, 1, len(parts)), parts) / len(tail)
+    if not (own > 0 and gained > 0 and base > 0 and bent > 0) or net > NET * own:
         return None
     if own * len(tail) < OFTEN * base or (net * len(tail) > SLOWLY * base and net > NOTHING * own):
         return None

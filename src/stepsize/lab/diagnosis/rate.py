@@ -15,7 +15,7 @@ from .words import percent, three_digits
 # ours, set on the runs of bench/diagnosis.py
 SHORT = -0.995  # updates that go a 200th of the way to the floor of their parabola; good rates: −0.995 to 0.16
 STEADY = 0.4  # speed of the second half over that of the first; good rates: at most 0.26
-VISIBLE, MANY, TINY = 0.05, 150, 2e-4  # ours: a fall, rows, and a rate as fine-tuning has it
+VISIBLE, MANY, TINY = 0.05, 150, 6e-5  # ours: a fall, rows, and a rate as fine-tuning has it
 ROWS = 20
 BEYOND = 0.3  # where the median update lands at too large a rate; good rates: at most 0.16
 RAISED = 0.25  # share of updates beyond 1, which raised the loss of their own batch; good rates: at most 0.11

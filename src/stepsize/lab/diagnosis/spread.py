@@ -38,7 +38,7 @@ def averaging(values: Floats) -> float:
     Formula: an average x ← φx + (1−φ)e of noise e has differences at lag 2 with 1 + φ times the variance of those at
     lag 1; noise itself has 1 time, a smooth curve 4 times.
     """
-    if len(values) < 2 * WINDOW:
+    if len(values) < 4 * WINDOW:
         return 0.0
     one, two = (_spread(values[lag:] - values[:-lag]) for lag in (1, 2))
     past = (two / one) ** 2 - 1 if one > 0 else 0.0
