@@ -21,9 +21,11 @@ BEYOND = 0.3  # where the median update lands at too large a rate; good rates: a
 RAISED = 0.25  # share of updates beyond 1, which raised the loss of their own batch; good rates: at most 0.11
 JUMP = 0.6  # an early rise over all that was gained later; good rates: at most 0.44
 CLEAR = 6.0  # standard deviations of the noise
-LEAP, LIFTED = 4, 5.0  # the rows after the first that are all so many times as high as it
+LEAP = 4  # the rows after the first that are all higher by far
+RESTLESS = 0.6  # of the logarithm: about that of mean squares over four rows
+CALM = (2.0, 2.5, 5.0)  # ours: times the start for all of them; for the top of the first quarter; times what came later
+WILD = (5.0, 30.0, 30.0)  # ours: the same for losses of a few rows, of which one is often low by chance
 BACK = 0.3  # times the end, that a start must be
-FAR = 30.0  # times the start, and times what came later
 
 
 def find_small(record: Record) -> Finding | None:
@@ -115,12 +117,13 @@ def _exploded(losses: Floats) -> bool:
     That is clear however restless it is after that: by chance one row is rarely so far below each of the next ones.
     """
     start, quarter = float(losses[0]), len(losses) // 4
-    if quarter < LEAP or not 0 < LIFTED * start < losses[1 : LEAP + 1].min():
+    lifted, far, later = CALM if relative_noise(losses) < RESTLESS else WILD
+    if quarter < LEAP or not 0 < lifted * start < losses[1 : LEAP + 1].min():
         return False
     if start < BACK * np.median(losses[-quarter:]):  # a start that the run never comes near was low by chance
         return False
     top = float(running_median(losses, 3)[: quarter + 1].max())
-    return bool(top > FAR * start and top > FAR * np.median(losses[quarter : 2 * quarter]))
+    return bool(top > far * start and top > later * np.median(losses[quarter : 2 * quarter]))
 
 
 def _clear(losses: Floats, first: float, top: float) -> bool:

@@ -52,7 +52,7 @@ def _creeps_back(steps: Floats) -> bool:
     """
     fastest = -float(steps.min())
     near = np.mean(steps < -NEAR * fastest)
-    return bool(len(steps) >= WINDOW and 0 < fastest < LOSES and near > OFTEN and np.mean(steps > 0) > RISES)
+    return bool(len(steps) >= 4 * WINDOW - 1 and 0 < fastest < LOSES and near > OFTEN and np.mean(steps > 0) > RISES)
 
 
 def resolution(values: Floats) -> float:
