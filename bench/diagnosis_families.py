@@ -88,9 +88,7 @@ def by_epoch(of: Family) -> Records:
         for rows in (6, 14, 28):
             every = max(of.steps // rows, 8)
             rates = cosine(every * rows, good(name, rule, 16) / 2)
-            for one in filter(
-                _well, train(train_on, rule, rates, 16, of.seeds, held_out=held_out, look_every=every)
-            ):
+            for one in filter(_well, train(train_on, rule, rates, 16, of.seeds, held_out=held_out, look_every=every)):
                 yield averaged(replace(one, grad_norms=None), every)
 
 
@@ -143,7 +141,11 @@ def fine_tuned(of: Family) -> Records:
 def without_a_measure(of: Family) -> Records:
     """Policies and adversaries, by the names of their columns."""
     random = of.random(2)
-    names = (["loss", "reward", "kl", "completions/mean_length"], ["loss", "d_loss", "g_loss"], ["loss_G", "loss_D", "loss"])
+    names = (
+        ["loss", "reward", "kl", "completions/mean_length"],
+        ["loss", "d_loss", "g_loss"],
+        ["loss_G", "loss_D", "loss"],
+    )
     for _ in range(6):
         rows = int(random.integers(60, 500))
         t = np.linspace(0, 1, rows)
@@ -212,7 +214,9 @@ def died(of: Family) -> Records:
             yield replace(one, losses=zeros, grad_norms=norms)
             yield replace(one, losses=np.where(gone, float(one.losses[np.argmax(gone)]), one.losses), grad_norms=norms)
             yield replace(one, validated=np.where(late, np.nan, one.validated))
-            yield replace(one, losses=np.where(gone, np.nan, one.losses), validated=np.where(late, np.nan, one.validated))
+            yield replace(
+                one, losses=np.where(gone, np.nan, one.losses), validated=np.where(late, np.nan, one.validated)
+            )
 
 
 def begun_again(of: Family) -> Records:
@@ -256,7 +260,9 @@ def barely_moves(of: Family) -> Records:
     for name, rule in of.pairs():
         for times in (300, 1000):
             rate = good(name, rule, 48)
-            end = np.mean([one.losses[-40:].mean() for one in train(net(name), rule, cosine(of.steps, rate), 48, of.seeds)])
+            end = np.mean(
+                [one.losses[-40:].mean() for one in train(net(name), rule, cosine(of.steps, rate), 48, of.seeds)]
+            )
             for rates in (np.full(of.steps, rate / times), cosine(of.steps, rate / times)):
                 for one in train(net(name), rule, rates, 48, of.seeds):
                     first, last = one.losses[:10].mean(), one.losses[-40:].mean()
@@ -268,8 +274,9 @@ def overfitted(of: Family) -> Records:
     """A few rows of the data, learned by heart: those whose validation loss rises by a quarter above its lowest."""
     for name, rule in of.pairs():
         whole = net(name)
-        few = replace(whole, X=whole.X[:60], y=whole.y[:60], widths=(64, 64))
-        rest = replace(whole, X=whole.X[60:], y=whole.y[60:], widths=(64, 64))
+        order = np.random.default_rng(8).permutation(len(whole.y))
+        few = replace(whole, X=whole.X[order[:60]], y=whole.y[order[:60]], widths=(64, 64))
+        rest = replace(whole, X=whole.X[order[60:]], y=whole.y[order[60:]], widths=(64, 64))
         for steps in (2 * of.steps, 4 * of.steps):
             rates = np.full(steps, min(good(name, rule, 16), 0.05))
             for one in train(few, rule, rates, 16, of.seeds[:2], held_out=rest, look_every=steps // 24):
@@ -302,7 +309,9 @@ def decayed_late(of: Family) -> Records:
         for held in (0.95, 0.97):
             rate, steps = 2 * good(name, rule, 8), 4 * of.steps
             better = train(net(name), rule, linear(steps, rate, 0.5), 8, of.seeds[:2])
-            for one, other in zip(train(net(name), rule, linear(steps, rate, held), 8, of.seeds[:2]), better, strict=True):
+            for one, other in zip(
+                train(net(name), rule, linear(steps, rate, held), 8, of.seeds[:2]), better, strict=True
+            ):
                 if other.losses[-100:].mean() < 0.8 * one.losses[-100:].mean() < 0.5 * one.losses[:20].mean():
                     yield one
 
@@ -320,7 +329,9 @@ def ended_at_a_floor(of: Family) -> Records:
 def ended_late(of: Family) -> Records:
     for name, rule in of.pairs():
         for times in (2, 5):
-            yield from train(net(name), rule, cosine(times * of.steps, good(name, rule, 16) / 2)[: of.steps], 16, of.seeds[:2])
+            yield from train(
+                net(name), rule, cosine(times * of.steps, good(name, rule, 16) / 2)[: of.steps], 16, of.seeds[:2]
+            )
 
 
 def dead_restarts(of: Family) -> Records:
@@ -340,7 +351,9 @@ def noisy_end(of: Family) -> Records:
             rate = 2 * good(name, rule, batch)
             rates = np.concatenate([np.full(3 * of.steps, rate), np.full(of.steps, rate / 10)])
             for one in train(net(name), rule, rates, batch, of.seeds[:2], details=True):
-                ends = (float(np.mean(one.losses[a:b])) for a, b in ((2 * of.steps, 3 * of.steps), (-of.steps // 2, None)))
+                ends = (
+                    float(np.mean(one.losses[a:b])) for a, b in ((2 * of.steps, 3 * of.steps), (-of.steps // 2, None))
+                )
                 before, after = ends
                 held = one.until(3 * of.steps)
                 thirds = [float(np.mean(held.losses[a : a + of.steps])) for a in (of.steps, 2 * of.steps)]
@@ -396,7 +409,7 @@ GROUPS = (
     Group("healthy: a few norms NaN, a rate printed as 0", a_few_broken),
     Group("the rate is 0", nothing_moves, ("rate is 0",)),
     Group("the gradient is 0", no_gradient, ("gradient is 0",)),
-    Group("dead", died, ("dead model", "diverged")),
+    Group("dead", died, ("dead model", "diverged", "validation not finite")),
     Group("begun again at a resume", begun_again, ("schedule began again",)),
     Group("exploding rates", exploding, LARGE),
     Group("broken in the warm-up", broke_while_warming, ("diverged",)),

@@ -93,7 +93,10 @@ def main() -> None:
                 tried = {}
                 for rate in 2.0 ** np.arange(-11, 3):
                     with np.errstate(all="ignore"):
-                        ends = [one.losses[-40:].mean() for one in train(net(name), rule, cosine(300, rate), batch, [77, 78])]
+                        ends = [
+                            one.losses[-40:].mean()
+                            for one in train(net(name), rule, cosine(300, rate), batch, [77, 78])
+                        ]
                     tried[float(rate)] = float(np.nan_to_num(np.mean(ends), nan=np.inf))
                 best.append(min(tried, key=tried.__getitem__) / 2)
             print(f'    ("{name}", "{rule}"): ({best[0]:.3g}, {best[1]:.3g}),')

@@ -68,7 +68,9 @@ class Net:
             return (off**2).mean(1), (2 * off / count)[..., None]
         if self.kind == "doubts":
             z = out[..., 0]
-            return (np.logaddexp(0, z) - y * z).mean(1), ((1 / (1 + np.exp(-np.clip(z, -500, 500))) - y) / count)[..., None]
+            return (np.logaddexp(0, z) - y * z).mean(1), ((1 / (1 + np.exp(-np.clip(z, -500, 500))) - y) / count)[
+                ..., None
+            ]
         out = out - out.max(2, keepdims=True)
         powers = np.exp(out)
         total = powers.sum(2, keepdims=True)

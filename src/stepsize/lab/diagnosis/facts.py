@@ -13,7 +13,7 @@ from .words import three_digits
 VISIBLE = 0.05  # ours: a loss that surely falls by this share disproves a 0, which is then one of printing
 FEW = 5  # rows in a row: a single number may not have been logged
 PART = 0.1  # of the rows
-JUMPS = 0.2  # ours: of the loss at the start, from which no ordinary loss falls to 0 in one row
+JUMPS = 0.05  # ours: of the loss at the start, from which no ordinary loss falls to 0 in one row
 GAPS = 3  # times the longest gap between two norms that were logged
 
 

@@ -63,7 +63,9 @@ def _is_replay(rates: Floats, steps: np.ndarray, row: int) -> bool:
     if within.sum() < REPLAYED or np.abs(after - rates[row:])[within].max() > ALIKE:
         return False
     fell = np.diff(rates[max(row - 1 - REPLAYED, 0) : row])
-    return bool(np.ptp(rates[:row]) > JUMP and (fell != 0).any())  # held until there: a step of stairs, or a cycle's end
+    return bool(
+        np.ptp(rates[:row]) > JUMP and (fell != 0).any()
+    )  # held until there: a step of stairs, or a cycle's end
 
 
 def find_warming(record: Record) -> Finding | None:
@@ -114,7 +116,11 @@ def find_late_decay(record: Record) -> Finding | None:
         f"{three_digits(high)}; the decay from update {step} on brought it to {three_digits(low)}, more than the second "
         "half of all that went before, and had no time for more."
     )
-    numbers = (("loss before the decay", high), ("loss at the end", low), ("share of the run held", share_of_run(record, row)))
+    numbers = (
+        ("loss before the decay", high),
+        ("loss at the end", low),
+        ("share of the run held", share_of_run(record, row)),
+    )
     advice = "begin the decay earlier, over the last 20 to 50 % of the run, or use cosine() for all of it"
     return Finding("decay too late", says, numbers, advice, step, 1 - share_of_run(record, row))
 
@@ -152,7 +158,9 @@ def find_restarts(record: Record) -> Finding | None:
         "restart had lost."
     )
     numbers = (("restarts without gain", float(empty)), ("loss before them", size * float(levels[last])))
-    advice = "end the run there, or one long cosine() in place of the restarts; if it has to go on, restarts to lower rates"
+    advice = (
+        "end the run there, or one long cosine() in place of the restarts; if it has to go on, restarts to lower rates"
+    )
     return Finding("restarts without gain", says, numbers, advice, step, 1 - share_of_run(record, parts[last + 1][0]))
 
 

@@ -130,7 +130,7 @@ def _clear(losses: Floats, first: float, top: float) -> bool:
     """Whether a rise is none of chance: beyond the noise, the noise of the level where it is, and the last digit."""
     rough = noise(losses) / (1 - averaging(losses))
     beyond = top - first > CLEAR * max(rough, resolution(losses) / 2)
-    return beyond and (first <= 0 or np.log(top / first) > CLEAR * relative_noise(losses))
+    return bool(beyond and (first <= 0 or np.log(top / first) > CLEAR * relative_noise(losses)))
 
 
 def _speeds(record: Record) -> float | None:

@@ -27,7 +27,11 @@ def find_overfitting(record: Record) -> Finding | None:
     last, best = float(np.median(looks[-3:])), int(np.argmin(_middle(looks)))
     low = float(_middle(looks)[best])
     rise = last - low
-    if len(looks) - best < 4 or rise <= max(TURN * abs(low), SURELY * noise(looks)) or looks[-3:].min() < low + rise / 2:
+    if (
+        len(looks) - best < 4
+        or rise <= max(TURN * abs(low), SURELY * noise(looks))
+        or looks[-3:].min() < low + rise / 2
+    ):
         return None
     early, late = _around(record, at[best]), _around(record, at[-1])
     if early is None or late is None or late > early - STILL * abs(early):
@@ -79,8 +83,10 @@ def find_jump(record: Record) -> Finding | None:
 
 def find_broken(record: Record) -> Finding | None:
     """The finding “validation not finite”, or None."""
-    assert record.validated is not None and record.measured_at is not None
+    assert record.validated is not None
     broken = ~np.isfinite(record.validated)
+    if record.measured_at is None or len(record.measured_at) != len(broken):
+        return None
     tail = len(broken) if broken.all() else int(np.argmin(broken[::-1]))
     if tail < 2 or broken.all() or not np.isfinite(record.losses).all():
         return None
@@ -113,7 +119,9 @@ def _middle(looks: Floats) -> Floats:
     """Medians of three neighbours; the ends as they are."""
     if len(looks) < 3:
         return looks
-    return np.concatenate([looks[:1], np.median(np.lib.stride_tricks.sliding_window_view(looks, 3), axis=1), looks[-1:]])
+    return np.concatenate(
+        [looks[:1], np.median(np.lib.stride_tricks.sliding_window_view(looks, 3), axis=1), looks[-1:]]
+    )
 
 
 def _jump(looks: Floats) -> int | None:
@@ -149,4 +157,4 @@ def _still_better(record: Record, best: int) -> str:
 
 OVERFITTING = Symptom("overfitting", ("losses", "validated"), find_overfitting, rows=6)
 JUMPED = Symptom("validation jumped", ("losses", "validated"), find_jump, rows=6)
-BROKEN = Symptom("validation not finite", ("validated",), find_broken, rows=3, loss=False)
+BROKEN = Symptom("validation not finite", ("validated",), find_broken, rows=3, loss=False, sees="to_the_end")
