@@ -208,7 +208,9 @@ def died(of: Family) -> Records:
         rates = cosine(of.steps, good(name, rule, 16) / 4, 0.1)
         for one in train(train_on, rule, rates, 16, of.seeds[:2], held_out=held_out, look_every=of.steps // 20):
             gone = np.arange(len(one)) >= random.integers(len(one) // 5, len(one) - len(one) // 8)
-            assert one.grad_norms is not None and one.validated is not None and one.measured_at is not None
+            assert one.grad_norms is not None
+            assert one.validated is not None
+            assert one.measured_at is not None
             norms, zeros = np.where(gone, np.nan, one.grad_norms), np.where(gone, 0.0, one.losses)
             late = np.array(one.measured_at) >= np.argmax(gone)
             yield replace(one, losses=zeros, grad_norms=norms)
@@ -229,7 +231,7 @@ def begun_again(of: Family) -> Records:
 
 
 def exploding(of: Family) -> Records:
-    """Rates upwards, without and with a warm-up of a few updates: those whose loss leaves its start upwards, clearly."""
+    """Rates upwards, cosine: those whose loss clearly leaves its start upwards."""
     for name, rule in of.pairs():
         for batch in (16, 48):
             for times in 4.0 ** np.arange(1, 8):
@@ -286,7 +288,7 @@ def overfitted(of: Family) -> Records:
 
 
 def spoilt_averages(of: Family) -> Records:
-    """The validation of a healthy run, for two to four looks as bad as at the start, as BatchNorm does after one batch."""
+    """The validation of a healthy run, for two to four looks as bad as at the start, as one batch makes BatchNorm."""
     random = of.random(5)
     for one in validated(of):
         assert one.validated is not None

@@ -1,4 +1,4 @@
-"""Networks of PyTorch for `bench/diagnosis_judged.py`: convolutions with BatchNorm, dropout, a transformer, rates upwards.
+"""Networks of PyTorch for `bench/diagnosis_judged.py`: BatchNorm, dropout, LayerNorm, rates upwards.
 
 `--torch` judges them. One batch of inputs a thousand times too large ruins the running averages, as in practice.
 """

@@ -6,6 +6,7 @@ spoilt, a log that is smoothed or rounded) is made here by hand.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Net:
             random = np.random.default_rng([9, seed])
             gain = 2 if self.active == "relu" else 1
             one: list[Floats] = []
-            for into, out in zip(sizes, sizes[1:], strict=False):
+            for into, out in pairwise(sizes):
                 one += [random.standard_normal((into, out)) * (gain / into) ** 0.5, np.zeros(out)]
             made.append(one)
         return [np.stack(parts) for parts in zip(*made, strict=True)]

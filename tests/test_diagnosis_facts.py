@@ -71,7 +71,10 @@ DEAD = {
     "as transformers logs it": ({"grad_norms": np.where(T < 160, STEADY, np.nan)}, np.where(T < 160, FALLING, 0)),
     "no norm, a loss of 0": ({}, np.where(T < 160, FALLING, 0)),
     "the norm stays, the loss is 0": ({"grad_norms": STEADY}, np.where(T < 160, FALLING, 0)),
-    "the norm goes, the loss stands": ({"grad_norms": np.where(T < 160, STEADY, np.nan)}, np.where(T < 160, FALLING, 0.5)),
+    "the norm goes, the loss stands": (
+        {"grad_norms": np.where(T < 160, STEADY, np.nan)},
+        np.where(T < 160, FALLING, 0.5),
+    ),
 }
 
 
@@ -108,7 +111,9 @@ def test_a_break_in_the_warm_up_asks_for_a_lower_peak():
     told = diagnose(replace(record(losses, rates=rates), text="sgd() | 0.001 * warmup(200)", planned_steps=ROWS))
     finding = only(told)
     assert finding.illness == "diverged"
-    assert "the rate still rose when the run broke: at update 59 it was 0.0003, 30 % of its peak 0.001" in finding.advice
+    assert (
+        "the rate still rose when the run broke: at update 59 it was 0.0003, 30 % of its peak 0.001" in finding.advice
+    )
 
 
 def test_losses_that_break_with_the_validation_say_so():
@@ -160,14 +165,16 @@ def test_a_range_test_is_no_run():
     told = diagnose(record(losses, rates=np.geomspace(1e-7, 10, ROWS)))
     assert not told.findings
     assert any("this is a range test" in one and "stepsize find" in one for one in told.remarks)
-    controlled = replace(record(FALLING, rates=np.geomspace(1e-3, 1, ROWS)), decisions=(Decision(3, "bold_driver", "up"),))
+    controlled = replace(
+        record(FALLING, rates=np.geomspace(1e-3, 1, ROWS)), decisions=(Decision(3, "bold_driver", "up"),)
+    )
     assert not any("range test" in one for one in diagnose(controlled).remarks)
 
 
 @pytest.mark.parametrize(("share", "ill"), [(0.05, False), (0.3, False), (0.5, False), (0.75, True), (1.0, True)])
 def test_a_warm_up_is_too_long_beyond_the_cycles_in_use(share, ill):
     up = share * ROWS
-    told = diagnose(record(FALLING, rates=np.where(T < up, (T + 1) / up, np.maximum(ROWS - T, 0) / max(ROWS - up, 1))))
+    told = diagnose(record(FALLING, rates=np.where(up > T, (T + 1) / up, np.maximum(ROWS - T, 0) / max(ROWS - up, 1))))
     assert ("warm-up too long" in names(told)) is ill
 
 
@@ -203,7 +210,9 @@ def test_restarts_that_gain_nothing_are_told(floor, ill):
 
 def looked(values, losses=FALLING):
     at = np.linspace(0, ROWS, len(values)).astype(int)
-    return replace(record(losses, rates=COSINE), measured_at=tuple(at.tolist()), validated=np.asarray(values, dtype=float))
+    return replace(
+        record(losses, rates=COSINE), measured_at=tuple(at.tolist()), validated=np.asarray(values, dtype=float)
+    )
 
 
 FALLS = 2.1 * np.exp(-np.arange(20) / 4) + 0.25 + 0.01 * RANDOM.standard_normal(20)

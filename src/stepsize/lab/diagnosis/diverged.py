@@ -57,7 +57,8 @@ def _in_warm_up(record: Record, cut: int) -> str | None:
     peak = max(planned_peak(record), float(np.nanmax(record.rates)))
     share = f", {percent(there / peak)} of its peak {three_digits(peak)}" if peak > 1.01 * there else ""
     return (
-        f"a lower peak, below {three_digits(there / 3)}, for the rate still rose when the run broke: at update {step} it "
+        f"a lower peak, below {three_digits(there / 3)}, for the rate still rose when the run broke: at update "
+        f"{step} it "
         f"was {three_digits(there)}{share}; a longer warm-up alone comes to the same rate later"
     )
 

@@ -28,7 +28,8 @@ def find_edge(record: Record) -> Finding | None:
     first = np.flatnonzero(record.alphas > 1)  # type: ignore[operator]
     step = int(record.steps[first[0]])
     says = (
-        f"The run is at the edge of stability: {percent(share)} of the updates at high rates land beyond the height from "
+        f"The run is at the edge of stability: {percent(share)} of the updates at high rates land beyond the "
+        "height from "
         f"which they started (alpha above 1), so that the loss of their own batch rises, first at update {step}. It "
         "still falls in the mean, but not because of every update."
     )
@@ -41,7 +42,9 @@ def find_noise(record: Record) -> Finding | None:
     """The finding “noise-dominated end”, or None."""
     begin = int(len(record) * (1 - TAIL))
     rates, slopes, ends = record.rates, record.slopes, record.end_slopes
-    assert rates is not None and slopes is not None and ends is not None
+    assert rates is not None
+    assert slopes is not None
+    assert ends is not None
     kept = rates[begin:]
     if not np.isfinite(kept).all() or min(float(np.median(kept)), float(kept[-1])) < HOT * float(np.nanmax(rates)):
         return None
@@ -59,7 +62,8 @@ def find_noise(record: Record) -> Finding | None:
         return None
     whole = size(record)
     says = (
-        f"The end of the run is noise: over the last {percent(TAIL)} each update takes {three_digits(own * whole)} off the "
+        f"The end of the run is noise: over the last {percent(TAIL)} each update takes {three_digits(own * whole)} "
+        "off the "
         f"loss of its own batch, and the loss stays near {three_digits(base * whole)} all the same, for the next "
         "batches put it back."
     )
@@ -69,7 +73,8 @@ def find_noise(record: Record) -> Finding | None:
         ("loss of the end", base * whole),
     )
     advice = (
-        "a decay of the rate to a tenth or less over the last part of the run, or a larger batch: what the noise adds to "
+        "a decay of the rate to a tenth or less over the last part of the run, or a larger batch: what the noise "
+        "adds to "
         "the loss shrinks with the rate"
     )
     return Finding("noise-dominated end", says, numbers, advice, int(record.steps[begin]), TAIL)

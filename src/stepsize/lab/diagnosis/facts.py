@@ -44,7 +44,8 @@ def zero_rate_remark(record: Record) -> str | None:
     if first < FEW or first < VISIBLE * len(rates):
         return None
     return (
-        f"The rate is 0 in the first {first} of {len(record)} rows, up to update {int(record.steps[first - 1])}: nothing "
+        f"The rate is 0 in the first {first} of {len(record)} rows, up to update {int(record.steps[first - 1])}: "
+        "nothing "
         "moved there, as when mixed precision leaves updates out, or a warm-up begins late."
     )
 
@@ -61,11 +62,14 @@ def find_zero_gradient(record: Record) -> Finding | None:
         return None
     return Finding(
         "gradient is 0",
-        f"The gradient is exactly 0 in all {int(known.sum())} rows that have a norm: nothing leads from the loss to the "
+        f"The gradient is exactly 0 in all {int(known.sum())} rows that have a norm: nothing leads from the loss "
+        "to the "
         "parameters.",
         (("longest gradient", 0.0),),
-        "look for what cuts them apart: a detach(), no_grad() or item(), parameters that are frozen or not those of the "
-        "optimizer, a loss that is constant (an argmax, a mask that leaves nothing), gradients set to 0 before the norm",
+        "look for what cuts them apart: a detach(), no_grad() or item(), parameters that are frozen or not those "
+        "of the "
+        "optimizer, a loss that is constant (an argmax, a mask that leaves nothing), gradients set to 0 before the "
+        "norm",
         step=int(record.steps[known][0]),
         share=1.0,
         sure="certain",

@@ -35,7 +35,8 @@ def find_again(record: Record) -> Finding | None:
     before, after = float(rates[row - 1]), float(rates[row])
     step = int(record.steps[row])
     says = (
-        f"The schedule began again at update {step}: the rate goes from {three_digits(before)} to {three_digits(after)} "
+        f"The schedule began again at update {step}: the rate goes from {three_digits(before)} to "
+        f"{three_digits(after)} "
         "and then through the same values as after the start, in the middle of a decay, as when a resumed run does not "
         "load the state of its scheduler."
     )
@@ -81,7 +82,8 @@ def find_warming(record: Record) -> Finding | None:
     over = bool(rates[-1] >= TOP * top)
     end = "and is there still when the run ends" if over else f"and has the other {percent(1 - share)} to decay"
     says = (
-        f"The warm-up is too long: the rate rises for {percent(share)} of the run, up to update {int(record.steps[row])}, "
+        f"The warm-up is too long: the rate rises for {percent(share)} of the run, up to update "
+        f"{int(record.steps[row])}, "
         f"{end}."
     )
     advice = (
@@ -113,7 +115,8 @@ def find_late_decay(record: Record) -> Finding | None:
     step = int(record.steps[row])
     says = (
         f"The decay came too late: the rate is held for {words_of_share(record, row)} of the run, to a loss near "
-        f"{three_digits(high)}; the decay from update {step} on brought it to {three_digits(low)}, more than the second "
+        f"{three_digits(high)}; the decay from update {step} on brought it to {three_digits(low)}, more than the "
+        "second "
         "half of all that went before, and had no time for more."
     )
     numbers = (
@@ -153,7 +156,8 @@ def find_restarts(record: Record) -> Finding | None:
     step = int(record.steps[parts[last + 1][0]])
     listed = ", ".join(three_digits(size * float(one)) for one in levels[max(last - 1, 0) :][:6])
     says = (
-        f"The last {empty} restarts gained nothing: the loss at the end of the cycles is {listed}; from update {step} on "
+        f"The last {empty} restarts gained nothing: the loss at the end of the cycles is {listed}; from update "
+        f"{step} on "
         f"({percent(1 - share_of_run(record, parts[last + 1][0]))} of the run) every cycle only won back what its "
         "restart had lost."
     )

@@ -68,7 +68,8 @@ def small_remark(record: Record) -> str | None:
         return None
     return (
         f"The run took away {percent(gained)} of the loss, at the end still at {three_digits(speed)} times its early "
-        "speed: the rate may be too small, if the model does not begin near its best, as in fine-tuning. A run at twice "
+        "speed: the rate may be too small, if the model does not begin near its best, as in fine-tuning. A run at "
+        "twice "
         "the rate tells."
     )
 

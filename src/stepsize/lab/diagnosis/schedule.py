@@ -67,7 +67,8 @@ def _at_a_floor(record: Record, rates: np.ndarray, top: float) -> Finding | None
         return None
     step = int(record.steps[begin])
     says = (
-        f"The schedule ended early: its last change is at update {step}; for {percent(share)} of the run, from there to "
+        f"The schedule ended early: its last change is at update {step}; for {percent(share)} of the run, from "
+        "there to "
         f"the end, the rate stays at {three_digits(last)}, {percent(last / top)} of its highest, {three_digits(top)}."
     )
     advice = (

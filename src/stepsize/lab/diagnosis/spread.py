@@ -19,7 +19,7 @@ MOST = 0.95  # the longest running average that is believed
 def relative_noise(losses: Floats) -> float:
     """The standard deviation of the logarithm of a loss by chance, early in the run; 0 where losses are not positive.
 
-    A loss that is a mean of squares varies in proportion to its level, so late and quiet rows say nothing of early ones.
+    A loss that is a mean of squares varies in proportion to its level, so late, quiet rows say nothing of early ones.
     It is that of the calmer windows of the first half, and that of the rows before they were averaged, where they were.
     """
     early = losses[: max(len(losses) // 2, min(len(losses), 2 * WINDOW))]
@@ -46,7 +46,7 @@ def averaging(values: Floats) -> float:
 
 
 def _creeps_back(steps: Floats) -> bool:
-    """Whether a logarithm often rises, and falls by one and the same most again and again: so an average forgets a leap.
+    """Whether a logarithm often rises, and falls by one and the same most again and again: so averages forget a leap.
 
     The running average of losses that are now near 0 and now high is a staircase of leaps, each forgotten at one rate.
     """
@@ -67,7 +67,7 @@ def resolution(values: Floats) -> float:
 
 
 def by_chance(losses: Floats) -> float:
-    """The standard deviation of a loss by chance at the level where the run begins, and half its last digit at least."""
+    """The standard deviation of a loss by chance where the run begins, and half its last digit at least."""
     rough = noise(losses) / (1 - averaging(losses))
     return max(rough, relative_noise(losses) * abs(float(losses[0])), resolution(losses) / 2)
 

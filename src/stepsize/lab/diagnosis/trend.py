@@ -39,7 +39,7 @@ def kendall(values: Floats) -> float:
 def lower(some: Floats, others: Floats) -> float:
     """How surely some values lie below others, in standard deviations.
 
-    Formula: z = (nm/2 − U)/√(nm(n+m+1)/12), where U counts the pairs in which one of the n lies above one of the m (ties
+    Formula: z = (nm/2 − U)/√(nm(n+m+1)/12), where U counts the pairs of which the one of the n lies above (ties
     as halves). Source: Mann, Whitney 1947.
     """
     n, m = len(some), len(others)

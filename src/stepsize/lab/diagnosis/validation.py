@@ -68,14 +68,16 @@ def find_jump(record: Record) -> Finding | None:
     back = np.flatnonzero(looks[place:] <= low + 0.1 * (high - low))
     until = f"until update {at[place + int(back[0])]}" if len(back) else "to the end"
     says = (
-        f"The validation loss jumped from {three_digits(low)} to {three_digits(high)} between updates {at[place - 1]} and "
+        f"The validation loss jumped from {three_digits(low)} to {three_digits(high)} between updates "
+        f"{at[place - 1]} and "
         f"{at[place]}, {until}, while the training loss stayed near {three_digits(after)}: what only validation uses "
         "has broken, such as the running averages of BatchNorm after one batch far out of the ordinary."
     )
     numbers = (("validation loss before", low), ("validation loss there", high), ("training loss there", after))
     advice = (
         "look at the batches between those updates (inputs that were not scaled, one broken file); refill the averages "
-        "of BatchNorm with some batches in training mode before validating, or lower its momentum; see that model.train() "
+        "of BatchNorm with some batches in training mode before validating, or lower its momentum; see that "
+        "model.train() "
         "and model.eval() are where they belong"
     )
     return Finding("validation jumped", says, numbers, advice, int(at[place]))
