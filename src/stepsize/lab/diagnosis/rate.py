@@ -78,7 +78,7 @@ def _near_its_best(record: Record, gained: float) -> bool:
     """Whether the model may have been trained before: a loss that falls a little, over few rows or at a tiny rate."""
     rates = record.rates
     tiny = rates is not None and np.isfinite(rates).any() and float(np.nanmax(rates)) < TINY
-    return gained > VISIBLE and (len(record) < MANY or tiny)
+    return bool(gained > VISIBLE and (len(record) < MANY or tiny))
 
 
 def find_large(record: Record) -> Finding | None:
