@@ -8,7 +8,7 @@ from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
 from .course import planned_peak, rises
-from .spread import by_chance, relative_noise
+from .spread import by_chance, relative_noise, resolution
 from .trend import blocks, noise, running_median, scaled
 from .words import percent, three_digits
 
@@ -79,7 +79,9 @@ def _above(record: Record) -> bool:
     if len(record) < 20:
         return bool(losses[-1] > FAR * np.abs(losses[:1]).max())
     ends = blocks(losses, 20)
-    typical = max(noise(losses[: max(len(losses) // 4, 5)]), by_chance(losses))
+    typical = max(
+        noise(losses[: max(len(losses) // 4, 5)]), relative_noise(losses) * abs(ends[0]), resolution(losses) / 2
+    )
     rise = ends[-1] - ends[0]
     above = rise > CLEAR * typical and rise > ends[0] - ends.min() and rise > CLEARLY * abs(ends[0])
     above = above and not _may_be_chance(losses, ends[0], ends[-1])
