@@ -78,6 +78,8 @@ bench-faults: $(VENV)/.has-test
 bench-diagnosis: $(VENV)/.has-test
 	$(BIN)/python bench/diagnosis.py
 	$(BIN)/python bench/diagnosis_torch.py
+	$(BIN)/python bench/diagnosis_judged.py --torch
+	$(BIN)/python bench/diagnosis_judged.py --torch --apart
 
 # the table of docs/lab-book.md on `robust_infrared`, a quarter of an hour on one core
 bench-infrared: $(VENV)/.has-test

@@ -105,7 +105,9 @@ def test_layers_in_the_middle_may_be_weak_and_the_first_may_not():
 def test_a_rate_that_is_held_or_flattens_out_is_not_on_its_way_down(rates):
     one = record(FALLING, rates=rates)
     assert "schedule ended late" in diagnose(one).healthy
-    assert ("schedule ended late" in names(diagnose(replace(one, planned_steps=1000)))) is bool(rates[-1] < 0.09)
+    going_on = diagnose(replace(one, planned_steps=1000))  # it may come down yet
+    assert "schedule ended late" in dict(going_on.not_judged)
+    assert any("ends at update 299 of 1000: the run is still going on" in said for said in going_on.remarks)
 
 
 def test_a_clip_that_always_acts_and_a_run_that_learned_nothing_ask_for_the_same():
@@ -145,4 +147,4 @@ def test_a_spike_that_a_clip_held_needs_no_clip(clipped, said):
 
 def test_a_few_rows_are_too_little_to_judge_by():
     told = diagnose(record(np.linspace(3, 1, 12)))
-    assert told.verdict == "Too little to judge by: 1 rule found nothing wrong, 10 could not say."
+    assert told.verdict == "Too little to judge by: 2 rules found nothing wrong, 21 could not say."

@@ -13,61 +13,97 @@ from .base import Symptom
 from .clipping import CLIPPED
 from .clipping import remark as clip_remark
 from .diverged import DIVERGED
+from .edge import EDGE, NOISY
+from .facts import DEAD, ZERO_GRADIENT, ZERO_RATE, zero_rate_remark
 from .gradients import EXPLODING, VANISHING
+from .hills import AGAIN, LATE_DECAY, RESTARTS, WARMING
 from .leap import remark as leap_remark
 from .left_out import LEFT_OUT
 from .left_out import remark as left_out_remark
 from .loss import NOT_LEARNING, OSCILLATING, PLATEAUED
-from .rate import TOO_LARGE, TOO_SMALL
+from .rate import TOO_LARGE, TOO_SMALL, small_remark
 from .schedule import EARLY, LATE
+from .validation import BROKEN, JUMPED, OVERFITTING
 from .views import Views
 
 SYMPTOMS = (
+    ZERO_RATE,
+    ZERO_GRADIENT,
+    DEAD,
     DIVERGED,
+    BROKEN,
     TOO_LARGE,
     EXPLODING,
     OSCILLATING,
+    EDGE,
     VANISHING,
     CLIPPED,
     TOO_SMALL,
     NOT_LEARNING,
     PLATEAUED,
+    NOISY,
+    OVERFITTING,
+    JUMPED,
+    AGAIN,
+    WARMING,
     EARLY,
     LATE,
+    LATE_DECAY,
+    RESTARTS,
 )
 """What is looked for, in the order of importance; before them, updates left out, in a record that can tell."""
 
 _SAID = {
     "losses": "loss",
+    "validated": "validation loss",
+    "end_slopes": "slopes at the ends of the updates (descend(…, details=True) writes them)",
     "rates": "rate",
     "grad_norms": "gradient norms",
     "clipped": "share that was clipped",
     "skipped": "word on updates that were left out",
+    "slopes": "slopes along the updates (descend(…, details=True) writes them)",
     "layers": "gradient norms by layer (descend(…, details=True) writes them)",
 }
+_HEIGHTS = (  # what is told from how the loss goes
+    "exploding gradients",
+    "rate too large",
+    "oscillating",
+    "edge of stability",
+    "rate too small",
+    "not learning",
+    "plateaued",
+    "noise-dominated end",
+)
+_SHAPES = (  # what is told from how the rate goes
+    "warm-up too long",
+    "schedule ended early",
+    "schedule ended late",
+    "decay too late",
+    "restarts without gain",
+)
 _LEAPS = ("diverged", "rate too large", "exploding gradients")  # say what a leap of the loss would say
 _HIDES = {  # what a finding explains is not said again, nor is what its rows cannot show
     "updates left out": (
         "rate too small",
         "not learning",
         "plateaued",
-        "schedule ended early",
-        "schedule ended late",
+        *_SHAPES,
     ),
-    "diverged": (
-        "exploding gradients",
-        "rate too large",
-        "oscillating",
-        "rate too small",
-        "not learning",
-        "plateaued",
-        "schedule ended early",
-        "schedule ended late",
-    ),
-    "rate too small": ("not learning", "plateaued"),
-    "rate too large": ("rate too small", "not learning", "plateaued"),
+    "rate is 0": (*_HEIGHTS, "gradient is 0", "vanishing gradients", "always clipped", *_SHAPES),
+    "gradient is 0": (*_HEIGHTS, "vanishing gradients", *_SHAPES),
+    "dead model": (*_HEIGHTS, *_SHAPES, "overfitting"),
+    "diverged": (*_HEIGHTS, *_SHAPES),
+    "validation not finite": ("validation jumped",),
+    "rate too small": ("not learning", "plateaued", "noise-dominated end"),
+    "rate too large": ("rate too small", "not learning", "plateaued", "edge of stability"),
+    "oscillating": ("edge of stability",),
     "vanishing gradients": ("not learning", "plateaued"),
-    "not learning": ("plateaued",),
+    "not learning": ("plateaued", "noise-dominated end"),
+    "plateaued": ("noise-dominated end",),
+    "validation jumped": ("overfitting",),
+    "schedule began again": ("schedule ended late", "schedule ended early", "decay too late"),
+    "warm-up too long": ("schedule ended late",),
+    "schedule ended late": ("decay too late",),
 }
 
 
@@ -94,7 +130,12 @@ def _diagnosed(record: Record) -> Diagnosis:
     skipped: list[tuple[str, str]] = []
     for symptom in SYMPTOMS if record.skipped is None else (LEFT_OUT, *SYMPTOMS):
         rows = _seen(symptom, views)
-        reason = _no_measure(symptom, views) or _why_not(symptom, rows) or _explained(symptom, findings)
+        reason = (
+            _no_measure(symptom, views)
+            or _why_not(symptom, rows)
+            or _explained(symptom, findings)
+            or views.course.why_not(symptom.illness)
+        )
         found = None if reason else symptom.find(rows)
         if reason is not None:
             skipped.append((symptom.illness, reason))
@@ -102,17 +143,25 @@ def _diagnosed(record: Record) -> Diagnosis:
             healthy.append(symptom.illness)
         else:
             findings.append(found)
-    leap = None if views.unmeasured or any(one.illness in _LEAPS for one in findings) else leap_remark(views.finite)
-    said = (left_out_remark(record), *views.remarks, leap, clip_remark(views.to_the_end))
+    quiet = views.unmeasured or views.course.tested or any(one.illness in _LEAPS for one in findings)
+    leap = None if quiet else leap_remark(views.finite)
+    small = small_remark(views.finite) if "rate too small" in healthy else None
+    said = (
+        left_out_remark(record),
+        *views.remarks,
+        zero_rate_remark(views.made),
+        leap,
+        small,
+        clip_remark(views.to_the_end),
+    )
     return Diagnosis(tuple(findings), tuple(healthy), tuple(skipped), _about(record), tuple(filter(None, said)))
 
 
 def _seen(symptom: Symptom, views: Views) -> Record:
     """The rows that a rule looks at."""
-    if symptom is LEFT_OUT:
-        return views.whole
-    if symptom is DIVERGED:
-        return views.to_the_end
+    if symptom.sees:
+        seen: Record = getattr(views, symptom.sees)
+        return seen
     return views.finite if symptom.loss else views.plain
 
 

@@ -47,7 +47,8 @@ class Symptom:
     """One illness: its name, the columns that it needs, and the function that finds it.
 
     `needs` are fields of `Record`, `rows` how many of them with a finite loss. `loss` says whether the rule judges by
-    the height of the loss; one that does not is asked also where the loss is no measure.
+    the height of the loss; one that does not is asked also where the loss is no measure. `sees` names the field of
+    `Views` with the rows that it looks at; "" are those with a finite loss.
     """
 
     illness: str
@@ -55,6 +56,7 @@ class Symptom:
     find: Callable[[Record], Finding | None]
     rows: int = 20
     loss: bool = True
+    sees: str = ""
 
 
 @dataclass(frozen=True)

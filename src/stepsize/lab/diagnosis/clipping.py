@@ -13,6 +13,7 @@ from .parts import SLIGHT, fall
 from .words import percent, three_digits
 
 MOST = 0.5  # of the updates: “extremely aggressive” in Godbole et al. 2023, Deep Learning Tuning Playbook
+SCALE_FREE = ("adam", "adagrad", "adadelta", "adafactor", "rmsprop", "lion", "lamb", "muon")  # in an optimizer's name
 LIMITED = 0.1  # ours: an update counts where a clip limited a tenth of its elements (a norm clip limits all)
 
 
@@ -32,7 +33,8 @@ def find(record: Record) -> Finding | None:
         usual = float(np.quantile(norms[np.isfinite(norms)], 0.9))
         numbers.append(("90th percentile of the gradient norms", usual))
         advice += f"; clip_norm({three_digits(usual)}) would act at one update in ten"
-    unless = "" if record.text is not None else " (unless a rule like Adam comes after it)"
+    known = record.text is not None or record.optimizer is not None
+    unless = "" if known else " (unless a rule like Adam comes after it)"
     says = (
         f"A clip acted at {percent(share)} of the updates: the length of the update is then decided by the clip, "
         f"and the rate no longer means what it says{unless}."
@@ -42,7 +44,7 @@ def find(record: Record) -> Finding | None:
 
 def remark(record: Record) -> str | None:
     """What is worth saying of a clip that is no illness: it never acted, or always, where that decides no length."""
-    if record.text is None or record.clipped is None or len(record) < 20:
+    if record.clipped is None or len(record) < 20:
         return None
     share = _share(record)
     if share > MOST and _scale_free(record):
@@ -50,7 +52,7 @@ def remark(record: Record) -> str | None:
             f"The clip acted at {percent(share)} of the updates; before a rule that divides by the size of its "
             "gradients, that makes all of them count alike and shortens no update."
         )
-    never = "clip" in record.text and bool((record.clipped == 0).all())
+    never = record.text is not None and "clip" in record.text and bool((record.clipped == 0).all())
     return "The clip of this strategy never acted." if never else None
 
 
@@ -62,9 +64,12 @@ def _share(record: Record) -> float:
 
 
 def _scale_free(record: Record) -> bool:
-    """Whether the strategy is known to clip nothing but the gradients of a rule that does not mind their length."""
+    """Whether the run is known to clip nothing but the gradients of a rule that does not mind their length."""
+    if record.text is None:
+        name = str((record.optimizer or {}).get("class", "")).lower()
+        return any(one in name for one in SCALE_FREE)
     try:
-        strategy = as_descent(record.text or "")
+        strategy = as_descent(record.text)
     except StepsizeError:
         return False
     _, between, after = strategy.split()

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
+from .course import planned_peak, rises
+from .spread import by_chance, relative_noise, resolution
 from .trend import blocks, noise, running_median, scaled
-from .words import three_digits
+from .words import percent, three_digits
 
 CLEAR = 8.0  # ours: standard deviations of the noise
 FAR = 1000.0  # ours: times the first loss, where there are too few rows to know the noise
 NEVER_BACK = 3.0  # ours: times the first loss, above which all others stay
+CLEARLY = 0.1  # ours: of the loss at the start, that it must end above it
+SURE = 3.0  # standard deviations of the logarithm, for what all rows but the first agree on
 LOST = 0.5  # ours: of what was gained; healthy runs of bench/diagnosis.py: at most 0.03
 
 
@@ -32,14 +37,38 @@ def find(record: Record) -> Finding | None:
         numbers = [("loss where the rise began", low), ("last finite loss", float(record.losses[cut - 1]))]
         says += f" The rise began at update {step}, where the loss was {three_digits(low)}"
         says += "." if above else f"; at the end it was {three_digits(numbers[1][1])}."
+    says += _validated_too(record, int(record.steps[cut])) if cut < len(record) else ""
     return Finding(
         illness="diverged",
         says=says,
         numbers=tuple(numbers),
-        advice=_advice(begin, cut, suddenly=len(broken) > 0 and not rose),
+        advice=_in_warm_up(record, cut) or _advice(begin, cut, suddenly=len(broken) > 0 and not rose),
         step=step,
         sure="certain" if len(broken) or record.diverged else "likely",
     )
+
+
+def _in_warm_up(record: Record, cut: int) -> str | None:
+    """What to try where the rate was still rising when the run broke; None where it was not, or had been for long."""
+    if cut < 3 or not rises(record.until(cut)):
+        return None
+    assert record.rates is not None
+    there, step = float(record.rates[cut - 1]), int(record.steps[cut - 1])
+    peak = max(planned_peak(record), float(np.nanmax(record.rates)))
+    share = f", {percent(there / peak)} of its peak {three_digits(peak)}" if peak > 1.01 * there else ""
+    return (
+        f"a lower peak, below {three_digits(there / 3)}, for the rate still rose when the run broke: at update "
+        f"{step} it "
+        f"was {three_digits(there)}{share}; a longer warm-up alone comes to the same rate later"
+    )
+
+
+def _validated_too(record: Record, update: int) -> str:
+    """That the validation loss is no number either from there on."""
+    if record.validated is None or record.measured_at is None or len(record.measured_at) != len(record.validated):
+        return ""
+    later = record.validated[np.array(record.measured_at) >= update]
+    return " So is the validation loss from there on." if len(later) and not np.isfinite(later).any() else ""
 
 
 def _above(record: Record) -> bool:
@@ -50,9 +79,15 @@ def _above(record: Record) -> bool:
     if len(record) < 20:
         return bool(losses[-1] > FAR * np.abs(losses[:1]).max())
     ends = blocks(losses, 20)
-    typical = noise(losses[: max(len(losses) // 4, 5)])
-    above = ends[-1] - ends[0] > CLEAR * typical and ends[-1] - ends[0] > ends[0] - ends.min()
-    return bool(above or losses[1:].min() > NEVER_BACK * losses[0] > 0)
+    typical = max(
+        noise(losses[: max(len(losses) // 4, 5)]), relative_noise(losses) * abs(ends[0]), resolution(losses) / 2
+    )
+    rise = ends[-1] - ends[0]
+    above = rise > CLEAR * typical and rise > ends[0] - ends.min() and rise > CLEARLY * abs(ends[0])
+    above = above and not _may_be_chance(losses, ends[0], ends[-1])
+    low = losses[1:].min()
+    never = low > NEVER_BACK * losses[0] > 0 and not _may_be_chance(losses, losses[0], low)
+    return bool(above or never)
 
 
 def _lost_again(record: Record) -> bool:
@@ -62,7 +97,13 @@ def _lost_again(record: Record) -> bool:
     losses = scaled(record.losses)
     ends = blocks(losses, 20)
     back, gained = ends[-1] - ends.min(), ends[0] - ends.min()
-    return bool(back > LOST * gained and gained > CLEAR * noise(ends) and back > CLEAR * noise(losses))
+    clear = back > CLEAR * by_chance(losses) and not _may_be_chance(losses, ends.min(), ends[-1])
+    return bool(back > LOST * gained and gained > CLEAR * noise(ends) and clear)
+
+
+def _may_be_chance(losses: Floats, low: float, high: float) -> bool:
+    """Whether losses that vary in proportion to their level may come from the one level to the other by chance."""
+    return bool(low > 0 and np.log(high / low) <= SURE * relative_noise(losses))
 
 
 def _begin(record: Record, cut: int) -> int:
@@ -109,4 +150,4 @@ def _advice(begin: int, cut: int, suddenly: bool) -> str:
     return "a rate 10 times lower, or a warm-up such as warmup('5%') before the schedule"
 
 
-DIVERGED = Symptom("diverged", ("losses",), find, rows=1)
+DIVERGED = Symptom("diverged", ("losses",), find, rows=1, sees="to_the_end")

@@ -10,12 +10,13 @@ from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
 from .parts import fall
-from .trend import beside, blocks, kendall, scaled
+from .trend import beside, blocks, kendall, running_median, scaled
 from .words import three_digits
 
 # ours, set on the runs of bench/diagnosis.py
 SPIKE = 10.0  # a norm over the medians of the 25 before and the 25 after; good rates: at most 5
 ABOVE = 2.0  # and over nearly all norms of the run, so that a burst in a run that has converged is none
+RARE = 6.0  # standard deviations of the logarithm of a norm upwards, where they come to more than SPIKE
 GROWTH = 10.0  # the last twentieth over the first
 BETWEEN = 0.01  # a first layer over the strongest; healthy dense and convolutional nets: 0.3, transformers 0.06
 ARRAYS = ("weight", "bias", "kernel", "scale", "embedding")  # how torch and flax call the arrays of a layer
@@ -31,7 +32,8 @@ def find_exploding(record: Record) -> Finding | None:
     growth = float(ends[-1] / ends[0]) if ends[0] > 0 else 0.0
     usual = beside(norms, 25)
     top = float(np.quantile(norms, 0.9))
-    spikes = np.flatnonzero((norms > SPIKE * usual) & (norms > ABOVE * top) & (usual > 0))
+    far = max(SPIKE, np.exp(RARE * _upwards(norms)))
+    spikes = np.flatnonzero((norms > far * usual) & (norms > ABOVE * top) & (usual > 0))
     grows = growth > GROWTH and kendall(ends) > 3
     if not (grows or len(spikes)):
         return None
@@ -42,7 +44,7 @@ def find_exploding(record: Record) -> Finding | None:
         step = int(steps[spikes[0]])
         numbers += [("spikes", float(len(spikes))), ("largest spike over the usual norm", times)]
         many = "one gradient is" if len(spikes) == 1 else f"{len(spikes)} gradients are"
-        says += f" {many} more than {SPIKE:g} times as long as their neighbours, first at update {step};"
+        says += f" {many} more than {far:.3g} times as long as their neighbours, first at update {step};"
         says += f" the longest, at update {int(steps[worst])}, is {three_digits(times)} times as long."
     if grows:
         numbers.append(("norm at the end over norm at the start", growth))
@@ -54,6 +56,13 @@ def find_exploding(record: Record) -> Finding | None:
         advice = "a lower rate or a warm-up if the loss suffered; else the clip has done its work"
     advice += "; look at the batches of the spikes" if len(spikes) else ", and a lower rate"
     return Finding("exploding gradients", says, tuple(numbers), advice, step)
+
+
+def _upwards(norms: Floats) -> float:
+    """How far the logarithm of a norm goes above its running median by chance: gradients of few rows vary by much."""
+    logs = np.log(norms[norms > 0])
+    around = logs - running_median(logs, 25)
+    return float(np.quantile(around, 0.9)) / 1.28 if len(around) else 0.0
 
 
 def _held(record: Record, spikes: np.ndarray) -> bool:

@@ -77,4 +77,4 @@ def _started(gone: np.ndarray) -> int:
     return int(good[0]) if len(good) and good[0] <= START else 0
 
 
-LEFT_OUT = Symptom("updates left out", ("skipped",), find, rows=1, loss=False)
+LEFT_OUT = Symptom("updates left out", ("skipped",), find, rows=1, loss=False, sees="whole")

@@ -8,6 +8,7 @@ from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
 from .parts import HOT, SURE, alphas, fall, level, size
+from .spread import relative_noise
 from .trend import autocorrelation, blocks, kendall, noise, running_median, theil_sen
 from .words import percent, three_digits
 
@@ -91,7 +92,7 @@ def find_not_learning(record: Record) -> Finding | None:
     ends, around, trend = blocks(losses, 20), noise(losses), kendall(blocks(losses, 40))
     of_block = 1.25 * around / (len(losses) / len(ends)) ** 0.5  # the standard error of a median
     early, late = float(losses[:3].mean() - ends.min()), float(ends[0] - ends.min())
-    if size(record) == 0:
+    if size(record) == 0 or _blind(record.losses):
         return None
     fell = fall(record) > LITTLE or trend <= SURE or late > UNSEEN * of_block or early > 2 * around
     if fell and _plateau(record)[1] != 0:
@@ -110,6 +111,12 @@ def find_not_learning(record: Record) -> Finding | None:
         "the loss and the gradients (a model that was trained already has nothing left to learn)"
     )
     return Finding("not learning", says, numbers, advice)
+
+
+def _blind(losses: Floats) -> bool:
+    """Whether the noise is so large that a loss that fell to the half would not be seen in blocks of a twentieth."""
+    of_block = 1.25 * relative_noise(losses) / (len(losses) / 20) ** 0.5
+    return bool(np.log(2) < UNSEEN * of_block)
 
 
 def _begin(losses: Floats, tail: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...problems import Floats
+from ..records.policy import ADVERSARIES
 from ..records.record import Record
 from .trend import blocks, running_median
 from .words import three_digits
@@ -46,6 +47,11 @@ def no_measure(record: Record) -> str | None:
     """Why the height of the loss tells nothing of the run; None for an ordinary loss."""
     if record.policy:
         names = ", ".join(record.policy)
+        if record.policy == ADVERSARIES:
+            return (
+                "The loss is one of two that work against each other (the log has one of a generator and one of a "
+                "discriminator): its height tells nothing of the run, so only norms and rates are judged."
+            )
         return (
             f"The loss is that of a policy (the log has {names}): it may rise or stay near 0 in a run that goes well, "
             "so only norms and rates are judged. Whether it learns, the reward says."

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
 from .parts import SLIGHT, SURE, alphas, fall, highest, level, progress, size
-from .trend import blocks, kendall, noise, theil_sen
+from .spread import averaging, relative_noise, resolution
+from .trend import blocks, kendall, noise, running_median, theil_sen
 from .words import percent, three_digits
 
 # ours, set on the runs of bench/diagnosis.py
 SHORT = -0.995  # updates that go a 200th of the way to the floor of their parabola; good rates: −0.995 to 0.16
 STEADY = 0.4  # speed of the second half over that of the first; good rates: at most 0.26
+VISIBLE, MANY, TINY = 0.05, 150, 6e-5  # ours: a fall, rows, and a rate as fine-tuning has it
+ROWS = 20
 BEYOND = 0.3  # where the median update lands at too large a rate; good rates: at most 0.16
 RAISED = 0.25  # share of updates beyond 1, which raised the loss of their own batch; good rates: at most 0.11
 JUMP = 0.6  # an early rise over all that was gained later; good rates: at most 0.44
 CLEAR = 6.0  # standard deviations of the noise
+LEAP = 4  # the rows after the first that are all higher by far
+RESTLESS = 0.6  # of the logarithm: about that of mean squares over four rows
+CALM = (2.0, 2.5, 5.0)  # ours: times the start for all of them; for the top of the first quarter; times what came later
+WILD = (5.0, 30.0, 30.0)  # ours: the same for losses of a few rows, of which one is often low by chance
+BACK = 0.3  # times the end, that a start must be
 
 
 def find_small(record: Record) -> Finding | None:
@@ -30,7 +39,7 @@ def find_small(record: Record) -> Finding | None:
     if middle is not None:  # where updates land decides; a loss that falls steadily may be of a long way to go
         if middle > SHORT:
             return None
-    elif speed is None or speed < STEADY:
+    elif speed is None or speed < STEADY or _near_its_best(record, gained):
         return None
     numbers = [("share of the loss taken away", gained)]
     took = f"only {percent(gained)}" if gained >= 0.01 else percent(gained) if gained > 0 else "nothing"
@@ -49,6 +58,29 @@ def find_small(record: Record) -> Finding | None:
     return Finding("rate too small", says, tuple(numbers), advice)
 
 
+def small_remark(record: Record) -> str | None:
+    """What is worth saying of a loss that falls little and steadily, in a run that may have begun near its best."""
+    gained = fall(record)
+    if not 0 < gained < SLIGHT or alphas(record) is not None or not _near_its_best(record, gained):
+        return None
+    speed = _speeds(record) if len(record) >= ROWS and kendall(blocks(record.losses, 40)) <= SURE else None
+    if speed is None or speed < STEADY:
+        return None
+    return (
+        f"The run took away {percent(gained)} of the loss, at the end still at {three_digits(speed)} times its early "
+        "speed: the rate may be too small, if the model does not begin near its best, as in fine-tuning. A run at "
+        "twice "
+        "the rate tells."
+    )
+
+
+def _near_its_best(record: Record, gained: float) -> bool:
+    """Whether the model may have been trained before: a loss that falls a little, over few rows or at a tiny rate."""
+    rates = record.rates
+    tiny = rates is not None and np.isfinite(rates).any() and float(np.nanmax(rates)) < TINY
+    return bool(gained > VISIBLE and (len(record) < MANY or tiny))
+
+
 def find_large(record: Record) -> Finding | None:
     """The finding “rate too large”, or None."""
     found = alphas(record)
@@ -56,7 +88,7 @@ def find_large(record: Record) -> Finding | None:
     losses, first, gained = level(record)
     place, top = highest(losses)
     jump = (top - first) / gained if gained > 0 else float("inf")
-    jumped = jump > JUMP and top - first > CLEAR * noise(losses) and top - first > 1e-9
+    jumped = _exploded(losses) or (jump > JUMP and top - first > 1e-9 and _clear(losses, first, top))
     over = float(np.mean(found > 1)) if found is not None else 0.0
     beyond = middle is not None and middle > BEYOND and over > RAISED
     if not (jumped or beyond):
@@ -78,6 +110,28 @@ def find_large(record: Record) -> Finding | None:
         says += f" {percent(over)} of the updates at high rates raised the loss of their own batch, and the typical one"
         says += f" overshot the lowest point in its direction by {percent(middle)} of the way there."
     return Finding("rate too large", says, tuple(numbers), "a rate 3 to 10 times lower, or a warm-up before it", step)
+
+
+def _exploded(losses: Floats) -> bool:
+    """Whether the loss left its start by far within a few updates, and stood there until it fell by more.
+
+    That is clear however restless it is after that: by chance one row is rarely so far below each of the next ones.
+    """
+    start, quarter = float(losses[0]), len(losses) // 4
+    lifted, far, later = CALM if relative_noise(losses) < RESTLESS else WILD
+    if quarter < LEAP or not 0 < lifted * start < losses[1 : LEAP + 1].min():
+        return False
+    if start < BACK * np.median(losses[-quarter:]):  # a start that the run never comes near was low by chance
+        return False
+    top = float(running_median(losses, 3)[: quarter + 1].max())
+    return bool(top > far * start and top > later * np.median(losses[quarter : 2 * quarter]))
+
+
+def _clear(losses: Floats, first: float, top: float) -> bool:
+    """Whether a rise is none of chance: beyond the noise, the noise of the level where it is, and the last digit."""
+    rough = noise(losses) / (1 - averaging(losses))
+    beyond = top - first > CLEAR * max(rough, resolution(losses) / 2)
+    return bool(beyond and (first <= 0 or np.log(top / first) > CLEAR * relative_noise(losses)))
 
 
 def _speeds(record: Record) -> float | None:

@@ -8,12 +8,17 @@ from ..._errors import StepsizeError
 from ...text import as_descent
 from ..records.record import Record
 from .base import Finding, Symptom
+from .course import share_of_run
 from .trend import kendall
 from .words import percent, three_digits
 
 # ours: a cosine is below 0.5 % of its height for the last 4.5 % of the run
 LOW = 0.005  # of the highest rate
 LONG = 0.2  # of the run
+EQUAL = 0.002  # of the highest rate: a rate that moves by less is held
+HALF = 0.5  # ours: of the run, after a smooth decay
+ALL_BUT = 0.9  # ours: of the run, after steps of stairs
+FEW = 4  # changes at most are stairs
 HIGH = 0.3  # of the highest rate
 MOVED = 0.999  # of the highest rate: one that has not left it is held or warms up, and is not on its way down
 KEPT_UP = 0.8  # speed of the fall at the end over that since the highest rate; 1/√t, floors, exponentials: ≤ 0.72
@@ -25,12 +30,14 @@ def find_early(record: Record) -> Finding | None:
     rates, top = _rates(record)
     above = np.flatnonzero(rates > LOW * top)
     begin = int(above[-1]) + 1 if len(above) else 0
-    if top <= 0 or begin == len(rates):
+    if top <= 0:
         return None
+    if begin == len(rates):
+        return _at_a_floor(record, rates, top)
     span = int(record.steps[-1]) - int(record.steps[0])
     share = (int(record.steps[-1]) - int(record.steps[begin])) / span if span > 0 else 0.0
     if share < LONG:
-        return None
+        return _at_a_floor(record, rates, top)
     step, last = int(record.steps[begin]), float(rates[begin:].max())
     controller = _controlled(record)
     who = "The controller holds the rate at its floor" if controller else "The schedule ended early"
@@ -42,6 +49,31 @@ def find_early(record: Record) -> Finding | None:
         "more patience, a milder factor or a higher floor for the controller"
         if controller
         else "a schedule as long as the run (a shape without a length takes what is left), or a shorter run"
+    )
+    return Finding("schedule ended early", says, (("highest rate", top), ("rate there", last)), advice, step, share)
+
+
+def _at_a_floor(record: Record, rates: np.ndarray, top: float) -> Finding | None:
+    """A decay that is over early and leaves the rate at a height where it still moves a little."""
+    last = float(rates[-1])
+    moved = np.flatnonzero(np.abs(rates - last) > EQUAL * top)
+    begin = int(moved[-1]) + 1 if len(moved) else 0
+    if not begin or last > HIGH * top or _controlled(record) or record.decisions:
+        return None
+    share = 1 - share_of_run(record, begin)
+    changes = np.diff(rates[: begin + 1])
+    stairs = int((np.abs(changes) > EQUAL * top).sum()) <= max(FEW, len(changes) // 4)
+    if share < (ALL_BUT if stairs else HALF) or changes[-1] >= 0:
+        return None
+    step = int(record.steps[begin])
+    says = (
+        f"The schedule ended early: its last change is at update {step}; for {percent(share)} of the run, from "
+        "there to "
+        f"the end, the rate stays at {three_digits(last)}, {percent(last / top)} of its highest, {three_digits(top)}."
+    )
+    advice = (
+        "a schedule as long as the run (a shape without a length takes what is left); look at its unit: milestones in "
+        "epochs that are stepped once an update are over in the first moments, and '30ep' says epochs"
     )
     return Finding("schedule ended early", says, (("highest rate", top), ("rate there", last)), advice, step, share)
 

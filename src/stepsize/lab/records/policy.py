@@ -11,13 +11,19 @@ STRONG = {  # how the columns of a policy's run begin; a name that ends in "/" b
     "completions": ("completions/", "completion_length"),
 }
 WEAK = {"kl": ("kl", "objective/kl", "approx_kl", "actor/ppo_kl"), "entropy": ("entropy", "policy/entropy_avg")}
+ADVERSARIES = ("generator", "discriminator")
+AGAINST = {  # the losses of two networks that work against each other
+    "generator": ("g_loss", "loss_g", "gen_loss", "loss_gen", "generator_loss", "loss_generator", "errg"),
+    "discriminator": ("d_loss", "loss_d", "disc_loss", "loss_disc", "discriminator_loss", "loss_discriminator", "errd"),
+}
 PREFERENCES = ("chosen", "rejected", "margins", "accuracies")  # after "rewards/": preference tuning has a real loss
 
 
 def policy_of(columns: Iterable[str]) -> tuple[str, ...]:
     """The kinds of columns that say so; empty for any other log.
 
-    One kind is not enough: supervised runs log an entropy, variational ones a KL divergence.
+    One kind is not enough: supervised runs log an entropy, variational ones a KL divergence. The losses of a generator
+    and of its discriminator tell nothing by their height either.
 
     >>> policy_of(["loss", "reward", "kl", "completions/mean_length"])
     ('reward', 'completions', 'kl')
@@ -26,6 +32,8 @@ def policy_of(columns: Iterable[str]) -> tuple[str, ...]:
     """
     names = [one.strip().lower().removeprefix("train/") for one in columns]
     names = [one for one in names if not (one.startswith("rewards/") and one.endswith(PREFERENCES))]
+    if all(_any(names, forms) for forms in AGAINST.values()):
+        return ADVERSARIES
     strong, weak = (tuple(kind for kind, forms in one.items() if _any(names, forms)) for one in (STRONG, WEAK))
     return (*strong, *weak) if strong and len(strong) + len(weak) > 1 else ()
 

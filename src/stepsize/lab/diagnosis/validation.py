@@ -1,0 +1,162 @@
+"""What the losses on validation data tell: learned by heart, broken in one look, or no numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...problems import Floats
+from ..records.record import Record
+from .base import Finding, Symptom
+from .trend import noise
+from .words import three_digits
+
+LOOKS = 6  # at least
+TURN = 0.1  # ours: of the lowest validation loss, that the last ones stand above it
+SURELY = 3.0  # standard deviations of the noise from look to look
+STILL = 0.02  # ours: of the training loss, that it went on falling by
+BACK = 0.5  # ours: of all that the validation had gained, lost from one look to the next
+CLEAR = 8.0  # ours: standard deviations of the noise from look to look
+CALM = 0.25  # ours: of the jump of the validation, that the training loss may follow
+
+
+def find_overfitting(record: Record) -> Finding | None:
+    """The finding “overfitting”, or None."""
+    at, looks = _looks(record)
+    if len(looks) < LOOKS:
+        return None
+    last, best = float(np.median(looks[-3:])), int(np.argmin(_middle(looks)))
+    low = float(_middle(looks)[best])
+    rise = last - low
+    if (
+        len(looks) - best < 4
+        or rise <= max(TURN * abs(low), SURELY * noise(looks))
+        or looks[-3:].min() < low + rise / 2
+    ):
+        return None
+    early, late = _around(record, at[best]), _around(record, at[-1])
+    if early is None or late is None or late > early - STILL * abs(early):
+        return None
+    says = (
+        f"The run overfits: the validation loss was lowest near update {at[best]} ({three_digits(low)}) and rose to "
+        f"{three_digits(last)}, while the training loss went on falling from {three_digits(early)} to "
+        f"{three_digits(late)}.{_still_better(record, best)}"
+    )
+    numbers = (
+        ("lowest validation loss", low),
+        ("validation loss at the end", last),
+        ("training loss there", early),
+        ("training loss at the end", late),
+    )
+    advice = (
+        f"keep the weights of update {at[best]}, or end the run there with a schedule of that length; for more than "
+        "that: more data or augmentation, weight decay, dropout, a smaller model"
+    )
+    share = 1 - best / max(len(looks) - 1, 1)
+    return Finding("overfitting", says, numbers, advice, int(at[best]), share)
+
+
+def find_jump(record: Record) -> Finding | None:
+    """The finding “validation jumped”, or None."""
+    at, looks = _looks(record)
+    place = _jump(looks)
+    if place is None:
+        return None
+    low, high = float(np.median(looks[max(place - 3, 0) : place])), float(looks[place : place + 2].min())
+    before, after = _around(record, at[place - 1]), _around(record, at[place])
+    if before is None or after is None or after - before > CALM * (high - low):
+        return None
+    back = np.flatnonzero(looks[place:] <= low + 0.1 * (high - low))
+    until = f"until update {at[place + int(back[0])]}" if len(back) else "to the end"
+    says = (
+        f"The validation loss jumped from {three_digits(low)} to {three_digits(high)} between updates "
+        f"{at[place - 1]} and "
+        f"{at[place]}, {until}, while the training loss stayed near {three_digits(after)}: what only validation uses "
+        "has broken, such as the running averages of BatchNorm after one batch far out of the ordinary."
+    )
+    numbers = (("validation loss before", low), ("validation loss there", high), ("training loss there", after))
+    advice = (
+        "look at the batches between those updates (inputs that were not scaled, one broken file); refill the averages "
+        "of BatchNorm with some batches in training mode before validating, or lower its momentum; see that "
+        "model.train() "
+        "and model.eval() are where they belong"
+    )
+    return Finding("validation jumped", says, numbers, advice, int(at[place]))
+
+
+def find_broken(record: Record) -> Finding | None:
+    """The finding “validation not finite”, or None."""
+    assert record.validated is not None
+    broken = ~np.isfinite(record.validated)
+    if record.measured_at is None or len(record.measured_at) != len(broken):
+        return None
+    tail = len(broken) if broken.all() else int(np.argmin(broken[::-1]))
+    if tail < 2 or broken.all() or not np.isfinite(record.losses).all():
+        return None
+    step = int(record.measured_at[len(broken) - tail])
+    return Finding(
+        "validation not finite",
+        f"The validation loss is no number from update {step} on, in all {tail} looks to the end, while the training "
+        "loss is one.",
+        (("looks since", float(tail)),),
+        "look at what only validation uses: averages of BatchNorm that became infinite, a batch of validation without "
+        "labels, half precision without the loss scale",
+        step=step,
+        sure="certain",
+    )
+
+
+def _looks(record: Record) -> tuple[np.ndarray, Floats]:
+    """The updates after which the validation loss was looked at, and the losses; none where they do not belong."""
+    assert record.validated is not None
+    at = np.array(record.measured_at or ())
+    if len(at) != len(record.validated):
+        return np.empty(0, dtype=int), np.empty(0)
+    there = np.isfinite(record.validated)
+    if len(record):
+        there &= at <= int(record.steps[-1]) + 1  # of the rows that are judged
+    return at[there], record.validated[there]
+
+
+def _middle(looks: Floats) -> Floats:
+    """Medians of three neighbours; the ends as they are."""
+    if len(looks) < 3:
+        return looks
+    return np.concatenate(
+        [looks[:1], np.median(np.lib.stride_tricks.sliding_window_view(looks, 3), axis=1), looks[-1:]]
+    )
+
+
+def _jump(looks: Floats) -> int | None:
+    """The look from which on, for two at least, most of what the validation had gained is lost."""
+    if len(looks) < LOOKS:
+        return None
+    for place in range(3, len(looks) - 1):
+        before, there = looks[:place], float(looks[place : place + 2].min())
+        low, gained = float(np.median(before[-3:])), float(looks[0] - before.min())
+        around = CLEAR * noise(before[1:]) if place > 4 else 2 * float(np.ptp(before[1:]))
+        if gained > 0 and there - max(low, float(before[-1])) > max(BACK * gained, around):
+            return place
+    return None
+
+
+def _around(record: Record, update: int) -> float | None:
+    """The typical training loss of the rows before an update (the last twentieth of the run, three at least)."""
+    end = int(np.searchsorted(record.steps, update))
+    begin = max(end - max(len(record) // 20, 3), 0)
+    part = record.losses[begin:end] if end > begin else record.losses[:1]
+    part = part[np.isfinite(part)]
+    return float(np.median(part)) if len(part) else None
+
+
+def _still_better(record: Record, best: int) -> str:
+    """That an accuracy went on rising, where one was measured."""
+    for name, one in (record.metrics or {}).items():
+        values = one[np.isfinite(one)]
+        if "acc" in name.lower() and len(values) == len(one) > best and np.median(values[-3:]) > values[best]:
+            return f" The {name} still rose: the model is surer of its mistakes, not worse at choosing."
+    return ""
+
+
+OVERFITTING = Symptom("overfitting", ("losses", "validated"), find_overfitting, rows=6)
+JUMPED = Symptom("validation jumped", ("losses", "validated"), find_jump, rows=6)
+BROKEN = Symptom("validation not finite", ("validated",), find_broken, rows=3, loss=False, sees="to_the_end")
