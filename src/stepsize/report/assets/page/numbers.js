@@ -38,3 +38,12 @@ function padded(low, high, log, top = 0) {
   if (log) return ends.map((v) => 10 ** v);
   return [low >= 0 ? Math.max(0, ends[0]) : ends[0], ends[1]];
 }
+
+/* What a log axis can show: numbers above 0. */
+const positive = (values, log) => (log ? values.map((v) => (v > 0 ? v : null)) : values);
+
+/* Columns over steps, without what a log axis of steps cannot show. */
+function cut(log, steps, ...columns) {
+  const from = log ? steps.findIndex((t) => t > 0) : 0;
+  return [steps, ...columns].map((column) => (from < 0 ? [] : column.slice(from)));
+}

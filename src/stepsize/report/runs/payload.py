@@ -1,0 +1,109 @@
+"""The data of a page of runs, as plain Python for JSON: lines with their looks, marks, findings and facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from ...problems import Floats
+from ..palette import colour, dark, dash
+from .decimated import PARTS, decimated, window
+from .marks import marks_of
+from .seen import Seen
+from .series import PANELS, Line, lines_of
+
+
+
+def payload(
+    runs: Sequence[Seen], low: float = -np.inf, high: float = np.inf, parts: int = PARTS
+) -> dict[str, Any]:
+    """What the charts of a page draw of the updates from `low` to `high`, at most two points for each of `parts`."""
+    tables: list[list[int]] = []
+    lines: list[dict[str, Any]] = []
+    for number, run in enumerate(runs):
+        _add(run, number, len(runs) > 1, (low, high, parts), tables, lines)
+    counts = [len(run.diagnosis.findings) if run.diagnosis is not None else 0 for run in runs]
+    firsts = [1, *(1 + before for before in accumulate(counts))]
+    told = [_run(run, i, first) for i, (run, first) in enumerate(zip(runs, firsts, strict=False))]
+    return {"runs": told, "tables": tables, "lines": lines}
+
+
+def _add(
+    run: Seen,
+    number: int,
+    several: bool,
+    cut: tuple[float, float, int],
+    tables: list[list[int]],
+    lines: list[dict[str, Any]],
+) -> None:
+    """The lines of a run; those over the same updates share a table of them."""
+    drawn = lines_of(run.record)
+    for group in _together(drawn):
+        rows = window(group[0].steps, cut[0], cut[1])
+        steps, columns = decimated(group[0].steps[rows], [line.values[rows] for line in group], cut[2])
+        tables.append(steps.tolist())
+        for line, values in zip(group, columns, strict=True):
+            place = [one for one in drawn if one.panel == line.panel].index(line)
+            lines.append(_line(line, values, number, place, several) | {"table": len(tables) - 1})
+
+
+def _together(lines: Sequence[Line]) -> list[list[Line]]:
+    """The lines by the updates that they are over."""
+    found: dict[int, list[Line]] = {}
+    for line in lines:
+        found.setdefault(id(line.steps), []).append(line)
+    return list(found.values())
+
+
+def _line(line: Line, values: Floats, number: int, place: int, several: bool) -> dict[str, Any]:
+    """A line as a chart needs it: of one run each has a colour; of several each run has one, and its lines dashes."""
+    ink = number if several else place
+    return {
+        "run": number,
+        "panel": line.panel,
+        "name": line.name,
+        "light": colour(ink),
+        "dark": dark(ink),
+        "dash": dash(place) if several else [],
+        "looks": line.looks,
+        "values": _short(values),
+    }
+
+
+def _short(values: Floats) -> list[float | None]:
+    """Six digits of each number, which a screen cannot tell from all of them; what is none is a gap."""
+    return [float(f"{one:.6g}") if one - one == 0 else None for one in values.tolist()]
+
+
+def _run(run: Seen, number: int, first: int) -> dict[str, Any]:
+    """A run beside its lines; its findings are numbered from `first` on."""
+    record = run.record
+    found = run.diagnosis.findings if run.diagnosis is not None else ()
+    return {
+        "name": run.name,
+        "light": colour(number),
+        "dark": dark(number),
+        "state": run.state,
+        "rows": len(record),
+        "planned": record.planned_steps,
+        "span": [int(record.steps[0]), int(record.steps[-1])] if len(record) else None,
+        "marks": [mark.as_dict() for mark in marks_of(record)],
+        "findings": [{"place": i, "illness": one.illness, "step": one.step} for i, one in enumerate(found, start=first)],
+    }
+
+
+def log_axes(runs: Sequence[Seen]) -> dict[str, bool]:
+    """The panels that begin with a log axis: those that are meant to, where all their numbers are above 0."""
+    every = [line for run in runs for line in lines_of(run.record)]
+    return {
+        panel.name: panel.log and all(_above_zero(line.values) for line in every if line.panel == panel.name)
+        for panel in PANELS
+    }
+
+
+def _above_zero(values: Floats) -> bool:
+    there = values[np.isfinite(values)]
+    return bool((there > 0).all())
