@@ -4,45 +4,99 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._errors import StepsizeError
 from ...course.log import Lines, number_in
 from ...problems import Floats
-from .record import SERIES, Record
+from .record import BY_NAME, SERIES, Decision, Record
 
 KIND = "stepsize run"
+VERSION = 2  # 1 had no decisions and of the columns by name only the layers
 PACKED = ("losses", "rates", "grad_norms", "clipped")  # the columns of a packed record
 MOST_ROWS = 10**7  # a damaged count makes no list beyond it
 # what a line of the wrong types raises
 BROKEN = (KeyError, TypeError, IndexError, ValueError, AttributeError, OverflowError)
 
-_Row: TypeAlias = tuple[int, list[float], str | None, list[float]]  # step, numbers, why, norms by layer
+# step, numbers, why, columns by name, decisions
+_Row: TypeAlias = tuple[int, list[float], str | None, list[float], list[Decision]]
 
 
 def rows_of(record: Record) -> Iterator[dict[str, Any]]:
     """One object about the run, then one for each row."""
     there = [name for name, field in SERIES.items() if getattr(record, field) is not None]
+    named = {field: columns for field in BY_NAME if (columns := getattr(record, field)) is not None}
     yield {
         "kind": KIND,
-        "version": 1,
+        "version": VERSION,
         **_of_the_run(record),
         "columns": there,
-        "layers": None if record.layers is None else list(record.layers),
+        "layers": None,
+        **{field: list(columns) for field, columns in named.items()},
+        **({} if record.optimizer is None else {"optimizer": record.optimizer}),
+        **({} if len(record) or not record.decisions else {"decisions": _told(record.decisions)}),
         "rows": len(record),
     }
     columns = {name: getattr(record, SERIES[name]).tolist() for name in there}
-    layers = [one.tolist() for one in (record.layers or {}).values()]
+    lists = {field: [one.tolist() for one in of_names.values()] for field, of_names in named.items()}
+    decided = _by_row(record)
     for i, step in enumerate(record.steps.tolist()):
         row: dict[str, Any] = {"step": step} | {name: one[i] for name, one in columns.items()}
         if record.why is not None:
             row["why"] = record.why[i]
-        if record.layers is not None:
-            row["layers"] = [one[i] for one in layers]
+        for field, of_names in lists.items():
+            row[field] = [one[i] for one in of_names]
+        if i in decided:
+            row["decisions"] = _told(decided[i])
         yield row
+
+
+def _by_row(record: Record) -> dict[int, list[Decision]]:
+    """The decisions with the row that they are written in: the first that is not before them, in their order."""
+    if not record.decisions or not len(record):
+        return {}
+    places = np.searchsorted(record.steps, [one.step for one in record.decisions])
+    found: dict[int, list[Decision]] = {}
+    for one, place in zip(record.decisions, accumulate(places.tolist(), max), strict=True):
+        found.setdefault(min(place, len(record) - 1), []).append(one)
+    return found
+
+
+def _told(decisions: Iterable[Decision]) -> list[dict[str, Any]]:
+    return [vars(one) for one in decisions]
+
+
+def decisions_in(told: Any, step: int | None = None) -> list[Decision]:
+    """The decisions of a row or a head; `step` is that of the row, where a decision has none of its own."""
+    return [
+        Decision(
+            _whole(one.get("step", step)),
+            _word(one["kind"]),
+            _word(one["why"]),
+            _word(one.get("group", "")),
+            None if one.get("factor") is None else number_in(one["factor"]),
+        )
+        for one in told
+    ]
+
+
+def optimizer_in(told: Any) -> dict[str, Any] | None:
+    """The class and the settings of an optimizer; lists are the tuples that they were."""
+    if told is None:
+        return None
+    return {str(name): tuple(one) if isinstance(one, list) else one for name, one in _of(dict, told).items()}
+
+
+def check_version(told: Any, known: int, source: str) -> None:
+    """Refuse a file that a later stepsize wrote."""
+    if type(told) is int and told > known:
+        raise StepsizeError(
+            f"{source} is a record of version {told}, and this stepsize reads up to version {known}: update stepsize"
+        )
 
 
 def from_rows(lines: Lines, source: str) -> tuple[Record, list[int], int] | None:
@@ -51,31 +105,41 @@ def from_rows(lines: Lines, source: str) -> tuple[Record, list[int], int] | None
     A file that was cut off anywhere has the rows up to there.
     """
     head = lines.rows[0]
+    check_version(head.get("version"), VERSION, source)
     try:
-        about, names, layers = _about(head), head["columns"], head["layers"]
-        found, damaged = _readable(lines, names, layers)
-        steps, values, whys, norms = zip(*found, strict=True) if found else ((), (), (), ())
+        about, names = _about(head), head["columns"]
+        by_name = {field: list(map(_word, head[field])) for field in BY_NAME if head.get(field) is not None}
+        found, damaged = _readable(lines, names, by_name)
+        steps, values, whys, named, decided = zip(*found, strict=True) if found else ((), (), (), (), ())
         columns: dict[str, Any] = dict(zip((SERIES[name] for name in names), _columns(values, len(names)), strict=True))
         record = Record(
             steps=np.array(steps, dtype=int),
             why=whys if whys and None not in whys else None,
-            layers=None if layers is None else dict(zip(layers, _columns(norms, len(layers)), strict=True)),
             source=source,
+            decisions=tuple(decisions_in(head.get("decisions", ()))) + tuple(one for some in decided for one in some),
+            optimizer=optimizer_in(head.get("optimizer")),
             **about,
             **columns,
+            **_named(by_name, named),
         )
         return record, damaged, _whole(head["rows"])
     except BROKEN:
         return None
 
 
-def _readable(lines: Lines, names: list[str], layers: list[str] | None) -> tuple[list[_Row], list[int]]:
+def _named(by_name: dict[str, list[str]], rows: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """The fields whose columns have names, each with its share of the numbers of every row."""
+    columns = iter(_columns(rows, sum(map(len, by_name.values()))))
+    return {field: {name: next(columns) for name in names} for field, names in by_name.items()}
+
+
+def _readable(lines: Lines, names: list[str], by_name: dict[str, list[str]]) -> tuple[list[_Row], list[int]]:
     """The rows that are whole and of the right types, and the lines of those that are not."""
     found: list[tuple[_Row, int]] = []
     damaged = list(lines.damaged)
     for row, place in zip(lines.rows[1:], lines.places[1:], strict=True):
         try:
-            found.append((_row(row, names, layers), place))
+            found.append((_row(row, names, by_name), place))
         except BROKEN:
             damaged.append(place)
     kept = _rising([row[0] for row, _ in found])
@@ -158,12 +222,15 @@ def _check_measured(name: str, column: Floats | None, measured_at: Sequence[int]
         raise ValueError(f"{name} must have an entry for each of measured_at")
 
 
-def _row(row: dict[str, Any], names: Sequence[str], layers: Sequence[str] | None) -> _Row:
+def _row(row: dict[str, Any], names: Sequence[str], by_name: dict[str, list[str]]) -> _Row:
     step = _whole(row["step"])
-    norms = [] if layers is None else [number_in(one) for one in row["layers"]]
-    if layers is not None and len(norms) != len(layers):
-        raise ValueError("a norm for each layer")
-    return step, [number_in(row[name]) for name in names], _of(str, row.get("why")), norms
+    named: list[float] = []
+    for field, columns in by_name.items():
+        named += [number_in(one) for one in row[field]]
+        if len(row[field]) != len(columns):
+            raise ValueError("a number for each name")
+    decided = decisions_in(row.get("decisions", ()), step)
+    return step, [number_in(row[name]) for name in names], _of(str, row.get("why")), named, decided
 
 
 def _columns(rows: Sequence[Sequence[float]], count: int) -> Floats:
@@ -212,6 +279,12 @@ def _floats(column: Iterable[Any]) -> Floats:
 def _whole(value: Any) -> int:
     if type(value) is not int or abs(value) > 2**53:
         raise TypeError("this is no whole number")
+    return value
+
+
+def _word(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError("this is no word")
     return value
 
 

@@ -20,6 +20,7 @@ from ...text import as_descent
 from .lines import KIND, from_rows
 from .policy import policy_of
 from .record import Record
+from .recording import from_recording, is_recording
 
 # the names that loops give to a column, the surest first; case, spaces and a leading "train/" do not matter
 NAMES = {
@@ -47,6 +48,9 @@ def read_log(file: Path) -> Record:
     lines = lines_in(content)
     if lines.rows and lines.rows[0].get("kind") == KIND:
         record, said = _saved(lines, file)
+    elif is_recording(lines):
+        record, damaged = from_recording(lines, str(file))
+        said = [left_out(file, damaged)]
     else:
         text = _text(content, lines, file)
         rows, damaged = _objects(text, lines)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...problems import Floats
-from .record import Record
+from .lines import PACKED
+from .record import BY_NAME, SERIES, Record
 
 MOST = 2000  # rows of a run
 ROUNDED = ("losses", "grad_norms", "clipped")
@@ -25,8 +26,8 @@ def thinned(record: Record, most: int = MOST) -> Record:
     """
     kept = record.at(_rows(record, most))
     columns: dict[str, Any] = {name: _rounded(getattr(kept, name)) for name in ROUNDED}
-    others: dict[str, Any] = dict.fromkeys(("why", "slopes", "end_slopes", "layers", "extra_losses", "skipped"))
-    return replace(kept, **columns, **others)
+    others: dict[str, Any] = dict.fromkeys(field for field in (*SERIES.values(), *BY_NAME) if field not in PACKED)
+    return replace(kept, **columns, **others, why=None, decisions=(), optimizer=None)
 
 
 def _rounded(column: Floats | None) -> Floats | None:

@@ -1,0 +1,164 @@
+"""What a `Recorder` wrote while a run went on, read as a record: a head, a row for each update, looks between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...course.log import Lines, number_in
+from ...problems import Floats
+from ...text import as_descent
+from .lines import BROKEN, check_version, decisions_in, optimizer_in
+from .policy import policy_of
+from .record import SERIES, Decision, Record
+
+KIND = "stepsize recording"
+VERSION = 2  # the rows of version 1 had no head; what it knew of the whole run stood in the first of them
+METRIC = "metric/"
+LOOKS = "val_loss"
+LONGEST_RUN = 2**53
+# how the columns that belong to a field of `Record` by their names begin, and what a name alone stands for
+PREFIXES = {"layers": "grad_norm/", "layer_updates": "update/", "group_rates": "lr/", "knobs": "knob/"}
+PLAIN_KNOBS = ("momentum",)
+_SAME = {"lr": "rate"}  # a row's word where it is not that of `Record.save`
+_OWN = ("step", "decisions", "why", "planned_steps", "strategy")  # no numbers of an update
+
+
+def is_recording(lines: Lines) -> bool:
+    """Whether a Recorder with a head wrote it, be it behind the rows of an older one."""
+    return any(row.get("kind") == KIND for row in lines.rows)
+
+
+def from_recording(lines: Lines, source: str) -> tuple[Record, tuple[int, ...]]:
+    """The record of a recording, and the lines that are damaged; whatever is not whole costs its line only.
+
+    Where a run goes on in its file, what stands there of the updates that it makes again is left out: the later row
+    of an update counts. A recording of a version that is not known is an error.
+    """
+    found = _Found()
+    damaged = list(lines.damaged)
+    for row, place in zip(lines.rows, lines.places, strict=True):
+        is_head = row.get("kind") == KIND
+        if is_head:
+            check_version(row.get("version"), VERSION, source)
+        try:
+            (found.head if is_head else found.row)(row)
+        except BROKEN:
+            damaged.append(place)
+    return found.record(source), tuple(damaged)
+
+
+@dataclass
+class _Found:
+    """What was read so far: the rows and the looks by their updates, and what the heads said."""
+
+    rows: dict[int, dict[str, float]] = field(default_factory=dict)
+    looks: dict[int, dict[str, float]] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    planned: int | None = None
+    strategy: str | None = None
+    optimizer: dict[str, Any] | None = None
+
+    def head(self, row: dict[str, Any]) -> None:
+        """A run begins, or goes on after `done` updates."""
+        done = _step(row.get("done", 0))
+        self._of_the_run(row)
+        self.optimizer = optimizer_in(row.get("optimizer")) or self.optimizer
+        self.rows = {step: one for step, one in self.rows.items() if step < done}
+        self.looks = {step: one for step, one in self.looks.items() if step <= done}
+        self.decisions = [one for one in self.decisions if one.step < done]
+
+    def row(self, row: dict[str, Any]) -> None:
+        """An update, a look at the validation data, or a decision alone."""
+        step = _step(row["step"])
+        decisions = decisions_in(row.get("decisions", ()), step)
+        numbers = {str(name): number_in(one) for name, one in row.items() if name not in _OWN}
+        self._of_the_run(row)
+        self.decisions += decisions
+        looked = {name: one for name, one in numbers.items() if name == LOOKS or name.startswith(METRIC)}
+        if looked:
+            self.looks.setdefault(step, {}).update(looked)
+        if "loss" in numbers:
+            self.rows[step] = {name: one for name, one in numbers.items() if name not in looked}
+
+    def _of_the_run(self, row: dict[str, Any]) -> None:
+        planned, strategy = row.get("planned_steps"), row.get("strategy")
+        if type(planned) is int and 0 < planned <= LONGEST_RUN:
+            self.planned = planned
+        if isinstance(strategy, str):
+            self.strategy = _canonical(strategy)
+
+    def record(self, source: str) -> Record:
+        """All of it as one value."""
+        steps = sorted(self.rows)
+        rows = [self.rows[step] for step in steps]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        series = {SERIES[_SAME.get(name, name)]: _column(rows, name) for name in names if _is_series(name)}
+        if "skipped" in series:
+            series["skipped"] = np.where(series["skipped"] == 1, 1.0, 0.0)
+        series.setdefault("losses", np.array([], dtype=float))
+        at = sorted(self.looks)
+        looks = [self.looks[step] for step in at]
+        measures = list(dict.fromkeys(name for look in looks for name in look))
+        metrics = {name[len(METRIC) :]: _column(looks, name) for name in measures if name != LOOKS}
+        named: Any = {of: _by_name(rows, names, _reader(of)) for of in PREFIXES}
+        others: Any = series
+        return Record(
+            steps=np.array(steps, dtype=int),
+            text=self.strategy,
+            planned_steps=self.planned,
+            measured_at=tuple(at) or None,
+            validated=_column(looks, LOOKS) if LOOKS in measures else None,
+            metrics=metrics or None,
+            decisions=tuple(sorted(self.decisions, key=lambda one: one.step)),
+            optimizer=self.optimizer,
+            source=source,
+            policy=policy_of([*names, *metrics]),
+            **others,
+            **named,
+        )
+
+
+def _by_name(
+    rows: list[dict[str, float]], names: Iterable[str], read: Callable[[str], str | None]
+) -> dict[str, Floats] | None:
+    """The columns of one field, by what is left of their names; None where there are none."""
+    return {own: _column(rows, name) for name in names if (own := read(name)) is not None} or None
+
+
+def _reader(of: str) -> Callable[[str], str | None]:
+    """What tells the name of a column of this field, or None where it belongs to no such field."""
+    prefix = PREFIXES[of]
+
+    def own(name: str) -> str | None:
+        if of == "knobs" and name.partition("/")[0] in PLAIN_KNOBS:
+            return name
+        return name[len(prefix) :] if name.startswith(prefix) else None
+
+    return own
+
+
+def _is_series(name: str) -> bool:
+    return _SAME.get(name, name) in SERIES and name not in _SAME.values()
+
+
+def _column(rows: list[dict[str, float]], name: str) -> Floats:
+    return np.array([row.get(name, math.nan) for row in rows], dtype=float)
+
+
+def _step(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= LONGEST_RUN:
+        raise TypeError("this counts no updates")
+    return value
+
+
+def _canonical(text: str) -> str:
+    """A whole strategy as it is written everywhere; the schedule of another optimizer as it stands."""
+    try:
+        return str(as_descent(text))
+    except ValueError:  # of which an error of ours is one
+        return text
