@@ -13,11 +13,10 @@ from .. import __version__
 from .._errors import StepsizeError
 from .budget import Budget, BudgetKind
 from .kinds import Expression, Rates, Whole
-from .output import DONE, INTERRUPTED, fail, print_json, tell
+from .output import DONE, EXIT_CODES, INTERRUPTED, fail, print_json, tell
+from .seen import report, watch
 from .start import DEFAULT_STEPS, MOST_STEPS
 from .typed import apart, meant, shielded
-
-EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
 
 click.rich_click.TEXT_MARKUP = "markdown"
 click.rich_click.MAX_WIDTH = 100
@@ -374,3 +373,7 @@ def diagnose(run: Path, number: int | None, strategy: str | None, as_json: bool)
     from .diagnose import diagnose_command
 
     return diagnose_command(run, number, strategy, as_json)
+
+
+main.add_command(report)
+main.add_command(watch)

@@ -17,6 +17,8 @@ _MEANT = {
     **dict.fromkeys(("train", "run", "bench", "benchmark", "test", "demo"), "compare"),
     **dict.fromkeys(("words", "vocabulary", "vocab", "ls"), "list"),
     **dict.fromkeys(("check", "doctor", "log", "analyse", "analyze"), "diagnose"),
+    **dict.fromkeys(("page", "html", "picture"), "report"),
+    **dict.fromkeys(("live", "follow", "tail", "serve", "dashboard", "monitor"), "watch"),
     **dict.fromkeys(("describe", "tell", "why"), "explain"),
     "help": "--help",
     "version": "--version",
@@ -27,6 +29,8 @@ _EXAMPLES = {
     "diff": '"0.1 * cosine()" "0.1 * linear()"',
     "compare": "digits",
     "diagnose": "run.csv",
+    "report": "run.jsonl",
+    "watch": "run.jsonl",
 }
 SHIELD = "\u2060"  # stands before a text that begins with a minus, so that click does not take it for an option
 

@@ -81,7 +81,7 @@ class Recording:
         """An update, a look at the validation data, or a decision alone."""
         step = _step(row["step"])
         decisions = decisions_in(row.get("decisions", ()), step)
-        numbers = {str(name): number_in(one) for name, one in row.items() if name not in _OWN}
+        numbers = {name: one if type(one) is float else number_in(one) for name, one in row.items() if name not in _OWN}
         self._of_the_run(row)
         self.decisions += decisions
         looked = {name: one for name, one in numbers.items() if name == LOOKS or name.startswith(METRIC)}

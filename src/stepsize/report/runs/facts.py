@@ -38,7 +38,7 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
 
 def _looks(record: Record) -> Iterator[tuple[str, str]]:
     at = record.measured_at or ()
-    columns = {"Validation loss": record.validated, "Test loss": record.tested}
+    columns: dict[str, Floats | None] = {"Validation loss": record.validated, "Test loss": record.tested}
     for name, column in columns.items():
         if column is not None and np.isfinite(column).any():
             best = int(np.nanargmin(np.where(np.isfinite(column), column, np.nan)))
@@ -49,7 +49,8 @@ def _looks(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def _rates(record: Record) -> Iterator[tuple[str, str]]:
-    for name, column in (record.group_rates or {"": record.rates}).items():
+    columns: dict[str, Floats | None] = {**record.group_rates} if record.group_rates else {"": record.rates}
+    for name, column in columns.items():
         if column is not None and np.isfinite(column).any():
             label = f"Rate of {name}" if name else "Rate"
             yield f"{label}, highest", four_digits(float(np.nanmax(column)))
@@ -57,7 +58,7 @@ def _rates(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def _of_updates(record: Record) -> Iterator[tuple[str, str]]:
-    medians = {
+    medians: dict[str, Floats | None] = {
         "Gradient norm, median": record.grad_norms,
         "Update ratio, median": record.update_ratios,
         "Seconds an update, median": record.seconds,

@@ -16,7 +16,8 @@ MOST = 60  # marks of a kind in a group
 NOT_FINITE = Decision(0, "not finite", "the loss of this batch is NaN or infinite")
 SKIPPED = Decision(0, "skip", "the update was left out")
 
-_Kind: TypeAlias = tuple[NDArray[np.int_], Callable[[int], Decision]]  # the updates of one kind, and what happened there
+# the updates of one kind of thing, and what happened at each of them
+_Kind: TypeAlias = tuple[NDArray[np.int_], Callable[[int], Decision]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ def _kinds(record: Record) -> Iterator[_Kind]:
 
 def _reasons(record: Record) -> list[Decision]:
     """The decisions that a column of reasons tells."""
-    pairs = zip(record.steps.tolist(), record.why or (), strict=False)
+    if record.why is None:
+        return []
+    pairs = zip(record.steps.tolist(), record.why, strict=True)
     return [Decision(step, why.partition(":")[0], why) for step, why in pairs if why]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -42,7 +43,7 @@ class Live:
 
 def run_page(runs: Sequence[Seen], live: Live | None = None) -> str:
     """The whole page of runs as HTML text; it asks the network for nothing, but for its own server where it is live."""
-    environment, markup = _environment()
+    markup = _markup()
     parts = max(LEAST_PARTS, PARTS // max(1, len(runs))) if live is None else LEAST_PARTS
     data = payload(runs, parts=parts)
     log = log_axes(runs)
@@ -51,13 +52,12 @@ def run_page(runs: Sequence[Seen], live: Live | None = None) -> str:
         "live": None if live is None else asdict(live),
     }
     most = max((len(one.record) for one in runs), default=0)
-    return environment.from_string(asset("run.html.jinja")).render(
+    page: str = _template("run.html.jinja").render(
         title=_title(runs, live),
-        about=_about(runs),
         live=live is not None,
         folder=None if live is None else live.folder,
         csp=CSP if live is None else LIVE_CSP,
-        thin=f"{most:,}" if most > 2 * parts or live is not None else "",
+        thin=most > 2 * parts or live is not None,
         panels=PANELS,
         log=log,
         data=markup(script_safe(data | told)),
@@ -65,17 +65,18 @@ def run_page(runs: Sequence[Seen], live: Live | None = None) -> str:
         **{name: markup(one) for name, one in fragments(runs).items()},
         **{name: markup(asset(path)) for name, path in ASSETS.items()},
     )
+    return page
 
 
 def fragments(runs: Sequence[Seen]) -> dict[str, str]:
     """The parts of the page that are text: the diagnoses, and the tables of numbers and decisions."""
-    environment, _ = _environment()
     columns = [facts(run.record) for run in runs]
     labels = list(dict.fromkeys(label for one in columns for label in one))
     every = list(_marks(runs))
     return {
-        "facts": environment.from_string(asset("run_facts.html.jinja")).render(runs=runs),
-        "numbers": environment.from_string(asset("run_numbers.html.jinja")).render(
+        "about": _template("run_about.html.jinja").render(about=_about(runs)),
+        "facts": _template("run_facts.html.jinja").render(runs=runs),
+        "numbers": _template("run_numbers.html.jinja").render(
             runs=runs,
             facts=columns,
             labels=labels,
@@ -109,12 +110,21 @@ def _about(runs: Sequence[Seen]) -> list[str]:
     return told
 
 
-def _environment() -> tuple[Any, Any]:
+def _markup() -> Any:
+    """What says that a text is HTML already."""
+    _template("run_about.html.jinja")  # which tells what to install
+    from markupsafe import Markup
+
+    return Markup
+
+
+@cache
+def _template(name: str) -> Any:
+    """A template of ours; every text that is put into it is escaped."""
     try:
         from jinja2 import Environment, StrictUndefined
-        from markupsafe import Markup
     except ImportError:
         raise StepsizeError("pages need extra packages: pip install 'stepsize[compare]'") from None
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters.update(four_digits=four_digits)
-    return environment, Markup
+    return environment.from_string(asset(name))

@@ -8,18 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from ...lab.records.decimated import PARTS, decimated, window
 from ...problems import Floats
 from ..palette import colour, dark, dash
-from .decimated import PARTS, decimated, window
 from .marks import marks_of
 from .seen import Seen
 from .series import PANELS, Line, lines_of
 
 
-
-def payload(
-    runs: Sequence[Seen], low: float = -np.inf, high: float = np.inf, parts: int = PARTS
-) -> dict[str, Any]:
+def payload(runs: Sequence[Seen], low: float = -np.inf, high: float = np.inf, parts: int = PARTS) -> dict[str, Any]:
     """What the charts of a page draw of the updates from `low` to `high`, at most two points for each of `parts`."""
     tables: list[list[int]] = []
     lines: list[dict[str, Any]] = []
@@ -91,7 +88,9 @@ def _run(run: Seen, number: int, first: int) -> dict[str, Any]:
         "planned": record.planned_steps,
         "span": [int(record.steps[0]), int(record.steps[-1])] if len(record) else None,
         "marks": [mark.as_dict() for mark in marks_of(record)],
-        "findings": [{"place": i, "illness": one.illness, "step": one.step} for i, one in enumerate(found, start=first)],
+        "findings": [
+            {"place": i, "illness": one.illness, "step": one.step} for i, one in enumerate(found, start=first)
+        ],
     }
 
 

@@ -35,6 +35,7 @@ function take(answer) {
   const others = legends();
   arrange();
   charts.forEach((c) => (others ? c.draw() : c.renew()));
+  replace("#about", answer.about);
   replace("#facts", answer.facts);
   replace("#numbers", answer.numbers);
   listed(answer.files);
