@@ -16,6 +16,7 @@ WIDTH, HEIGHT = 400, 160
 LEFT, RIGHT, TOP, BOTTOM = 60, 10, 24, 20  # what stands around the curves
 WIDE = 20.0  # from this ratio of the largest to the smallest number on, the axis is a log one
 MOST_LINES = 6
+SPACE = "\u2003"  # of an em, between names
 LETTERS = 48  # of the names of all lines
 _FONT = 'font-size="11" font-family="system-ui, sans-serif"'
 
@@ -132,7 +133,7 @@ def _names(lines: list[Drawn]) -> list[str]:
     most = LETTERS // len(lines)
     names = [one.name if len(one.name) <= most else f"{one.name[: most - 1]}…" for one in lines]
     spans = (f'<tspan fill="{_ink(i)}">{escape(name)}</tspan>' for i, name in enumerate(names))
-    return [f'<text x="{LEFT}" y="13" {_FONT}>{"\u2003".join(spans)}</text>']
+    return [f'<text x="{LEFT}" y="13" {_FONT}>{SPACE.join(spans)}</text>']
 
 
 def _ink(i: int) -> str:
