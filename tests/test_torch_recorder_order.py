@@ -10,7 +10,8 @@ from stepsize.lab.records.record import read
 
 
 def lines(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    """The lines of updates, without the head and what was decided between."""
+    return [row for line in path.read_text().splitlines() if "loss" in (row := json.loads(line))]
 
 
 def loop(path, place, *, updates=5, accumulation=1, zero="first", **options):

@@ -11,6 +11,7 @@ from ..observed import seen
 from ..quantities import asked
 from .ahead import Ahead
 from .host import COMES_BETWEEN
+from .said import Said
 from .targets import Target
 
 
@@ -44,11 +45,14 @@ class Part:
         """Another expression around the same controllers."""
         return replace(self, target=target, ahead=Ahead(target.factor))
 
-    def decide(self, now: seen, fresh: Set[str], there: Set[str], done: int) -> tuple[Part, list[str]]:
-        """Ask every controller that has begun, misses nothing and has something `fresh`; and what they said."""
+    def decide(self, now: seen, fresh: Set[str], there: Set[str], done: int, coming: int) -> tuple[Part, list[Said]]:
+        """Ask every controller that has begun, misses nothing and has something `fresh`; and what they said.
+
+        `done` updates were made when they are asked; what they answer acts on the update `coming`.
+        """
         if not self.awaited:
             return self, []
-        said: list[str] = []
+        said: list[Said] = []
         factors, states = list(self.factors), list(self.states)
         for i, awaited in enumerate(self.awaited):
             if awaited.isdisjoint(fresh) or not awaited <= there:
@@ -56,9 +60,11 @@ class Part:
             one = self.controllers[i]
             if done < one.begins:
                 continue
+            before = factors[i]
             factors[i], states[i], why = asked(one, states[i], now)
             if why:
-                said.append(f"{one.word()}: {why}")
+                by = factors[i] / before if before > 0 else None
+                said.append(Said(coming, one.word(), why, self.target.group, self.target.field, by))
         new = object.__new__(Part)
         changes = {"states": tuple(states), "factors": tuple(factors)}
         object.__setattr__(new, "__dict__", self.__dict__ | changes)

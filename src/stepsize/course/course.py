@@ -15,6 +15,7 @@ from .control import Part, begin
 from .horizon import Change
 from .host import COMES, COMES_BETWEEN, Host
 from .knobs import Knobs
+from .said import Said
 from .targets import Target, check_targets, read_targets
 
 _IN_TIME = frozenset(NOT_AT_FIRST) | {"loss_at"}
@@ -32,8 +33,9 @@ class Course:
     `written` are the targets as they were planned, lengths in steps, and `planned` the units of that plan; `changes`
     those of the horizon since; `parts` what is followed now. `done` counts the updates made (−1: a host has stepped
     back before the first). `seen` is what came since the last update, `why` what controllers said when they last
-    acted, `spoke_at` the update before which they said it. `bases` are the numbers that factors multiply, by group and
-    hyper-parameter, as far as groups are known; `needs` the quantities that controllers look at.
+    acted, `spoke_at` the update before which they said it, `said` the same one by one. `bases` are the numbers that
+    factors multiply, by group and hyper-parameter, as far as groups are known; `needs` the quantities that controllers
+    look at.
     """
 
     host: Host
@@ -49,6 +51,7 @@ class Course:
     bases: Mapping[tuple[int, str], float] = field(default_factory=dict)
     metric_came: bool = False
     waited: int = 0
+    said: tuple[Said, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def total_steps(self) -> int | None:
@@ -127,7 +130,11 @@ class Course:
         return self._with(**self._answers(values, loss_at, entire))
 
     def _answers(
-        self, values: Mapping[str, float], loss_at: Callable[[float], float] | None = None, entire: bool = False
+        self,
+        values: Mapping[str, float],
+        loss_at: Callable[[float], float] | None = None,
+        entire: bool = False,
+        made: int = 0,
     ) -> dict[str, Any]:
         """What changes when controllers are shown this."""
         self.host.check_finite(values, self.done)
@@ -137,18 +144,19 @@ class Course:
         if entire:  # what is not there cannot be there yet
             fresh, there = fresh | _IN_TIME, there | (_IN_TIME if loss_at else NOT_AT_FIRST)
         now = seen(**known, loss_at=loss_at)
-        answers = [part.decide(now, fresh, there, self.done) for part in self.parts]
+        answers = [part.decide(now, fresh, there, self.done, self.done + made) for part in self.parts]
         parts, said = zip(*answers, strict=True)
         changes: dict[str, Any] = {"parts": parts, "seen": known}
         if any(said):
-            changes |= {"why": _told(self.parts, said), "spoke_at": self.done}
+            together = tuple(one for ones in said for one in ones)
+            changes |= {"why": _told(self.parts, said), "spoke_at": self.done, "said": together}
         if "metric" in values:
             changes["metric_came"] = True
         return changes
 
     def made(self, values: Mapping[str, float] | None = None) -> Course:
         """The update is made: what was seen belongs to the past; `values` are `shown` first, with no course between."""
-        changes = self._answers(values) if values else {}
+        changes = self._answers(values, made=1) if values else {}
         if "metric" in self.needs and not (self.metric_came or "metric_came" in changes):
             changes["waited"] = self.waited + 1
         changes |= {"done": self.done + 1 if self.done >= 0 else 0, "seen": {}}
@@ -234,8 +242,8 @@ def _is_endless(total_steps: object) -> bool:
     return isinstance(total_steps, float) and total_steps == math.inf
 
 
-def _told(parts: Sequence[Part], said: Sequence[Sequence[str]]) -> str:
+def _told(parts: Sequence[Part], said: Sequence[Sequence[Said]]) -> str:
     """What controllers said, with the place that each speaks of where there are several."""
     if len(parts) == 1:
-        return "; ".join(said[0])
-    return "; ".join(f"{part.target.place}: {one}" for part, ones in zip(parts, said, strict=True) for one in ones)
+        return "; ".join(one.told for one in said[0])
+    return "; ".join(f"{part.target.place}: {one.told}" for part, ones in zip(parts, said, strict=True) for one in ones)

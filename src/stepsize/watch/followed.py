@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from .._errors import StepsizeError
+from ..course.recorded import KIND
 from ..lab.records.record import Record, read
-from ..lab.records.recording import KIND, Recording
+from ..lab.records.recording import Recording
 from .tail import Tail, opened
 
 PATIENCE = 4.0  # times as long as a reading of a whole log took, until it is read again

@@ -150,7 +150,7 @@ def sparkline(record: Record, width: int) -> str:
     """The losses as one line of blocks.
 
     >>> sparkline(Record(steps=np.arange(4), losses=np.array([4.0, 3.0, 2.0, 1.0])), 4)
-    '█▅▃▁'
+    '█▆▃▁'
     """
     _, (values,) = decimated(record.steps, [record.losses], max(1, width // 2))
     filled = _filled(values)[:width] if len(values) <= width else _filled(values)[-width:]

@@ -17,6 +17,7 @@ from ...course.course import Course, begin_course
 from ...course.ended import ended, rates_of_the_end
 from ...course.host import Host
 from ...course.resume import CHOICES, resumed, saved
+from ...course.said import Said
 from ...course.strangers import no_argument, no_quantity
 from ...schedules.base import Factor
 from ...schedules.plan import plan
@@ -25,6 +26,7 @@ from .amp import was_skipped
 from .bare import Bare, whole_number
 from .begun import begins_at, watch
 from .drawn import InNotebooks
+from .heard import Heard
 from .knobs import Groups, put
 from .ownership import Others, foreign, stale
 from .ranks import averaged
@@ -100,7 +102,7 @@ class Scheduler(InNotebooks, LRScheduler):
         self.on_change = one_of("Scheduler", "on_change", on_change, CHOICES)
         self.on_nonfinite = one_of("Scheduler", "on_nonfinite", on_nonfinite, ("raise", "hold"))
         self.process_group = process_group
-        self._more_calls, self._in_sequence = 0, False
+        self._more_calls, self._in_sequence, self._heard = 0, False, Heard()
         self._scale: float | None = None
         units = {
             "total_steps": total_steps,
@@ -195,7 +197,7 @@ class Scheduler(InNotebooks, LRScheduler):
             self._others.tell(self)
         if not self._watch.over:
             self._watch.step(self.optimizer, course.units)
-        self._go(course.made(values))
+        self._go(self._heard.made(course, values))
         if self._course.overdue:
             warnings.warn(
                 f"Scheduler: a controller waits for a metric and {self._course.waited - 1} updates brought none: write "
@@ -242,12 +244,8 @@ class Scheduler(InNotebooks, LRScheduler):
             raise no_quantity(self._host.name, unknown)
         course = self.course
         given = course.looked_at({"loss": loss, "metric": metric, "grad_norm": grad_norm})
-        self._course = self._seen_by(course, given)
+        self._course = self._heard.shown(course, given, self.process_group)
         self.write()
-
-    def _seen_by(self, course: Course, given: dict[str, Any]) -> Course:
-        """The course once its controllers saw this, the same on every rank."""
-        return course.shown(averaged(given, self.process_group)) if given and course.needs else course
 
     def write(self) -> None:
         """Write the values of the coming update into the groups, which also undoes a change by hand.
@@ -283,6 +281,11 @@ class Scheduler(InNotebooks, LRScheduler):
     def why(self) -> str:
         """What controllers said when they last acted, and which expression each belongs to where there are several."""
         return self._course.why
+
+    @property
+    def decisions(self) -> tuple[Said, ...]:
+        """Each time that a controller acted, the last thousand of this process: when, which, where, why, how much."""
+        return tuple(self._heard.said)
 
     @property
     def base_lrs(self) -> list[float]:  # type: ignore[override]

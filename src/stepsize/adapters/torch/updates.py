@@ -67,12 +67,22 @@ class Updates:
         return Updates, ()  # who followed stays behind
 
 
+def followers_of(optimizer: Optimizer) -> list[Follower | None]:
+    """Who follows an optimizer, without beginning to count where nobody does."""
+    found = _counted(optimizer)
+    return [] if found is None else found.followers
+
+
+def _counted(optimizer: Optimizer) -> Updates | None:
+    owners = (getattr(hook, "__self__", None) for hook in optimizer._optimizer_step_post_hooks.values())
+    return next((one for one in owners if isinstance(one, Updates)), None)
+
+
 def updates_of(optimizer: Optimizer) -> Updates:
     """The count of an optimizer's updates, begun where there is none yet."""
-    for hook in optimizer._optimizer_step_post_hooks.values():
-        owner = getattr(hook, "__self__", None)
-        if isinstance(owner, Updates):
-            return owner
+    there = _counted(optimizer)
+    if there is not None:
+        return there
     counted = Updates()
     optimizer.register_step_pre_hook(counted.before)
     optimizer.register_step_post_hook(counted.after)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...course.log import Lines, number_in
+from ...course.recorded import GRADIENT, KIND, KNOB, METRIC, PLAIN_KNOBS, RATE, UPDATE, VALIDATED, VERSION
 from ...problems import Floats
 from ...text import as_descent
 from .columns import Columns
@@ -16,14 +17,8 @@ from .lines import BROKEN, check_version, decisions_in, optimizer_in
 from .policy import policy_of
 from .record import SERIES, Decision, Record
 
-KIND = "stepsize recording"
-VERSION = 2  # the rows of version 1 had no head; what it knew of the whole run stood in the first of them
-METRIC = "metric/"
-LOOKS = "val_loss"
 LONGEST_RUN = 2**53
-# how the columns that belong to a field of `Record` by their names begin, and what a name alone stands for
-PREFIXES = {"layers": "grad_norm/", "layer_updates": "update/", "group_rates": "lr/", "knobs": "knob/"}
-PLAIN_KNOBS = ("momentum",)
+PREFIXES = {"layers": GRADIENT, "layer_updates": UPDATE, "group_rates": RATE, "knobs": KNOB}
 _SAME = {"lr": "rate"}  # a row's word where it is not that of `Record.save`
 _OWN = ("step", "decisions", "why", "planned_steps", "strategy")  # no numbers of an update
 
@@ -37,7 +32,8 @@ def from_recording(lines: Lines, source: str) -> tuple[Record, tuple[int, ...]]:
     """The record of a recording, and the lines that are damaged; whatever is not whole costs its line only.
 
     Where a run goes on in its file, what stands there of the updates that it makes again is left out: the later row
-    of an update counts. A recording of a version that is not known is an error.
+    of an update counts. A plan that the run has outlived is none: it was counted in something else, such as epochs. A
+    recording of a version that is not known is an error.
     """
     found = Recording(source)
     rows = zip(lines.rows, lines.places, strict=True)
@@ -84,7 +80,7 @@ class Recording:
         numbers = {name: one if type(one) is float else number_in(one) for name, one in row.items() if name not in _OWN}
         self._of_the_run(row)
         self.decisions += decisions
-        looked = {name: one for name, one in numbers.items() if name == LOOKS or name.startswith(METRIC)}
+        looked = {name: one for name, one in numbers.items() if name == VALIDATED or name.startswith(METRIC)}
         if looked:
             self.looks.setdefault(step, {}).update(looked)
         if "loss" in numbers:
@@ -107,15 +103,16 @@ class Recording:
         at = sorted(self.looks)
         looks = [self.looks[step] for step in at]
         measures = list(dict.fromkeys(name for look in looks for name in look))
-        metrics = {name[len(METRIC) :]: _column(looks, name) for name in measures if name != LOOKS}
+        metrics = {name[len(METRIC) :]: _column(looks, name) for name in measures if name != VALIDATED}
         named: Any = {of: _by_name(columns, _reader(of)) for of in PREFIXES}
         others: Any = series
+        steps, planned = self.rows.steps, self.planned
         return Record(
-            steps=self.rows.steps,
+            steps=steps,
             text=self.strategy,
-            planned_steps=self.planned,
+            planned_steps=None if planned is not None and len(steps) and planned <= steps[-1] else planned,
             measured_at=tuple(at) or None,
-            validated=_column(looks, LOOKS) if LOOKS in measures else None,
+            validated=_column(looks, VALIDATED) if VALIDATED in measures else None,
             metrics=metrics or None,
             decisions=tuple(sorted(self.decisions, key=lambda one: one.step)),
             optimizer=self.optimizer,

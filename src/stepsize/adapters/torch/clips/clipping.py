@@ -34,6 +34,7 @@ class Clipping:
         self._taken: dict[Tensor, Tensor] = {}
         self._calls, self._paused = 0, False
         self._in_a_row, self._told = 0, False  # of the steps left out
+        self.wrong = ""  # with the gradients of the last of them
         self.shares: list[Any] | None = None  # of elements that each clip limited, while somebody looks
         self._remembering = Remembering(call, self.clips)
         self.agreed: Callable[[str | None], str | None] = _alone  # what is wrong for one rank where all must decide
@@ -170,7 +171,7 @@ class Clipping:
                 f"{self.call}: {wrong} in call {self._calls} of the closure, too late to leave the step out: "
                 "write on_nonfinite='zero'"
             )
-        self.skipped += 1
+        self.skipped, self.wrong = self.skipped + 1, wrong
         self._in_a_row += 1
         if self._in_a_row == _MANY and not self._told:
             self._told = True

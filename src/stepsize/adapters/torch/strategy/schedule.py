@@ -66,7 +66,8 @@ class StrategySchedule(Scheduler):
         given = course.looked_at(given)
         self.check({*given, *course.seen}, loss_at is not None)
         at = None if loss_at is None else self._on_all_ranks(loss_at)
-        self._course = course.see(averaged(given, self.process_group, "optimizer"), at, entire=True)
+        values = averaged(given, self.process_group, "optimizer")
+        self._course = self._heard.of(course, course.see(values, at, entire=True))
         self.write()
 
     def check(self, there: Collection[str], again: bool) -> None:

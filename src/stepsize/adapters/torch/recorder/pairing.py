@@ -8,8 +8,6 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from .ranks import as_number
-
 
 class Pairing:
     """The order of losses and updates in a loop, found out as it runs and not assumed.
@@ -17,7 +15,8 @@ class Pairing:
     A loss comes after its update where the gradients are still those of the update. It comes before it where another
     backward has changed them, where there are none yet, or inside the step, in a closure. Once it is sure the order
     stays. Losses that wait for the same update, as under accumulation, are one by their mean. Where losses come after
-    their updates, one that no update precedes is that of an update that was left out, and is dropped.
+    their updates, one that no update precedes is that of an update that was left out, and is dropped. Nothing is read
+    back here: losses are handed on as they came.
     """
 
     def __init__(self) -> None:
@@ -27,13 +26,13 @@ class Pairing:
         self._inside = False
         self._left: list[tuple[weakref.ref[Tensor], int]] = []  # the gradients as the update left them
 
-    def begin(self) -> float | None:
-        """A step begins: the loss of the update before, where it has no line yet."""
+    def begin(self) -> list[Any] | None:
+        """A step begins: the losses of the update before, where it has no line yet."""
         self._inside = True
         return self.closed()
 
-    def made(self, optimizer: Optimizer) -> float | None:
-        """An update was made: its loss, where that is sure already."""
+    def made(self, optimizer: Optimizer) -> list[Any] | None:
+        """An update was made: its losses, where that is sure already."""
         self._inside = False
         self._open, self._waiting = self._waiting, []
         if not self._order:
@@ -44,21 +43,20 @@ class Pairing:
         """The step made no update: mixed precision left it out."""
         self._inside, self._waiting = False, []
 
-    def came(self, loss: Any, optimizer: Optimizer) -> float | None:
-        """A loss came: that of the last update, where it is known now."""
+    def came(self, loss: Any, optimizer: Optimizer) -> list[Any] | None:
+        """A loss came: those of the last update, where it is known now."""
         self._order = self._order or self._found_out(optimizer)
         if self._order == "after":
             mine, self._open, self._waiting = self._open, None, []
-            return None if mine is None else as_number("loss", loss, "Recorder")
+            return None if mine is None else [loss]
         last = self.closed() if self._order == "before" else None
         self._waiting.append(loss.detach() if isinstance(loss, Tensor) else loss)
         return last
 
-    def closed(self) -> float | None:
-        """The loss of the last update, where it came before it and has no line yet."""
+    def closed(self) -> list[Any] | None:
+        """The losses of the last update, where they came before it and it has no line yet."""
         losses, self._open = self._open, None
-        numbers = [as_number("loss", one, "Recorder") for one in losses or ()]
-        return sum(numbers) / len(numbers) if numbers else None
+        return losses or None
 
     def _found_out(self, optimizer: Optimizer) -> str:
         if self._inside:
