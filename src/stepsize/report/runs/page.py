@@ -105,9 +105,14 @@ def _about(runs: Sequence[Seen]) -> list[str]:
     record = runs[0].record
     told = [] if record.text is None else [record.text]
     if record.optimizer:
-        settings = [f"{name} {value}" for name, value in record.optimizer.items() if name != "class"]
+        settings = [f"{name} {value}" for name, value in record.optimizer.items() if name != "class" and _said(value)]
         told.append(": ".join(filter(None, (str(record.optimizer.get("class", "")), ", ".join(settings)))))
     return told
+
+
+def _said(value: Any) -> bool:
+    """Whether a setting is worth a word: one that is off or not given is none."""
+    return value is not None and value is not False
 
 
 def _markup() -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -15,36 +15,36 @@ from .marks import marks_of
 from .seen import Seen
 from .series import PANELS, Line, lines_of
 
+MOSTLY = 0.9  # of the numbers, above 0, for a log axis, which leaves out the others
+
 
 def payload(runs: Sequence[Seen], low: float = -np.inf, high: float = np.inf, parts: int = PARTS) -> dict[str, Any]:
     """What the charts of a page draw of the updates from `low` to `high`, at most two points for each of `parts`."""
     tables: list[list[int]] = []
     lines: list[dict[str, Any]] = []
-    for number, run in enumerate(runs):
-        _add(run, number, len(runs) > 1, (low, high, parts), tables, lines)
+    drawn = [lines_of(run.record) for run in runs]
+    places = _places(line for own in drawn for line in own)
+    for number, own in enumerate(drawn):
+        for group in _together(own):
+            rows = window(group[0].steps, low, high)
+            steps, columns = decimated(group[0].steps[rows], [line.values[rows] for line in group], parts)
+            for line, values in zip(group, columns, strict=True):
+                look = _line(line, values, number, places[line.panel, line.name], len(runs) > 1)
+                lines.append(look | {"table": len(tables)})
+            tables.append(steps.tolist())
     counts = [len(run.diagnosis.findings) if run.diagnosis is not None else 0 for run in runs]
     firsts = [1, *(1 + before for before in accumulate(counts))]
     told = [_run(run, i, first) for i, (run, first) in enumerate(zip(runs, firsts, strict=False))]
     return {"runs": told, "tables": tables, "lines": lines}
 
 
-def _add(
-    run: Seen,
-    number: int,
-    several: bool,
-    cut: tuple[float, float, int],
-    tables: list[list[int]],
-    lines: list[dict[str, Any]],
-) -> None:
-    """The lines of a run; those over the same updates share a table of them."""
-    drawn = lines_of(run.record)
-    for group in _together(drawn):
-        rows = window(group[0].steps, cut[0], cut[1])
-        steps, columns = decimated(group[0].steps[rows], [line.values[rows] for line in group], cut[2])
-        tables.append(steps.tolist())
-        for line, values in zip(group, columns, strict=True):
-            place = [one for one in drawn if one.panel == line.panel].index(line)
-            lines.append(_line(line, values, number, place, several) | {"table": len(tables) - 1})
+def _places(lines: Iterable[Line]) -> dict[tuple[str, str], int]:
+    """The place of each name in its panel, one for all runs."""
+    places: dict[tuple[str, str], int] = {}
+    for line in lines:
+        if (line.panel, line.name) not in places:
+            places[line.panel, line.name] = sum(panel == line.panel for panel, _ in places)
+    return places
 
 
 def _together(lines: Sequence[Line]) -> list[list[Line]]:
@@ -95,14 +95,15 @@ def _run(run: Seen, number: int, first: int) -> dict[str, Any]:
 
 
 def log_axes(runs: Sequence[Seen]) -> dict[str, bool]:
-    """The panels that begin with a log axis: those that are meant to, where all their numbers are above 0."""
+    """The panels that begin with a log axis: those that are meant to, where nearly all their numbers are above 0."""
     every = [line for run in runs for line in lines_of(run.record)]
     return {
-        panel.name: panel.log and all(_above_zero(line.values) for line in every if line.panel == panel.name)
+        panel.name: panel.log and _above_zero([line.values for line in every if line.panel == panel.name])
         for panel in PANELS
     }
 
 
-def _above_zero(values: Floats) -> bool:
-    there = values[np.isfinite(values)]
-    return bool((there > 0).all())
+def _above_zero(columns: Sequence[Floats]) -> bool:
+    there = sum(int(np.isfinite(one).sum()) for one in columns)
+    above = sum(int((one > 0).sum()) for one in columns)
+    return above >= MOSTLY * there
