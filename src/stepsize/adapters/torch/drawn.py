@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..._sketch import Drawn, beside, sketch
@@ -19,7 +20,8 @@ class InNotebooks:
     def _repr_html_(self: Any) -> str:
         """The rates of every group over the run, and a dashed line where it is; controllers answer as they did last."""
         done = self.last_epoch
-        total = int(self.units.get("total_steps") or max(UNKNOWN, 2 * done))
+        told = self.units.get("total_steps") or math.inf
+        total = int(told) if math.isfinite(told) else max(UNKNOWN, 2 * done)
         places = sorted({round(i * (total - 1) / (MOST_PLACES - 1)) for i in range(MOST_PLACES)})
         rates = [self.rates_at(t) for t in places]
         names = [str(group.get("name", f"group {i}")) for i, group in enumerate(self.optimizer.param_groups)]

@@ -64,7 +64,7 @@ def _line(line: Line, values: Floats, number: int, place: int, several: bool) ->
         "name": line.name,
         "light": colour(ink),
         "dark": dark(ink),
-        "dash": dash(place) if several else [],
+        "dash": list(dash(place)) if several else [],
         "looks": line.looks,
         "values": _short(values),
     }

@@ -79,7 +79,7 @@ def _look(panel: str, name: str, at: NDArray[np.int_], column: Floats) -> Iterat
 def _of_rows(record: Record) -> Iterator[Line]:
     """What has an entry for each row."""
     for panel, name, column in _columns(record):
-        if column is None:
+        if column is None or not len(column):
             continue
         there = np.isfinite(column)
         if there.mean() < SPARSE:
