@@ -77,8 +77,8 @@ class Followed:
     def _tail_waits(self) -> bool:
         """Whether a file without a whole line is there, as a log in one line is; it may also be just begun."""
         stamp = _stamp(self.path)
+        self.said = "waits for the file" if stamp is None else "waits for the first row"
         if stamp is None or not stamp[1]:
-            self.said = "waits for the file" if stamp is None else "waits for the first row"
             return False
         return time.time() - stamp[0] / 1e9 > SETTLED
 

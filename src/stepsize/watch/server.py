@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import math
+import socket
 from collections.abc import Callable
 from typing import Any
 
 try:
     from tornado.httpserver import HTTPServer
     from tornado.iostream import StreamClosedError
-    from tornado.netutil import bind_sockets
     from tornado.web import Application, HTTPError, RequestHandler
 except ImportError:
     from .._errors import StepsizeError
@@ -140,23 +141,29 @@ class Nothing(Base):
 
 async def serve(hub: Hub, host: str, port: int, guard: Guard, on_ready: Callable[[int], None]) -> None:
     """Answer until it is cancelled; `on_ready` is told the port, which the system chooses for port 0."""
-    try:
-        sockets = bind_sockets(port, host)
-    except OSError as error:
-        raise StepsizeError(_unbound(host, port, error)) from None
+    listening = _listening(host, port)
     server = HTTPServer(application(hub, guard))
-    server.add_sockets(sockets)
+    server.add_sockets([listening])
     try:
-        on_ready(sockets[0].getsockname()[1])
+        on_ready(listening.getsockname()[1])
         await asyncio.Event().wait()
     finally:
         server.stop()
         hub.close()
 
 
-def _unbound(host: str, port: int, error: OSError) -> str:
-    import errno
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there; where that cannot be, one line says what to write."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise StepsizeError(_unbound(host, port, error)) from None
+    made.setblocking(False)
+    return made
 
+
+def _unbound(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"port {port} is in use: write --port 0 for any that is free, or another number"
     if error.errno == errno.EACCES:
