@@ -1,7 +1,5 @@
 """`stepsize watch`: rows appear as they are written, and nothing is told to those who may not ask."""
 
-import asyncio
-import contextlib
 import http.client
 import json
 import os
@@ -10,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from urllib.parse import quote
 
@@ -23,45 +20,12 @@ from stepsize.lab.records.record import Record
 from stepsize.watch import terminal
 from stepsize.watch.folder import in_folder, of_paths
 from stepsize.watch.guard import Guard
-from stepsize.watch.hub import Hub
 
 pytest.importorskip("tornado", reason="tornado is not installed: pip install 'stepsize[watch]'")
 
-from stepsize.watch.server import serve
+from serving import served
 
 HOSTILE = "<img src=x onerror=alert(1)>.jsonl"
-
-
-@contextlib.contextmanager
-def served(list_files, root=None, guard=None):
-    """A server in a thread; gives its port."""
-    ready, ports, loops = threading.Event(), [], []
-
-    def on_ready(port):
-        ports.append(port)
-        ready.set()
-
-    async def main():
-        loops.append((asyncio.get_running_loop(), asyncio.current_task()))
-        with contextlib.suppress(asyncio.CancelledError):
-            await serve(
-                Hub(list_files, root),
-                "127.0.0.1",
-                0,
-                guard or Guard("127.0.0.1"),
-                lambda port: (ports.append(port), ready.set()),
-            )
-
-    thread = threading.Thread(target=lambda: asyncio.run(main()))
-    thread.start()
-    assert ready.wait(10)
-    try:
-        yield ports[0]
-    finally:
-        loop, task = loops[0]
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join(10)
-        assert not thread.is_alive()
 
 
 def ask(port, path, host=None, **headers):
@@ -171,7 +135,7 @@ OUTSIDE = ("../secret.jsonl", "..%2fsecret.jsonl", "%2e%2e/secret.jsonl", "..\\s
 NO_NAMES = ("a.jsonl%00", "nothing", "a.jsonl/../../secret.jsonl", ".", "")
 
 
-@pytest.mark.parametrize("name", (*OUTSIDE, *NO_NAMES))
+@pytest.mark.parametrize("name", [*OUTSIDE, *NO_NAMES])
 def test_nothing_outside_the_folder_is_told(folder, port, name):
     (folder / "link.jsonl").symlink_to(folder.parent / "secret.jsonl")
     for asked in (
@@ -261,10 +225,15 @@ def test_the_command_serves_until_ctrl_c(folder):
     process, line = started("a.jsonl", "--port", "0", cwd=folder)
     port = int(re.fullmatch(r"http://127\.0\.0\.1:(\d+)/\n", line)[1])
     assert data(port, "a.jsonl")["runs"][0]["rows"] == 50
+    page = http.client.HTTPConnection("127.0.0.1", port, timeout=10)  # that is open when the server ends
+    page.request("GET", "/events?run=a.jsonl")
+    events = page.getresponse()
+    assert events.readline() == b"data: more\n"
     process.send_signal(signal.SIGINT)
     out, said = process.communicate(timeout=20)
     assert process.returncode == 130
     assert (out, said) == ("", "open that address in a browser; Ctrl-C ends it\n")
+    page.close()
 
 
 def test_another_address_has_a_token(folder):

@@ -220,15 +220,8 @@ def test_a_folder_lists_its_logs_and_nothing_else(tmp_path):
     (root / "deep" / "er").mkdir(parents=True)
     (root / ".hidden").mkdir()
     (tmp_path / "secret.jsonl").write_text("{}")
-    for name in (
-        "a.jsonl",
-        "b.csv",
-        "deep/er/trainer_state.json",
-        "deep/c.JSONL",
-        "journal.jsonl",
-        "net.pt",
-        ".hidden/d.csv",
-    ):
+    logs = ("a.jsonl", "b.csv", "deep/er/trainer_state.json", "deep/c.JSONL")
+    for name in (*logs, "journal.jsonl", "net.pt", ".hidden/d.csv"):
         (root / name).write_text("x")
     (root / "link.jsonl").symlink_to(tmp_path / "secret.jsonl")
     (root / "up").symlink_to(tmp_path)

@@ -62,6 +62,7 @@ class Hub:
     _watched: dict[str, Watched] = field(default_factory=dict)
     _files: Files = field(default_factory=dict)
     _listed: float = 0.0
+    _closed: bool = False
     _reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "reader"))
     _judge: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "judge"))
 
@@ -125,12 +126,14 @@ class Hub:
             one.judged, one.judging = version, False
             one.again_at = time.monotonic() + REST * (time.monotonic() - began)
 
-    @staticmethod
-    async def _in(pool: ThreadPoolExecutor, work: Callable[[], Any]) -> Any:
+    async def _in(self, pool: ThreadPoolExecutor, work: Callable[[], Any]) -> Any:
+        if self._closed:
+            raise asyncio.CancelledError  # as the rest of the server is
         return await asyncio.get_running_loop().run_in_executor(pool, work)
 
     def close(self) -> None:
-        """End the threads."""
+        """End the threads; nothing is read from then on."""
+        self._closed = True
         for pool in (self._reader, self._judge):
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -120,7 +120,7 @@ class Events(Base):
                     before, silent = version, 0.0
                 await asyncio.sleep(PAUSE)
                 silent += PAUSE
-        except StreamClosedError:
+        except (StreamClosedError, asyncio.CancelledError):  # the page has gone, or the server goes
             pass
 
 
@@ -150,6 +150,7 @@ async def serve(hub: Hub, host: str, port: int, guard: Guard, on_ready: Callable
     finally:
         server.stop()
         hub.close()
+        await server.close_all_connections()
 
 
 def _listening(host: str, port: int) -> socket.socket:

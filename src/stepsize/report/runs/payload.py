@@ -32,6 +32,8 @@ def payload(runs: Sequence[Seen], low: float = -np.inf, high: float = np.inf, pa
                 look = _line(line, values, number, places[line.panel, line.name], len(runs) > 1)
                 lines.append(look | {"table": len(tables)})
             tables.append(steps.tolist())
+    order = {panel.name: i for i, panel in enumerate(PANELS)}
+    lines.sort(key=lambda line: (line["run"], order[line["panel"]], places[line["panel"], line["name"]]))
     counts = [len(run.diagnosis.findings) if run.diagnosis is not None else 0 for run in runs]
     firsts = [1, *(1 + before for before in accumulate(counts))]
     told = [_run(run, i, first) for i, (run, first) in enumerate(zip(runs, firsts, strict=False))]
