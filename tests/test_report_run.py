@@ -288,6 +288,18 @@ def test_the_endings_of_paths_tell_runs_apart(logs):
     assert names == ["a/run.jsonl", "b/run.jsonl"]
 
 
+def test_the_documented_lines_run(tmp_path, monkeypatch):
+    told = (Path(__file__).parents[1] / "docs" / "watch.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(re.search(r"```python\n(.*?)```", told, re.S)[1], {})
+    lines = re.findall(r"^stepsize (report .*)$", told, re.M)
+    assert len(lines) == 2
+    for line in lines:
+        done = run(*line.split(), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert {"report.html", "both.html", "both.png"} <= {file.name for file in tmp_path.iterdir()}
+
+
 def test_a_file_that_is_no_picture_is_refused(tmp_path):
     with pytest.raises(StepsizeError, match=r"must end in \.png, \.svg or \.pdf"):
         save_runs([Seen.of("a", record())], tmp_path / "a.gif")

@@ -30,7 +30,7 @@ function chart(name, make, log, onZoom = () => {}) {
         x: { time: false, distr: self.log.x ? 3 : 1, range: self.log.x ? (u, a, b) => padded(a, b, true) : undefined },
         y: { distr: self.log.y ? 3 : 1, range },
       },
-      axes: [axis(self.log.x, { size: 30, label }), axis(self.log.y, { size: 56, below })],
+      axes: [axis(self.log.x, { size: 30, label }), axis(self.log.y, { size: 62, below })],
       cursor: {
         y: false, drag: { x: true, y: true, uni: 30 }, points: { show: false },
         sync: name === "bases" ? undefined : { key: "steps", filters: { pub: moves, sub: moves } },
