@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from ..lab.diagnosis import Diagnosis, diagnose
@@ -26,6 +25,7 @@ from .hub import AT_FIRST, REST
 SECONDS = 0.5  # between two pictures
 WIDEST = 100  # cells of a curve
 MOST_DECISIONS = 3
+BLANK = "\u00a0"  # at which no line ends, so that a name stays with its number
 HIGH = 98.0  # the percentile of the losses that a curve ends at, so that a spike leaves the rest to be seen
 
 
@@ -121,9 +121,8 @@ def _of_a_run(record: Record, told: Diagnosis | None, width: int, alone: bool) -
     parts: list[RenderableType] = []
     cells = max(20, min(WIDEST, width - SCALE - 2))
     parts.append(Text(curve(record, cells) if alone else sparkline(record, cells)))
-    numbers = Table.grid(padding=(0, 3))
-    numbers.add_row(*(Text.assemble((f"{name} ", "dim"), value) for name, value in last(record)))
-    parts.append(numbers)
+    pairs = [(name.replace(" ", BLANK), value.replace(" ", BLANK)) for name, value in last(record)]
+    parts.append(Text("   ").join(Text.assemble((name + BLANK, "dim"), value) for name, value in pairs))
     for mark in marks_of(record)[-MOST_DECISIONS:]:
         parts.append(Text.assemble((f"▼ update {mark.where} ", "cyan"), _safe(mark.why)))
     if told is not None:
