@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 DONE, CANNOT, INTERRUPTED = 0, 2, 130
+EXIT_CODES = "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted."
 _LONGEST = 2000  # characters of a line on the standard error
 
 _PLAIN = {

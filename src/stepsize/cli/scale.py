@@ -5,10 +5,10 @@ from __future__ import annotations
 import rich_click as click
 
 from .kinds import Expression, Sizes
-from .output import DONE, print_json
+from .output import DONE, EXIT_CODES, print_json
 
 
-@click.command(epilog="Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted.")
+@click.command(epilog=EXIT_CODES)
 @click.argument("text", metavar="RATE", type=Expression())
 @click.option("--batch", type=Sizes(), metavar="OLD:NEW", help="Rows an update, before and now.")
 @click.option("--steps", type=Sizes(), metavar="OLD:NEW", help="Updates of the run.")

@@ -20,6 +20,8 @@ _MEANT = {
     **dict.fromkeys(("rescale", "transfer", "convert"), "scale"),
     **dict.fromkeys(("words", "vocabulary", "vocab", "ls"), "list"),
     **dict.fromkeys(("check", "doctor", "log", "analyse", "analyze"), "diagnose"),
+    **dict.fromkeys(("page", "html", "picture"), "report"),
+    **dict.fromkeys(("live", "follow", "tail", "serve", "dashboard", "monitor"), "watch"),
     **dict.fromkeys(("describe", "tell", "why"), "explain"),
     "version": "--version",
 }
@@ -32,6 +34,8 @@ _EXAMPLES = {
     "tune": "digits",
     "find": "digits",
     "scale": '"adam() | 1e-3" --batch 256:4096',
+    "report": "run.jsonl",
+    "watch": "run.jsonl",
 }
 SHIELD = "\u2060"  # stands before a text that begins with a minus, so that click does not take it for an option
 

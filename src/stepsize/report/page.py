@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -18,7 +19,8 @@ from .numbers import Row, Summary
 from .palette import colour, dark, dash
 
 MODULES = (
-    "state", "numbers", "theme", "smooth", "tip", "chart", "steps", "bases", "table", "strategies", "files", "start"
+    "common", "state", "numbers", "theme", "smooth", "tip", "chart", "steps", "slider", "bases", "table", "strategies",
+    "csv", "files", "start",
 )  # fmt: skip
 NOTHING = "No strategy is finished yet: repeat the command to go on."
 CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
@@ -54,7 +56,7 @@ def page(summary: Summary) -> str:
         widths=[_width(row) for row in summary.rows],
         command=command(summary.settings),
         data=Markup(script_safe(chart_data(summary) | {"table": _table(summary)})),
-        page_js=Markup(_script()),
+        page_js=Markup(script([f"page/{name}" for name in MODULES])),
         page_css=Markup(asset("page.css")),
         **{name: Markup(asset(path)) for name, path in assets.items()},
     )
@@ -65,9 +67,9 @@ def _table(summary: Summary) -> dict[str, Any]:
     return {"header": header(summary), "rows": [[written(cell) for cell in row] for row in rows(summary)]}
 
 
-def _script() -> str:
-    """The modules of the page, in their order, as one script whose names are its own."""
-    modules = "\n".join(asset(f"page/{name}.js") for name in MODULES)
+def script(names: Sequence[str]) -> str:
+    """The modules of a page, in their order, as one script whose names are its own."""
+    modules = "\n".join(asset(f"{name}.js") for name in names)
     return f'"use strict";\n(() => {{\n{modules}}})();'
 
 

@@ -6,10 +6,11 @@ kinds of dichromacy (Machado's simulation of 2009, distances in OKLab).
 
 from __future__ import annotations
 
+from .._sketch import GREY_ON_EITHER as GREY_ON_EITHER
+from .._sketch import ON_EITHER as ON_EITHER
+
 COLOURS = ("#1f2933", "#146caa", "#b77d19", "#aa2d65", "#4ba292", "#9d68fa", "#673c00", "#1b1eac")
 ON_DARK = ("#e8eaed", "#256ff8", "#fdca39", "#d82440", "#27cdab", "#836b9c", "#f0812f", "#a699f7")
-ON_EITHER = ("#256ff8", "#b77d19", "#d82440", "#3a9483", "#9d68fa")  # 3 to 1 on white and on a dark page (#0d1117)
-GREY_ON_EITHER = "#768390"
 DASHES: tuple[tuple[int, ...], ...] = ((), (8, 3), (2, 2), (9, 3, 2, 3), (5, 2), (14, 3), (12, 2, 2, 2, 2, 2), (4, 4))
 
 

@@ -25,6 +25,7 @@ from ...schedules.rate import rate
 from .amp import was_skipped
 from .bare import Bare, whole_number
 from .begun import begins_at, watch
+from .drawn import InNotebooks
 from .heard import Heard
 from .knobs import Groups, put
 from .ownership import Others, foreign, stale
@@ -36,7 +37,7 @@ from .watch import Watch
 Expression = str | float | Factor | rate | plan | Mapping[Any, Any]
 
 
-class Scheduler(LRScheduler):
+class Scheduler(InNotebooks, LRScheduler):
     """Any strategy's rate on any torch optimizer: one `step()` after each `optimizer.step()`.
 
     Formula: rate of update t = base × factor(t), for every group. A schedule multiplies each group's own rate
@@ -385,9 +386,6 @@ class Scheduler(LRScheduler):
         """Count an update, or go to `epoch`, which is how SequentialLR begins a later part; and write."""
         self._in_sequence = self._in_sequence or epoch is not None
         self._go(self.course.made() if epoch is None else self.course.at(epoch))
-
-    def __repr__(self) -> str:
-        return f"<Scheduler {self.expression!r}, {self.last_epoch} updates done>"
 
 
 def _check_alone(optimizer: Optimizer, course: Course) -> None:

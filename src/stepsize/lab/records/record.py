@@ -169,6 +169,13 @@ class Record:
         cut["decisions"] = tuple(one for one in self.decisions if first <= one.step <= last)
         return Record(**{**{name: getattr(self, name) for name in self.__dataclass_fields__}, **cut})
 
+    def _repr_html_(self) -> str:
+        """Its losses and rates as small charts, in a notebook."""
+        from .sketched import sketched
+
+        named = self.text or self.source
+        return sketched(self, f"Record{f' of {named}' if named else ''}, {len(self):,} rows")
+
     def save(self, path: str | Path) -> None:
         """Write it as JSON lines: one object about the run, then one for each row.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +12,7 @@ from ...course.log import Lines, number_in
 from ...course.recorded import GRADIENT, KIND, KNOB, METRIC, PLAIN_KNOBS, RATE, UPDATE, VALIDATED, VERSION
 from ...problems import Floats
 from ...text import as_descent
+from .columns import Columns
 from .lines import BROKEN, check_version, decisions_in, optimizer_in
 from .policy import policy_of
 from .record import SERIES, Decision, Record
@@ -35,51 +35,56 @@ def from_recording(lines: Lines, source: str) -> tuple[Record, tuple[int, ...]]:
     of an update counts. A plan that the run has outlived is none: it was counted in something else, such as epochs. A
     recording of a version that is not known is an error.
     """
-    found = _Found()
-    damaged = list(lines.damaged)
-    for row, place in zip(lines.rows, lines.places, strict=True):
-        is_head = row.get("kind") == KIND
-        if is_head:
-            check_version(row.get("version"), VERSION, source)
-        try:
-            (found.head if is_head else found.row)(row)
-        except BROKEN:
-            damaged.append(place)
-    return found.record(source), tuple(damaged)
+    found = Recording(source)
+    rows = zip(lines.rows, lines.places, strict=True)
+    damaged = [*lines.damaged, *(place for row, place in rows if not found.add(row))]
+    return found.record(), tuple(damaged)
 
 
 @dataclass
-class _Found:
-    """What was read so far: the rows and the looks by their updates, and what the heads said."""
+class Recording:
+    """A recording as far as it was read: the rows and the looks by their updates, and what the heads said."""
 
-    rows: dict[int, dict[str, float]] = field(default_factory=dict)
+    source: str = ""
+    rows: Columns = field(default_factory=Columns)
     looks: dict[int, dict[str, float]] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     planned: int | None = None
     strategy: str | None = None
     optimizer: dict[str, Any] | None = None
 
-    def head(self, row: dict[str, Any]) -> None:
+    def add(self, row: dict[str, Any]) -> bool:
+        """Take the next row; False where it is damaged. A head of a version that is not known is an error."""
+        is_head = row.get("kind") == KIND
+        if is_head:
+            check_version(row.get("version"), VERSION, self.source)
+        try:
+            (self._head if is_head else self._row)(row)
+        except BROKEN:
+            return False
+        return True
+
+    def _head(self, row: dict[str, Any]) -> None:
         """A run begins, or goes on after `done` updates."""
         done = _step(row.get("done", 0))
         self._of_the_run(row)
         self.optimizer = optimizer_in(row.get("optimizer")) or self.optimizer
-        self.rows = {step: one for step, one in self.rows.items() if step < done}
+        self.rows.cut(done)
         self.looks = {step: one for step, one in self.looks.items() if step <= done}
         self.decisions = [one for one in self.decisions if one.step < done]
 
-    def row(self, row: dict[str, Any]) -> None:
+    def _row(self, row: dict[str, Any]) -> None:
         """An update, a look at the validation data, or a decision alone."""
         step = _step(row["step"])
         decisions = decisions_in(row.get("decisions", ()), step)
-        numbers = {str(name): number_in(one) for name, one in row.items() if name not in _OWN}
+        numbers = {name: one if type(one) is float else number_in(one) for name, one in row.items() if name not in _OWN}
         self._of_the_run(row)
         self.decisions += decisions
         looked = {name: one for name, one in numbers.items() if name == VALIDATED or name.startswith(METRIC)}
         if looked:
             self.looks.setdefault(step, {}).update(looked)
         if "loss" in numbers:
-            self.rows[step] = {name: one for name, one in numbers.items() if name not in looked}
+            self.rows.put(step, {name: one for name, one in numbers.items() if name not in looked})
 
     def _of_the_run(self, row: dict[str, Any]) -> None:
         planned, strategy = row.get("planned_steps"), row.get("strategy")
@@ -88,12 +93,10 @@ class _Found:
         if isinstance(strategy, str):
             self.strategy = _canonical(strategy)
 
-    def record(self, source: str) -> Record:
+    def record(self) -> Record:
         """All of it as one value."""
-        steps = sorted(self.rows)
-        rows = [self.rows[step] for step in steps]
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        series = {SERIES[_SAME.get(name, name)]: _column(rows, name) for name in names if _is_series(name)}
+        columns = {name: self.rows.column(name) for name in self.rows}
+        series = {SERIES[_SAME.get(name, name)]: one for name, one in columns.items() if _is_series(name)}
         if "skipped" in series:
             series["skipped"] = np.where(series["skipped"] == 1, 1.0, 0.0)
         series.setdefault("losses", np.array([], dtype=float))
@@ -101,29 +104,28 @@ class _Found:
         looks = [self.looks[step] for step in at]
         measures = list(dict.fromkeys(name for look in looks for name in look))
         metrics = {name[len(METRIC) :]: _column(looks, name) for name in measures if name != VALIDATED}
-        named: Any = {of: _by_name(rows, names, _reader(of)) for of in PREFIXES}
+        named: Any = {of: _by_name(columns, _reader(of)) for of in PREFIXES}
         others: Any = series
+        steps, planned = self.rows.steps, self.planned
         return Record(
-            steps=np.array(steps, dtype=int),
+            steps=steps,
             text=self.strategy,
-            planned_steps=None if steps and self.planned is not None and self.planned <= steps[-1] else self.planned,
+            planned_steps=None if planned is not None and len(steps) and planned <= steps[-1] else planned,
             measured_at=tuple(at) or None,
             validated=_column(looks, VALIDATED) if VALIDATED in measures else None,
             metrics=metrics or None,
             decisions=tuple(sorted(self.decisions, key=lambda one: one.step)),
             optimizer=self.optimizer,
-            source=source,
-            policy=policy_of([*names, *metrics]),
+            source=self.source,
+            policy=policy_of([*columns, *metrics]),
             **others,
             **named,
         )
 
 
-def _by_name(
-    rows: list[dict[str, float]], names: Iterable[str], read: Callable[[str], str | None]
-) -> dict[str, Floats] | None:
+def _by_name(columns: Mapping[str, Floats], read: Callable[[str], str | None]) -> dict[str, Floats] | None:
     """The columns of one field, by what is left of their names; None where there are none."""
-    return {own: _column(rows, name) for name in names if (own := read(name)) is not None} or None
+    return {own: one for name, one in columns.items() if (own := read(name)) is not None} or None
 
 
 def _reader(of: str) -> Callable[[str], str | None]:
@@ -143,7 +145,7 @@ def _is_series(name: str) -> bool:
 
 
 def _column(rows: list[dict[str, float]], name: str) -> Floats:
-    return np.array([row.get(name, math.nan) for row in rows], dtype=float)
+    return np.array([row.get(name, np.nan) for row in rows], dtype=float)
 
 
 def _step(value: Any) -> int:

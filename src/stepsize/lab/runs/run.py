@@ -151,6 +151,12 @@ class Run:
 
         return diagnose(self.record)
 
+    def _repr_html_(self) -> str:
+        """Its losses and rates as small charts, in a notebook."""
+        from ..records.sketched import sketched
+
+        return sketched(self.record, repr(self)[1:-1])
+
     def __repr__(self) -> str:
         ended = "diverged" if self.diverged else f"loss {self.loss:.6g}"
         return f"<Run {self.text!r}, {self.steps} steps, {ended}>"

@@ -9,43 +9,66 @@ const axis = (log, extra) => ({
   ...extra,
 });
 
-/* `make` gives, for the axes that are log, what is drawn: tables, series, the owner of each, the range of y, what is read. */
-function chart(name, make, log) {
+/* `make` gives, for the axes that are log, what is drawn: tables, series, the owner of each, the range of y, what is read.
+   `onZoom` is told the ends of x that are shown now, null for all of it, and nothing where only an axis has changed. */
+function chart(name, make, log, onZoom = () => {}) {
   const figure = one(`[data-chart=${name}]`);
   if (!figure) return;
   const box = one(".plot", figure), reset = one("[data-reset]", figure);
-  const self = { name, box, log, plot: null, zoomed: false, draw, resize, follow: followShown };
+  const self = { name, box, log, plot: null, zoomed: false, draw, renew, resize, zoomTo, restore, follow: followShown };
 
   function draw() {
-    const { tables, series, owner, label, range, below, read, hooks = {}, bands = [] } = make(self.log);
-    const kept = self.zoomed ? ["x", "y"].map((key) => [key, self.plot.scales[key].min, self.plot.scales[key].max]) : [];
+    const { tables, series, owner, label, range, below, read, notes, hooks = {}, bands = [] } = make(self.log);
+    const kept = scales();
     self.plot?.destroy();
     self.owner = owner;
-    const { ready, setCursor } = tooltip(label, read);
+    const { ready, setCursor } = tooltip(label, read, notes);
     self.plot = new uPlot({
-      width: box.clientWidth, height: HEIGHT, legend: { show: false }, bands, padding: [8, 12, 0, 0],
+      width: box.clientWidth, height: HEIGHT, legend: { show: false }, bands, padding: [8, 18, 0, 0],
       series: [{}, ...series.map((s, place) => ({ ...s, show: shown(owner[place + 1]) }))],
       scales: {
         x: { time: false, distr: self.log.x ? 3 : 1, range: self.log.x ? (u, a, b) => padded(a, b, true) : undefined },
         y: { distr: self.log.y ? 3 : 1, range },
       },
-      axes: [axis(self.log.x, { size: 30, label }), axis(self.log.y, { size: 56, below })],
+      axes: [axis(self.log.x, { size: 30, label }), axis(self.log.y, { size: 62, below })],
       cursor: {
         y: false, drag: { x: true, y: true, uni: 30 }, points: { show: false },
         sync: name === "bases" ? undefined : { key: "steps", filters: { pub: moves, sub: moves } },
       },
-      hooks: { ...hooks, ready: [ready], setCursor: [setCursor], setSelect: [(u) => zoom(u.select.width > 0 || u.select.height > 0)] },
+      hooks: { ...hooks, ready: [ready], setCursor: [setCursor], setSelect: [selected] },
     }, uPlot.join(tables), box);
     self.plot.over.addEventListener("dblclick", (event) => { event.stopImmediatePropagation(); unzoom(); }, true);
-    kept.forEach(([key, min, max]) => self.plot.setScale(key, { min, max }));
+    rescale(kept);
+  }
+  /* New numbers in the same lines: the plot stays, and with it what the cursor does. */
+  function renew() {
+    const { tables, owner } = make(self.log);
+    if (!self.plot || owner.join() !== self.owner.join()) return draw();
+    const kept = scales();
+    self.plot.setData(uPlot.join(tables), !self.zoomed);
+    rescale(kept);
+  }
+  const scales = () => (self.zoomed && self.plot ? ["x", "y"].map((key) => [key, self.plot.scales[key].min, self.plot.scales[key].max]) : []);
+  const rescale = (kept) => self.plot.batch(() => kept.forEach(([key, min, max]) => self.plot.setScale(key, { min, max })));
+  function selected({ select, over }) {
+    zoom(select.width > 0 || select.height > 0);
+    if (select.width > 0 && select.width < 0.98 * over.clientWidth) onZoom(self, self.plot.posToVal(select.left, "x"), self.plot.posToVal(select.left + select.width, "x"));
+  }
+  function zoomTo(min, max) {
+    zoom(true);
+    self.plot.setScale("x", { min, max });
   }
   function zoom(yes) {
     self.zoomed = yes;
     reset.disabled = !yes;
   }
-  function unzoom() {
+  function restore() {
     zoom(false);
     draw();
+  }
+  function unzoom() {
+    restore();
+    onZoom(self, null, null);
   }
   function resize(width = box.clientWidth) {
     if (width && width !== self.plot.width) self.plot.setSize({ width, height: HEIGHT });
@@ -60,7 +83,8 @@ function chart(name, make, log) {
     const key = button.dataset.log;
     self.log = { ...self.log, [key]: !self.log[key] };
     button.setAttribute("aria-pressed", String(self.log[key]));
-    unzoom();
+    restore();
+    onZoom(self);
   }));
   reset.addEventListener("click", unzoom);
   follow(followShown);

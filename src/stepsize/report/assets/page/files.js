@@ -1,14 +1,4 @@
 /* Files made in the page: the table as it stands, and the curves, of the strategies that are shown; an expression to copy. */
-const quoted = (cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
-const csv = (lines) => lines.map((cells) => cells.map((cell) => quoted(cell == null ? "" : String(cell))).join(",") + "\r\n").join("");
-
-function download(name, text) {
-  const link = document.createElement("a"), address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  link.href = address;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 1000);
-}
 one("#download-table").addEventListener("click", () => {
   const order = [...results.tBodies[0].rows].map((row) => Number(row.dataset.strategy)).filter(shown);
   download("table.csv", csv([table.header, ...order.map((i) => table.rows[i])]));

@@ -33,8 +33,17 @@ function ticks(low, high, most) {
 function padded(low, high, log, top = 0) {
   if (low == null || high == null || (log && !(low > 0))) return log ? [0.1, 1] : [0, 1];
   const a = log ? Math.log10(low) : low, b = log ? Math.log10(Math.max(high, low)) : Math.max(high, low);
-  const least = log ? 0.08 : Math.abs(b) * 1e-3 || 1, room = Math.max(b - a, least) * 0.05, span = b - a + 2 * room;
+  const least = log ? 0.08 : Math.abs(b) * (a === b ? 1 : 1e-3) || 1, room = Math.max(b - a, least) * 0.05, span = b - a + 2 * room;
   const ends = [a - room, b + room + (span * top) / (1 - top)];
   if (log) return ends.map((v) => 10 ** v);
   return [low >= 0 ? Math.max(0, ends[0]) : ends[0], ends[1]];
+}
+
+/* What a log axis can show: numbers above 0. */
+const positive = (values, log) => (log ? values.map((v) => (v > 0 ? v : null)) : values);
+
+/* Columns over steps, without what a log axis of steps cannot show. */
+function cut(log, steps, ...columns) {
+  const from = log ? steps.findIndex((t) => t > 0) : 0;
+  return [steps, ...columns].map((column) => (from < 0 ? [] : column.slice(from)));
 }

@@ -1,16 +1,7 @@
 /* Losses and rates over the steps. */
 const FOOT = 1e-300, DEEPEST = 1e-4; // where a log axis puts a rate of 0, and the share of a strategy's highest it shows
-const slider = one("#smoothing"), told = one("output[for=smoothing]");
-let weight = 0, waiting = false;
 
 const stroke = (i, extra) => ({ stroke: () => colour(i), width: 1.8, dash: strategies[i].dash, points: { show: false }, ...extra });
-const positive = (values, log) => (log ? values.map((v) => (v > 0 ? v : null)) : values);
-
-/* Columns over steps, without what a log axis of steps cannot show. */
-function cut(log, steps, ...columns) {
-  const from = log ? steps.findIndex((t) => t > 0) : 0;
-  return [steps, ...columns].map((column) => (from < 0 ? [] : column.slice(from)));
-}
 
 function losses(field, banded) {
   const top = ceiling[field] ?? Infinity, read = strategies.map(() => new Map());
@@ -64,18 +55,3 @@ function deepest(values) {
   const there = values.filter((v) => v > 0);
   return there.length ? Math.max(Math.min(...there), DEEPEST * Math.max(...there)) : Infinity;
 }
-
-const weigh = () => {
-  weight = Number(slider.value);
-  told.textContent = weight.toFixed(2);
-};
-weigh(); // a browser that goes back keeps where the slider stood
-slider.addEventListener("input", () => {
-  weigh();
-  if (waiting) return;
-  waiting = true;
-  requestAnimationFrame(() => {
-    waiting = false;
-    charts.filter(({ name }) => name in ceiling).forEach((c) => c.draw());
-  });
-});

@@ -2,7 +2,7 @@
 const MOST_LINES = 12;
 const valued = (value) => (value == null ? { text: "" } : { value, text: brief(value) });
 
-function tooltip(label, read) {
+function tooltip(label, read, notes = () => []) {
   const tip = document.createElement("div"), hide = () => { tip.hidden = true; };
   tip.className = "tip";
   hide();
@@ -18,7 +18,7 @@ function tooltip(label, read) {
     const lines = strategies.map((s, i) => ({ i, ...(shown(i) ? read(i, x) : { text: "" }) })).filter((l) => l.text);
     const near = [...lines].sort((a, b) => far(a.value) - far(b.value)).slice(0, MOST_LINES).sort((a, b) => b.value - a.value);
     const more = lines.length - near.length;
-    tip.replaceChildren(document.createTextNode(`${label} ${brief(x)}`), ...near.map(tipLine), ...(more ? [`and ${more} more`] : []));
+    tip.replaceChildren(document.createTextNode(`${label} ${brief(x)}`), ...near.map(tipLine), ...(more ? [`and ${more} more`] : []), ...notes(u, left).map(tipNote));
     tip.hidden = false;
     const right = left < u.over.clientWidth / 2;
     tip.style.left = right ? `${left + 12}px` : "auto";
@@ -33,5 +33,12 @@ function tipLine({ i, text }) {
   name.style.borderColor = colour(i);
   number.textContent = text;
   div.append(name, number);
+  return div;
+}
+
+function tipNote(text) {
+  const div = document.createElement("div");
+  div.className = "note";
+  div.textContent = text;
   return div;
 }

@@ -1,0 +1,63 @@
+"""`stepsize report`: runs in; one page, or pictures, out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .._errors import StepsizeError
+from ..course.log import put
+from ..lab.records.record import read
+from ..lab.study.journal import FILE, is_journal
+from ..report.runs.page import run_page
+from ..report.runs.seen import Seen, named
+from .notes import as_notes
+from .output import DONE, tell
+
+PAGE = Path("report.html")
+
+
+def report_command(
+    paths: Sequence[Path], out: Path | None, png: Path | None, svg: Path | None, pdf: Path | None
+) -> int:
+    """Write the page of these runs, and their pictures; returns the exit code."""
+    pictures = _pictures(png, svg, pdf)
+    page = out or (None if pictures else PAGE)
+    if page is not None and page.is_dir():
+        raise StepsizeError(f"--out {page} is a folder: name the file, such as {page / PAGE}")
+    runs = [_seen(name, path) for name, path in zip(named(paths), paths, strict=True)]
+    if page is not None:
+        put(page, [run_page(runs).encode(errors="replace")])
+    for path in pictures:
+        from ..report.runs.figure import save_runs
+
+        save_runs(runs, path)
+    written = [str(path) for path in (page, *pictures) if path is not None]
+    for run in runs:
+        if run.diagnosis is not None:
+            print(f"{run.name}: {run.diagnosis.verdict}")
+    tell(f"written: {', '.join(written)}{'' if page is None else ' (open it in a browser)'}")
+    return DONE
+
+
+def _pictures(png: Path | None, svg: Path | None, pdf: Path | None) -> list[Path]:
+    """The pictures that were asked for; a name with another ending is an error."""
+    found = {".png": png, ".svg": svg, ".pdf": pdf}
+    for ending, path in found.items():
+        if path is not None and path.suffix.lower() != ending:
+            raise StepsizeError(f"--{ending[1:]} {path} must end in {ending}: write {path.with_suffix(ending)}")
+    return [path for path in found.values() if path is not None]
+
+
+def _seen(name: str, path: Path) -> Seen:
+    """A run with its diagnosis; a study is told where its page is."""
+    if is_journal(path / FILE if path.is_dir() else path):
+        raise StepsizeError(
+            f"{path} is a study of many runs, with a page of its own: write stepsize study show {_folder(path)}"
+        )
+    with as_notes():
+        return Seen.of(name, read(path))
+
+
+def _folder(path: Path) -> Path:
+    return path if path.is_dir() else path.parent

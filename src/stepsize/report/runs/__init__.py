@@ -1,0 +1,1 @@
+"""Single runs as a page, a picture, and the numbers that both draw."""

@@ -1,0 +1,174 @@
+"""Runs that go on, in the terminal: the loss as a curve, the last numbers, what was decided and what is wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from ..lab.diagnosis import Diagnosis, diagnose
+from ..lab.records.decimated import decimated
+from ..lab.records.record import Record
+from ..problems import Floats
+from ..report.page import four_digits
+from ..report.runs.marks import marks_of
+from ..report.terminal import SCALE, draw
+from .folder import Files
+from .followed import Followed
+from .hub import AT_FIRST, REST
+
+SECONDS = 0.5  # between two pictures
+WIDEST = 100  # cells of a curve
+MOST_DECISIONS = 3
+BLANK = "\u00a0"  # at which no line ends, so that a name stays with its number
+HIGH = 98.0  # the percentile of the losses that a curve ends at, so that a spike leaves the rest to be seen
+
+
+class Screen:
+    """What the terminal shows of some runs; `look` reads what is new, `drawn` is the picture."""
+
+    def __init__(self, list_files: Callable[[], Files], root: Path | None) -> None:
+        self._list_files, self._root = list_files, root
+        self._runs: dict[str, Followed] = {}
+        self._judged: dict[str, tuple[int, float, Diagnosis]] = {}  # of which version, not again before, what was found
+
+    def look(self) -> None:
+        """Read what is new in the files, as far as they are read at once."""
+        for name in list(self._list_files())[:AT_FIRST]:
+            if name not in self._runs:
+                self._runs[name] = Followed(self._list_files()[name].path, self._root)
+        for name, run in self._runs.items():
+            while run.look():
+                pass
+            self._judge(name, run)
+
+    def _judge(self, name: str, run: Followed) -> None:
+        version, again_at, _ = self._judged.get(name, (-1, 0.0, None))
+        if run.record is None or version == run.version or time.monotonic() < again_at:
+            return
+        began = time.monotonic()
+        found = diagnose(run.record)
+        ended = time.monotonic()
+        self._judged[name] = run.version, ended + REST * (ended - began), found
+
+    def drawn(self, width: int) -> RenderableType:
+        """The picture of all runs."""
+        parts: list[RenderableType] = []
+        for name, run in self._runs.items():
+            parts.append(Text(_safe(name), style="bold"))
+            if run.said:
+                parts.append(Text(_safe(run.said), style="dim"))
+            if run.record is not None and len(run.record):
+                told = self._judged.get(name)
+                parts += _of_a_run(run.record, None if told is None else told[2], width, len(self._runs) == 1)
+        return Group(*parts) if parts else Text("no log is there yet", style="dim")
+
+
+def show(list_files: Callable[[], Files], root: Path | None) -> None:
+    """Draw until Ctrl-C; where the output is no terminal, a line for each picture that differs."""
+    console, screen = Console(), Screen(list_files, root)
+    if not console.is_terminal:
+        _lines(screen)
+    with Live(console=console, auto_refresh=False, transient=False, vertical_overflow="crop") as live:
+        while True:
+            screen.look()
+            live.update(screen.drawn(console.width), refresh=True)
+            time.sleep(SECONDS)
+
+
+def _lines(screen: Screen) -> None:
+    """For a pipe: the last numbers of each run, whenever they are new."""
+    told: dict[str, str] = {}
+    while True:
+        screen.look()
+        for name, run in screen._runs.items():
+            record = run.record
+            now = run.said or "" if record is None or not len(record) else ", ".join(map(" ".join, last(record)))
+            if now != told.get(name):
+                told[name] = now
+                print(f"{_safe(name)}: {now}", flush=True)
+        time.sleep(SECONDS)
+
+
+def last(record: Record) -> list[tuple[str, str]]:
+    """The newest numbers of a run, by their names."""
+    planned = f" of {record.planned_steps:,}" if record.planned_steps else ""
+    found = [("update", f"{int(record.steps[-1]):,}{planned}"), ("loss", _number(record.losses))]
+    for name, column in (
+        ("validation", record.validated),
+        ("rate", record.rates),
+        ("grad norm", record.grad_norms),
+        ("update ratio", record.update_ratios),
+        ("clipped", record.clipped),
+        ("s an update", record.seconds),
+    ):
+        if column is not None and np.isfinite(column).any():
+            found.append((name, _number(column[np.isfinite(column)])))
+    return found
+
+
+def _number(column: Floats) -> str:
+    return four_digits(float(column[-1]))
+
+
+def _of_a_run(record: Record, told: Diagnosis | None, width: int, alone: bool) -> list[RenderableType]:
+    """The curve of a run that is alone, else a line of it; then its numbers, its last decisions, its findings."""
+    parts: list[RenderableType] = []
+    cells = max(20, min(WIDEST, width - SCALE - 2))
+    parts.append(Text(curve(record, cells) if alone else sparkline(record, cells)))
+    pairs = [(name.replace(" ", BLANK), value.replace(" ", BLANK)) for name, value in last(record)]
+    parts.append(Text("   ").join(Text.assemble((name + BLANK, "dim"), value) for name, value in pairs))
+    for mark in marks_of(record)[-MOST_DECISIONS:]:
+        parts.append(Text.assemble((f"▼ update {mark.where} ", "cyan"), _safe(mark.why)))
+    if told is not None:
+        parts.append(Text(told.verdict, style="bold red" if told.findings else "green"))
+        for one in told.findings:
+            parts.append(Text.assemble((f"{one.illness}: ", "bold"), _safe(one.says)))
+    return parts
+
+
+def curve(record: Record, width: int) -> str:
+    """The losses as a curve in Braille dots, over the updates so far."""
+    steps, (values,) = decimated(record.steps, [record.losses], width * 2)
+    filled = _filled(values)
+    first, span = int(steps[0]), int(steps[-1]) - int(steps[0]) + 1
+    top = float(np.percentile(filled, HIGH)) * 1.05 or 1.0
+
+    def value(t: int) -> float:
+        return min(top, float(filled[max(0, int(np.searchsorted(steps, first + t, side="right")) - 1)]))
+
+    return draw([("loss", value, [])], span, width=width)
+
+
+def sparkline(record: Record, width: int) -> str:
+    """The losses as one line of blocks.
+
+    >>> sparkline(Record(steps=np.arange(4), losses=np.array([4.0, 3.0, 2.0, 1.0])), 4)
+    '█▆▃▁'
+    """
+    _, (values,) = decimated(record.steps, [record.losses], max(1, width // 2))
+    filled = _filled(values)[:width] if len(values) <= width else _filled(values)[-width:]
+    low, high = float(filled.min()), float(np.percentile(filled, HIGH))
+    blocks = "▁▂▃▄▅▆▇█"
+    scaled = np.clip((filled - low) / (high - low), 0, 1) if high > low else np.zeros(len(filled))
+    return "".join(blocks[round(float(one) * (len(blocks) - 1))] for one in scaled)
+
+
+def _filled(values: Floats) -> Floats:
+    """The numbers, with the one before in place of each that is none."""
+    there = np.isfinite(values)
+    if not there.any():
+        return np.zeros(len(values))
+    places = np.maximum.accumulate(np.where(there, np.arange(len(values)), int(np.argmax(there))))
+    filled: Floats = values[places]
+    return filled
+
+
+def _safe(text: str) -> str:
+    """The text without what would steer a terminal."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
