@@ -304,3 +304,17 @@ def test_the_documented_lines_run(tmp_path, monkeypatch):
 def test_a_file_that_is_no_picture_is_refused(tmp_path):
     with pytest.raises(StepsizeError, match=r"must end in \.png, \.svg or \.pdf"):
         save_runs([Seen.of("a", record())], tmp_path / "a.gif")
+
+
+def test_runs_of_one_log_lie_over_each_other_or_one_is_named(tmp_path):
+    log = tmp_path / "sweep.csv"
+    rows = [f"{run},{step},{1 / (step + k)}" for k, run in ((1, "low"), (2, "high")) for step in range(60)]
+    log.write_text("\n".join(["run,it,train/ce", *rows]))
+    both = run("report", str(log), "--loss", "train/ce", "--step", "it", "--out", str(tmp_path / "both.html"))
+    assert both.returncode == 0, both.stderr
+    assert [line.partition(": ")[2].partition(":")[0] for line in both.stdout.splitlines()] == ["low", "high"]
+    one = run("report", str(log), "--loss", "train/ce", "--step", "it", "--run", "low", "--out", str(tmp_path / "one.html"))
+    assert len(one.stdout.splitlines()) == 1
+    said = run("report", str(log), "--loss", "ce", "--out", str(tmp_path / "none.html")).stderr
+    assert "train/ce" in said
+    assert not (tmp_path / "none.html").exists()

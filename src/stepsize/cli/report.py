@@ -7,7 +7,8 @@ from pathlib import Path
 
 from .._errors import StepsizeError
 from ..course.log import put
-from ..lab.records.record import read
+from ..lab.records.foreign.wanted import Wanted
+from ..lab.records.logs import read_every, read_log
 from ..lab.study.journal import FILE, is_journal
 from ..report.runs.page import run_page
 from ..report.runs.seen import Seen, named
@@ -18,14 +19,21 @@ PAGE = Path("report.html")
 
 
 def report_command(
-    paths: Sequence[Path], out: Path | None, png: Path | None, svg: Path | None, pdf: Path | None
+    paths: Sequence[Path],
+    out: Path | None = None,
+    png: Path | None = None,
+    svg: Path | None = None,
+    pdf: Path | None = None,
+    wanted: Wanted | None = None,
 ) -> int:
     """Write the page of these runs, and their pictures; returns the exit code."""
     pictures = _pictures(png, svg, pdf)
     page = out or (None if pictures else PAGE)
     if page is not None and page.is_dir():
         raise StepsizeError(f"--out {page} is a folder: name the file, such as {page / PAGE}")
-    runs = [_seen(name, path) for name, path in zip(named(paths), paths, strict=True)]
+    runs = [
+        run for name, path in zip(named(paths), paths, strict=True) for run in _seen(name, path, wanted or Wanted())
+    ]
     if page is not None:
         put(page, [run_page(runs).encode(errors="replace")])
     for path in pictures:
@@ -49,14 +57,15 @@ def _pictures(png: Path | None, svg: Path | None, pdf: Path | None) -> list[Path
     return [path for path in found.values() if path is not None]
 
 
-def _seen(name: str, path: Path) -> Seen:
-    """A run with its diagnosis; a study is told where its page is."""
+def _seen(name: str, path: Path, wanted: Wanted) -> list[Seen]:
+    """The runs of a file, each with its diagnosis; a study is told where its page is."""
     if is_journal(path / FILE if path.is_dir() else path):
         raise StepsizeError(
             f"{path} is a study of many runs, with a page of its own: write stepsize study show {_folder(path)}"
         )
     with as_notes():
-        return Seen.of(name, read(path))
+        records = {"": read_log(path, wanted)} if wanted.run is not None else read_every(path, wanted)
+        return [Seen.of(f"{name}: {run}" if run else name, record) for run, record in records.items()]
 
 
 def _folder(path: Path) -> Path:

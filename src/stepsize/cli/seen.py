@@ -8,7 +8,12 @@ from typing import Any
 import rich_click as click
 
 from .kinds import Whole
+from .log_options import log_options
 from .output import EXIT_CODES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..lab.records.foreign.wanted import Wanted
 
 PORT = 7654
 NAMED = "name a file that a Recorder or run.save(…) wrote, a CSV or a JSON lines log"
@@ -20,10 +25,12 @@ NAMED = "name a file that a Recorder or run.save(…) wrote, a CSV or a JSON lin
 @click.option("--png", type=click.Path(path_type=Path, dir_okay=False), help="Save the picture as PNG.")
 @click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Save the picture as SVG.")
 @click.option("--pdf", type=click.Path(path_type=Path, dir_okay=False), help="Save the picture as PDF.")
-def report(runs: tuple[Path, ...], **options: Any) -> int:
+@log_options
+def report(runs: tuple[Path, ...], wanted: Wanted, **options: Any) -> int:
     """Write one page of a run, or of several over each other: what happened, what was decided, what went wrong.
 
-    RUN is what `stepsize diagnose` reads: a file of a Recorder or of `run.save(…)`, or a log of any training loop. The
+    RUN is what `stepsize diagnose` reads: a file of a Recorder or of `run.save(…)`, or a log of any training loop;
+    several runs in one log lie over each other, unless --run names one. The
     page has loss, rates, norms, clips and decisions with their reasons, the diagnosis where it shows, and the numbers
     as a file. It is one file that asks the network for nothing. With a picture alone no page is written.
 
@@ -39,7 +46,7 @@ def report(runs: tuple[Path, ...], **options: Any) -> int:
         look_for(one, NAMED)
     from .report import report_command
 
-    return report_command(runs, **options)
+    return report_command(runs, wanted=wanted, **options)
 
 
 @click.command(epilog=EXIT_CODES)
@@ -47,7 +54,8 @@ def report(runs: tuple[Path, ...], **options: Any) -> int:
 @click.option("--terminal", is_flag=True, help="Show it here in the terminal.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address that may be asked.")
 @click.option("--port", type=Whole(0, 65535), default=PORT, show_default=True, help="Its port; 0: any that is free.")
-def watch(runs: tuple[Path, ...], terminal: bool, host: str, port: int) -> int:
+@log_options
+def watch(runs: tuple[Path, ...], terminal: bool, host: str, port: int, wanted: Wanted) -> int:
     """Watch a run while it goes on: the page of `stepsize report`, with new rows as they are written.
 
     RUN is a log that a run writes; one that is not there yet is waited for. Of a DIR its logs are listed, the newest
@@ -64,4 +72,4 @@ def watch(runs: tuple[Path, ...], terminal: bool, host: str, port: int) -> int:
     """
     from .watch import watch_command
 
-    return watch_command(runs, terminal, host, port)
+    return watch_command(runs, terminal, host, port, wanted)

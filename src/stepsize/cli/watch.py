@@ -14,8 +14,13 @@ from ..watch.folder import Files, in_folder, of_paths
 from ..watch.guard import ANY, Guard, is_loopback
 from .output import INTERRUPTED, note, tell
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..lab.records.foreign.wanted import Wanted
+    from ..watch.hub import Hub
 
-def watch_command(paths: Sequence[Path], terminal: bool, host: str, port: int) -> int:
+
+def watch_command(paths: Sequence[Path], terminal: bool, host: str, port: int, wanted: Wanted | None = None) -> int:
     """Watch until Ctrl-C; returns the exit code."""
     root = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
     list_files: Callable[[], Files] = partial(in_folder, root) if root else partial(of_paths, _checked(paths))
@@ -23,9 +28,11 @@ def watch_command(paths: Sequence[Path], terminal: bool, host: str, port: int) -
         if terminal:
             from ..watch.terminal import show
 
-            show(list_files, root)
+            show(list_files, root, wanted)
         else:
-            asyncio.run(_serve(list_files, root, host, port))
+            from ..watch.hub import Hub
+
+            asyncio.run(_serve(Hub(list_files, root, wanted), host, port))
     except KeyboardInterrupt:
         pass
     return INTERRUPTED
@@ -45,8 +52,7 @@ def _checked(paths: Sequence[Path]) -> Sequence[Path]:
     return paths
 
 
-async def _serve(list_files: Callable[[], Files], root: Path | None, host: str, port: int) -> None:
-    from ..watch.hub import Hub
+async def _serve(hub: Hub, host: str, port: int) -> None:
     from ..watch.server import serve
 
     guard = Guard(host, None if is_loopback(host) else secrets.token_urlsafe(24))
@@ -57,4 +63,4 @@ async def _serve(list_files: Callable[[], Files], root: Path | None, host: str, 
         print(f"http://{shown}:{given}/{token}", flush=True)
         tell("open that address in a browser; Ctrl-C ends it")
 
-    await serve(Hub(list_files, root), host, port, guard, ready)
+    await serve(hub, host, port, guard, ready)

@@ -11,8 +11,9 @@ from typing import TypeAlias
 
 from ..report.runs.seen import named
 
-ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv")
-NAMES = ("trainer_state.json",)
+ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv", ".log")
+NAMES = ("trainer_state.json", "metrics.json", "history.json")
+EVENTS = "events.out.tfevents"  # begins the name of what TensorBoard reads
 OF_A_STUDY = ("journal.jsonl",)  # which holds many runs and has a page of its own
 DEEPEST, MOST = 6, 1000  # folders below the one that is named, and files of it
 
@@ -57,7 +58,7 @@ def _within(folder: Path, depth: int) -> Iterator[File]:
 
 def _is_log(name: str) -> bool:
     low = name.lower()
-    return (low.endswith(ENDINGS) or low in NAMES) and low not in OF_A_STUDY
+    return (low.endswith(ENDINGS) or low in NAMES or low.startswith(EVENTS)) and low not in OF_A_STUDY
 
 
 def _written(path: Path) -> float:

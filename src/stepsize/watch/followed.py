@@ -13,7 +13,9 @@ from typing import Any
 
 from .._errors import StepsizeError
 from ..course.recorded import KIND
-from ..lab.records.record import Record, read
+from ..lab.records.foreign.wanted import Wanted
+from ..lab.records.logs import read_log
+from ..lab.records.record import Record
 from ..lab.records.recording import Recording
 from .tail import Tail, opened
 
@@ -29,8 +31,8 @@ class Followed:
     with the next look.
     """
 
-    def __init__(self, path: Path, root: Path | None = None) -> None:
-        self.path, self.root = path, root
+    def __init__(self, path: Path, root: Path | None = None, wanted: Wanted | None = None) -> None:
+        self.path, self.root, self.wanted = path, root, wanted
         self.record: Record | None = None
         self.said = "waits for the file"
         self.version = 0
@@ -106,7 +108,7 @@ class Followed:
             return True
         half, self._stamp = time.time() - stamp[0] / 1e9 <= SETTLED, stamp
         try:
-            self.record, self.said = _read(self.path, self.root, half)
+            self.record, self.said = _read(self.path, self.root, half, self.wanted)
         finally:
             self._read_at, self._took = time.monotonic(), time.monotonic() - now
             if half:
@@ -115,7 +117,7 @@ class Followed:
         return False
 
 
-def _read(path: Path, root: Path | None, half: bool) -> tuple[Record, str]:
+def _read(path: Path, root: Path | None, half: bool, wanted: Wanted | None) -> tuple[Record, str]:
     """The record of a log, and its warnings; of a log of lines that is being written without a half line."""
     number = opened(path, root)
     if number is None:
@@ -128,7 +130,7 @@ def _read(path: Path, root: Path | None, half: bool) -> tuple[Record, str]:
         with warnings.catch_warnings(record=True) as found:
             warnings.simplefilter("always", UserWarning)
             try:
-                record = read(where)
+                record = read_log(where, wanted)
             except StepsizeError as error:
                 raise StepsizeError(str(error).replace(str(where), str(path))) from None
     said = "; ".join(str(one.message).replace(str(where), str(path)) for one in found)

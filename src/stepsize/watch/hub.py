@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..lab.diagnosis import Diagnosis, diagnose
+from ..lab.records.foreign.wanted import Wanted
 from ..lab.records.record import Record
 from ..report.runs.page import Live, fragments, run_page
 from ..report.runs.payload import payload
@@ -52,13 +53,15 @@ class Watched:
 
 @dataclass
 class Hub:
-    """What a server watches: `list_files` says which files there are, and `root` is the folder that holds them, if any.
+    """What a server watches: `list_files` says which files there are, and `root` is the folder that holds them, if any;
+    `wanted` names columns and a run of a log.
 
     Files are read in one thread and judged in another, so that a server answers while both go on.
     """
 
     list_files: Callable[[], Files]
     root: Path | None = None
+    wanted: Wanted | None = None
     _watched: dict[str, Watched] = field(default_factory=dict)
     _files: Files = field(default_factory=dict)
     _listed: float = 0.0
@@ -107,7 +110,7 @@ class Hub:
         """Read what is new in a file, and have it judged where there is something new."""
         one = self._watched.get(name)
         if one is None:
-            one = self._watched[name] = Watched(Followed((await self.files())[name].path, self.root))
+            one = self._watched[name] = Watched(Followed((await self.files())[name].path, self.root, self.wanted))
         now = time.monotonic()
         if now - one.looked >= OFTEN:
             one.looked = now

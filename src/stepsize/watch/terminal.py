@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..lab.diagnosis import Diagnosis, diagnose
 from ..lab.records.decimated import decimated
+from ..lab.records.foreign.wanted import Wanted
 from ..lab.records.record import Record
 from ..problems import Floats
 from ..report.page import four_digits
@@ -32,8 +33,8 @@ HIGH = 98.0  # the percentile of the losses that a curve ends at, so that a spik
 class Screen:
     """What the terminal shows of some runs; `look` reads what is new, `drawn` is the picture."""
 
-    def __init__(self, list_files: Callable[[], Files], root: Path | None) -> None:
-        self._list_files, self._root = list_files, root
+    def __init__(self, list_files: Callable[[], Files], root: Path | None, wanted: Wanted | None = None) -> None:
+        self._list_files, self._root, self._wanted = list_files, root, wanted
         self._runs: dict[str, Followed] = {}
         self._judged: dict[str, tuple[int, float, Diagnosis]] = {}  # of which version, not again before, what was found
 
@@ -41,7 +42,7 @@ class Screen:
         """Read what is new in the files, as far as they are read at once."""
         for name in list(self._list_files())[:AT_FIRST]:
             if name not in self._runs:
-                self._runs[name] = Followed(self._list_files()[name].path, self._root)
+                self._runs[name] = Followed(self._list_files()[name].path, self._root, self._wanted)
         for name, run in self._runs.items():
             while run.look():
                 pass
@@ -69,9 +70,9 @@ class Screen:
         return Group(*parts) if parts else Text("no log is there yet", style="dim")
 
 
-def show(list_files: Callable[[], Files], root: Path | None) -> None:
+def show(list_files: Callable[[], Files], root: Path | None, wanted: Wanted | None = None) -> None:
     """Draw until Ctrl-C; where the output is no terminal, a line for each picture that differs."""
-    console, screen = Console(), Screen(list_files, root)
+    console, screen = Console(), Screen(list_files, root, wanted)
     if not console.is_terminal:
         _lines(screen)
     with Live(console=console, auto_refresh=False, transient=False, vertical_overflow="crop") as live:
