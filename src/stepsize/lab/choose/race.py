@@ -61,7 +61,10 @@ class Race(Policy):
         return self.decide(runs) or self.verdict(runs)
 
     def decide(self, runs: list[Seen]) -> Asked | None:
-        now = Now(self, runs)
+        return self.next(Now(self, runs))
+
+    def next(self, now: Now) -> Asked | None:
+        """What should be trained next, None for nothing."""
         rules = (self._start, self.explore, self.finish) if now.at else (self._start,)
         found = next((asked for rule in rules if (asked := self._ask(now, rule(now)))), None)
         return found or (self.more_seeds(now) if now.at else None)

@@ -31,7 +31,7 @@ def beside(race: Race, now: Now, first: Step) -> Iterator[Step]:
     lead = race.leader(now)
     if lead is None:
         return
-    most = min(race.together, room(race, now, first, lead))
+    most = min(race.together, room(race, now, now.share(first.key), first.to, lead))
     steps = [first]
     if most > 1 and lead in now.at and lead != first.key and _in_step(now, lead, first):
         steps.append(replace(first, key=lead))
@@ -49,16 +49,15 @@ def beside(race: Race, now: Now, first: Step) -> Iterator[Step]:
         yield steps[-1]
 
 
-def room(race: Race, now: Now, first: Step, lead: Key) -> int:
+def room(race: Race, now: Now, begun: float, to: float, lead: Key) -> int:
     """How many trials one question may hold: each pause that is still ahead gets an equal part of what may be spent.
 
     What may be spent is what the leader's end leaves. So a small budget asks for one trial at a time, and each next
     question can follow from the answers.
     """
-    begun = now.share(first.key)
     ahead = sum(begun + EPS < one <= race.farthest + EPS for one in race.pauses)
     free = now.left - (1 - now.share(lead))
-    return max(1, int(free / max(ahead, 1) / (first.to - begun) + EPS))
+    return max(1, int(free / max(ahead, 1) / (to - begun) + EPS))
 
 
 def _more(now: Now, wins: list[Floats], caps: list[Floats], arm: int, taken: list[Key]) -> Floats:
