@@ -101,9 +101,5 @@ def _print(found: Tuned, validated: bool, as_json: bool) -> None:
     if as_json:
         print_json(verdict.as_dict() | {"asked": found.asked, "interrupted": found.interrupted})
         return
-    print(verdict.text)
-    for line in said(found, validated):
-        print(line)
-    for line in verdict.unknown:
-        print(f"- {line}")
+    print(verdict.told(said(found, validated)))
     sys.stdout.flush()
