@@ -1,6 +1,7 @@
 """What somebody meets who tunes for the first time: the last step, what was not tried, mistakes, a page for scripts."""
 
 import re
+import shlex
 import sys
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from stepsize import StepsizeError, Tuner, parse
 from stepsize.cli import typed
+from stepsize.cli.output import so_far
 from stepsize.cli.progress import following
 from stepsize.cli.tune_script import tune_script
 from stepsize.lab.choose.answer import Asked, Part
@@ -257,3 +259,25 @@ def test_other_runs_of_a_folder_are_neither_counted_nor_drawn(scripted, tmp_path
     scripted(GOOD, out=tmp_path / "s", texts=[TEXT, OTHER])
     scripted(GOOD, out=tmp_path / "s", budget=1)
     assert (tmp_path / "s" / "tune.html").read_text(encoding="utf-8").count('<th scope="row">') == 1
+
+
+def test_an_interrupted_search_says_how_it_goes_on_where_it_can(monkeypatch, tmp_path):
+    typed_words = ["stepsize", "tune", "wine", "adam() | 0.1 * warmup('5%')", "sgd() | 0.1", "--out", "t"]
+    monkeypatch.setattr(sys, "argv", typed_words)
+    told = so_far(tmp_path)
+    assert told.endswith("""repeat: stepsize tune wine "adam() | 0.1 * warmup('5%')" 'sgd() | 0.1' --out t""")
+    assert shlex.split(told.partition("repeat: ")[2]) == typed_words
+    monkeypatch.setattr(sys, "argv", ["stepsize", "tune", "it's $HOME"])
+    assert shlex.split(so_far(tmp_path).partition("repeat: ")[2]) == ["stepsize", "tune", "it's $HOME"]
+    assert "repeat" not in so_far(None)
+    assert "write --out DIR" in so_far(None)
+
+
+def test_the_page_says_what_a_larger_budget_does_and_marks_what_was_chosen(scripted, tmp_path):
+    scripted(GOOD, out=tmp_path / "s")
+    page = (tmp_path / "s" / "tune.html").read_text(encoding="utf-8")
+    assert "A larger budget tries other rates." in page
+    assert "It goes on from there" not in page
+    run("tune", "wine", TEXT, "--budget", "1", "--out", "t", "--steps", "30", cwd=tmp_path)
+    page = (tmp_path / "t" / "tune.html").read_text(encoding="utf-8")
+    assert "It goes on from there" in page

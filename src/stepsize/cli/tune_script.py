@@ -6,6 +6,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .._errors import StepsizeError
@@ -19,7 +20,7 @@ from ..lab.tuner.script import Scripts
 from ..report.tuned import tuned_page
 from ..vocabulary import WORDS
 from .notes import as_notes
-from .output import DONE, INTERRUPTED, print_json, tell
+from .output import DONE, INTERRUPTED, print_json, so_far, tell
 from .tune import PAGE, look_resumed, with_earlier
 
 RUNS = "scripts"  # the folder of what the scripts printed and reported
@@ -71,12 +72,16 @@ def tune_script(
     _print(verdict, as_json)
     if out is not None:
         mine = tuple(one for one in outcomes if policy.arm(one.trial) is not None)  # a folder may hold other runs too
-        page = tuned_page(Tuned(verdict, mine, ()), subject, "score" if maximise else "loss")
+        page = tuned_page(
+            Tuned(verdict, mine, ()),
+            replace(subject, model="A script, by what it reports."),
+            "score" if maximise else "loss",
+        )
         put(out / PAGE, [page.encode()])
         files = f"{PAGE} (open it in a browser), {FILE}, {RUNS}"
         tell(f"written to {out}: {files}; the same command with a larger --budget goes on")
     if interrupted:
-        tell(f"interrupted: this is the verdict so far; to go on, repeat: {shlex.join(['stepsize', *sys.argv[1:]])}")
+        tell(so_far(out))
         return INTERRUPTED
     return DONE
 

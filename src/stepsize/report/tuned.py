@@ -17,9 +17,10 @@ from .palette import either
 def tuned_page(found: Tuned, subject: Subject, loss: str | None = None) -> str:
     """The whole page of a tuning as HTML text; it asks the network for nothing.
 
-    `loss` is what the chosen number is called; None: the validation loss, or that of training where there is none.
+    `loss` is what the number that chooses is called where a script reports it; None: the validation loss, or that of
+    training where there is none, of trials that pause and go on.
     """
-    loss = called(subject.validated) if loss is None else loss
+    paused, loss = loss is None, called(subject.validated) if loss is None else loss
     try:
         from jinja2 import Environment, StrictUndefined
         from markupsafe import Markup
@@ -32,6 +33,7 @@ def tuned_page(found: Tuned, subject: Subject, loss: str | None = None) -> str:
         verdict=found.verdict,
         said=sentences_of(found, loss),
         loss=loss,
+        paused=paused,
         subject=subject,
         trials=_rows(found),
         asked=found.asked,
@@ -93,8 +95,8 @@ def _draw(axes: Any, found: Tuned, loss: str) -> None:
     from .figures import _log
 
     verdict = found.verdict
-    texts = list(dict.fromkeys(one.trial.text for one in found.outcomes))
-    chosen, height = either(texts.index(verdict.trial.text)), _last(found.outcome, found)
+    texts = sorted({one.trial.text for one in found.outcomes}, key=lambda text: (text != verdict.trial.text, text))
+    chosen, height = either(0), _last(found.outcome, found)
     axes.axvspan(*verdict.rates, color=chosen, alpha=0.12, linewidth=0)
     for place, text in enumerate(texts):
         ink, mine = either(place), [one for one in found.outcomes if one.trial.text == text]
