@@ -12,7 +12,7 @@ import rich_click as click
 from .. import __version__
 from .._errors import StepsizeError
 from .budget import Budget, BudgetKind
-from .kinds import Expression, Rates, Whole
+from .kinds import Above, Expression, Rates, Whole
 from .looking import diagnose, study
 from .output import DONE, EXIT_CODES, INTERRUPTED, fail, tell
 from .scale import scale
@@ -70,7 +70,7 @@ def _units(command: Any) -> Any:
         ("--batch-size", 'What "1e6samples" needs: samples an update.'),
         ("--steps-per-epoch", 'What "3ep" needs: updates an epoch.'),
     ):
-        command = click.option(name, type=click.FloatRange(0, min_open=True), help=help_text)(command)
+        command = click.option(name, type=Above(), help=help_text)(command)
     return command
 
 
@@ -275,13 +275,16 @@ def tune(
         from .tune_script import tune_script
 
         own = {name: options[name] for name in ("steps", "out", "jobs", "as_json", "prior", "resume")}
+        for name, default in (("target", None), ("task", None), ("batch_size", 32), ("cluster", None)):
+            if options[name] != default:
+                raise StepsizeError(f"--{name.replace('_', '-')} is for DATA, and the script decides: leave it out")
         own |= {"budget": budget.runs, "seconds": budget.seconds, "trials": budget.trials}
         return tune_script((data, *expressions), script, maximise=maximise, **own)
     if maximise:
         raise StepsizeError("--maximise is for a script that reports a score: of DATA the loss decides; leave it out")
     from .paths import look_at
 
-    data_first("tune", data)
+    data_first("tune", data, expressions)
     look_at(data)
     from .tune import tune_command
 
@@ -293,9 +296,9 @@ def tune(
 @click.argument("text", required=False, metavar="[EXPR]", type=Expression())
 @click.option("--target", metavar="COLUMN", help="The column to predict, for a file of your own.")
 @click.option("--task", type=click.Choice(["regression", "classification"]), help="Say it where the column cannot.")
-@click.option("--low", type=click.FloatRange(0, min_open=True), help="The rate that the test begins at.")
-@click.option("--high", type=click.FloatRange(0, min_open=True), help="The rate that it ends at.")
-@click.option("--share", type=click.FloatRange(0, 1, min_open=True), help="How long it is, as a share of --steps.")
+@click.option("--low", type=Above(), help="The rate that the test begins at.")
+@click.option("--high", type=Above(), help="The rate that it ends at.")
+@click.option("--share", type=Above(1), help="How long it is, as a share of --steps.")
 @click.option("--steps", type=Whole(1, 10_000_000), help="Updates of the run that the rate is for.")
 @click.option("--batch-size", type=Whole(min=0), default=32, show_default=True, help="Rows an update; 0: all.")
 @click.option("--seed", type=Whole(min=0), default=0, show_default=True, help="Decides the start and the batches.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from ..report.table import print_table
 from .bundled import workload
 from .exports import Exports
 from .notes import as_notes
-from .output import DONE, INTERRUPTED, note, print_json, tell
+from .output import DONE, INTERRUPTED, as_typed, note, print_json, tell
 from .places import place_for
 from .progress import shown
 
@@ -131,6 +130,6 @@ def _say_interrupted(study: Study, plan: Plan, out: Path | None) -> int:
     if out is None:
         tell(f"{done}; with --out DIR they would be kept and the same command would continue")
     else:
-        again = shlex.join(["stepsize", *sys.argv[1:]])
+        again = as_typed()
         tell(f"{done} and kept in {out / FILE}; to continue, repeat: {again}")
     return INTERRUPTED

@@ -29,6 +29,21 @@ class Whole(plain.IntRange):
         return super().convert(whole, param, ctx)
 
 
+class Above(plain.FloatRange):
+    """A number above 0, up to a bound where there is one; a share may be written as 30%."""
+
+    def __init__(self, high: float | None = None) -> None:
+        super().__init__(0, high, min_open=True)
+
+    def convert(self, value: Any, param: plain.Parameter | None, ctx: plain.Context | None) -> Any:
+        text = str(value).strip()
+        try:
+            number = float(text.removesuffix("%")) / 100 if self.max is not None and text.endswith("%") else float(text)
+        except ValueError:
+            self.fail(f"{value!r} is not a number, such as {0.3 if self.max is not None else 0.001:g}", param, ctx)
+        return super().convert(number, param, ctx)
+
+
 def _whole(text: str) -> int:
     if text.strip().lstrip("+-").isdecimal():
         return int(text)

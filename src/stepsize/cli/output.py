@@ -9,6 +9,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any, TextIO
 
 DONE, CANNOT, INTERRUPTED = 0, 2, 130
@@ -85,6 +86,22 @@ def _dots(code: int) -> str:
     if not 0x2800 <= code <= 0x28FF:
         return "?"
     return _DOTS[bool(code & _UPPER) + 2 * bool(code & _LOWER)]
+
+
+def so_far(out: Path | None) -> str:
+    """What to say of a search that was interrupted: how it goes on, where it can."""
+    said = "interrupted: this is the verdict so far"
+    if out is None:
+        return f"{said}, and nothing is kept: write --out DIR, and the same command goes on"
+    return f"{said}; to go on, repeat: {as_typed()}"
+
+
+def as_typed() -> str:
+    """The command that is running, to paste; a text with single quotes stands in double ones, as people write it."""
+    import shlex
+
+    words = (f'"{one}"' if "'" in one and not set(one) & set('"$`\\!') else shlex.quote(one) for one in sys.argv[1:])
+    return " ".join(["stepsize", *words])
 
 
 def tell(line: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..lab.choose.answer import Asked, Part, Verdict
+from ..lab.choose.answer import Asked, Verdict
 from ..lab.places.base import Event, Listener
 from ..lab.study.study import Progress as Far
 from ..lab.study.wanted import chosen_loss
@@ -64,7 +64,7 @@ def spending(runs: float, seconds: float | None) -> Iterator[tuple[Callable[[Ask
             of = "" if seconds is not None else f" of {runs:g}"
             bar.update(task, completed=spent, description=f"{spent:.2g}{of} runs{best}")
             if bar.disable:
-                tell(f"{', '.join(_part(one) for one in asked.parts)}: {asked.why}{best}")
+                tell(f"{spent:.2g}{of} runs spent{best}; next {following(asked)} ({asked.why})")
 
         def on_event(event: Event) -> None:
             if event.kind in ("lost", "refused", "said"):
@@ -73,8 +73,12 @@ def spending(runs: float, seconds: float | None) -> Iterator[tuple[Callable[[Ask
         yield on_asked, on_event
 
 
-def _part(one: Part) -> str:
-    return f"{one.trial.strategy} to update {one.until}"
+def following(asked: Asked) -> str:
+    """What is trained next, each strategy once with its rates."""
+    lots: dict[tuple[str, int], list[str]] = {}
+    for one in asked.parts:
+        lots.setdefault((one.trial.text, one.until), []).append(f"{one.trial.rate:.2g}")
+    return ", ".join(f"{text} at {', '.join(rates)} to update {until}" for (text, until), rates in lots.items())
 
 
 def _described(running: dict[str, int], best: str) -> str:

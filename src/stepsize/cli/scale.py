@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from .kinds import Expression, Sizes
+from .kinds import Above, Expression, Sizes
 from .output import DONE, EXIT_CODES, print_json
 
 
@@ -18,9 +18,7 @@ from .output import DONE, EXIT_CODES, print_json
 @click.option(
     "--optimizer", type=click.Choice(["sgd", "adam"], case_sensitive=False), help="What a rate alone does not say."
 )
-@click.option(
-    "--noise-scale", type=click.FloatRange(0, min_open=True), metavar="ROWS", help="The gradient-noise scale."
-)
+@click.option("--noise-scale", type=Above(), metavar="ROWS", help="The gradient-noise scale.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def scale(
     text: str,

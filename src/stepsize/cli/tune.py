@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +20,7 @@ from .budget import Budget
 from .bundled import workload
 from .compare import say_strangers
 from .notes import as_notes
-from .output import DONE, INTERRUPTED, note, print_json, tell
+from .output import DONE, INTERRUPTED, note, print_json, so_far, tell
 from .places import place_for
 from .progress import spending
 
@@ -73,7 +72,7 @@ def tune_command(
             f"written to {out}: {PAGE} (open it in a browser), {FILE}; the same command with a larger --budget goes on"
         )
     if found.interrupted and budget.seconds is None:
-        tell(f"interrupted: this is the verdict so far; to go on, repeat: {shlex.join(['stepsize', *sys.argv[1:]])}")
+        tell(so_far(out))
         return INTERRUPTED
     return DONE
 
@@ -101,9 +100,5 @@ def _print(found: Tuned, validated: bool, as_json: bool) -> None:
     if as_json:
         print_json(verdict.as_dict() | {"asked": found.asked, "interrupted": found.interrupted})
         return
-    print(verdict.text)
-    for line in said(found, validated):
-        print(line)
-    for line in verdict.unknown:
-        print(f"- {line}")
+    print(verdict.told(said(found, validated)))
     sys.stdout.flush()

@@ -6,18 +6,22 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .._errors import StepsizeError
+from ..course.log import put
 from ..lab.choose.answer import Verdict
 from ..lab.compare import split_name
 from ..lab.study.journal import FILE
+from ..lab.tune import Tuned
 from ..lab.tuner.desk import Desk, Handed, policy_for, subject_of
 from ..lab.tuner.script import Scripts
-from ..report.tuned import sentences
+from ..report.tuned import tuned_page
+from ..vocabulary import WORDS
 from .notes import as_notes
-from .output import DONE, INTERRUPTED, print_json, tell
-from .tune import look_resumed, with_earlier
+from .output import DONE, INTERRUPTED, print_json, so_far, tell
+from .tune import PAGE, look_resumed, with_earlier
 
 RUNS = "scripts"  # the folder of what the scripts printed and reported
 
@@ -43,13 +47,16 @@ def tune_script(
     look_resumed(out, resume)
     subject = subject_of(shlex.join(command), maximise)
     given = [split_name(one)[1] for one in texts]
+    if (given[0].isidentifier() and given[0] not in WORDS) or Path(given[0]).exists():
+        raise StepsizeError(f"a script has its own data: leave {given[0]!r} out, and write strategies alone before --")
     policy = policy_for(given, subject.fingerprint, steps=steps, budget=budget, seeds=1, pausing=False, trials=trials)
     with as_notes():
         policy = with_earlier(policy, prior, out)
     with as_notes(), tempfile.TemporaryDirectory() as scratch:
         desk = Desk(policy, subject, out, maximise=maximise)
-        scripts = Scripts(
-            desk, command, (out or Path(scratch)) / RUNS, jobs=jobs, seconds=seconds, on_begin=_begun, on_end=_ended
+        scripts = Scripts(desk, command, (out or Path(scratch)) / RUNS, jobs=jobs, seconds=seconds, on_begin=_begun)
+        scripts.on_end = lambda handed, said: tell(
+            f"{handed.trial.strategy}: {_how(handed, said)}; {_so_far(desk, seconds is None)}"
         )
         whole = interrupted = False
         try:
@@ -61,12 +68,20 @@ def tune_script(
         if not whole and not desk.outcomes():
             tell("ended before a trial was judged: there is no verdict yet")
             return INTERRUPTED
-        verdict = desk.policy_verdict()
-    _print(verdict, maximise, as_json)
+        verdict, outcomes = desk.policy_verdict(), desk.outcomes()
+    _print(verdict, as_json)
     if out is not None:
-        tell(f"written to {out}: {FILE}, {RUNS}; the same command with a larger --budget goes on")
+        mine = tuple(one for one in outcomes if policy.arm(one.trial) is not None)  # a folder may hold other runs too
+        page = tuned_page(
+            Tuned(verdict, mine, ()),
+            replace(subject, model="A script, by what it reports."),
+            "score" if maximise else "loss",
+        )
+        put(out / PAGE, [page.encode()])
+        files = f"{PAGE} (open it in a browser), {FILE}, {RUNS}"
+        tell(f"written to {out}: {files}; the same command with a larger --budget goes on")
     if interrupted:
-        tell(f"interrupted: this is the verdict so far; to go on, repeat: {shlex.join(['stepsize', *sys.argv[1:]])}")
+        tell(so_far(out))
         return INTERRUPTED
     return DONE
 
@@ -76,21 +91,24 @@ def _begun(handed: Handed) -> None:
     tell(f"training {trial.strategy}, seed {trial.seed}")
 
 
-def _ended(handed: Handed, said: str) -> None:
-    trial, made = handed.trial, handed.reports.made
+def _so_far(desk: Desk, in_runs: bool) -> str:
+    """What is spent, and the best so far."""
+    found = desk.policy_verdict()
+    of = f" of {desk.policy.budget:g}" if in_runs else ""
+    return f"{found.cost:.2g}{of} runs spent, best so far {found.text}"
+
+
+def _how(handed: Handed, said: str) -> str:
+    """How a trial ended."""
+    made, steps = handed.reports.made, handed.trial.steps
     if said:
-        tell(f"{trial.strategy}: {said}")
-    elif made < trial.steps:
-        tell(f"{trial.strategy}: stopped after {made} of {trial.steps} steps")
-    else:
-        tell(f"{trial.strategy}: ended at {handed.reports.last:.4g}")
+        return said
+    return f"stopped after {made} of {steps} steps" if made < steps else f"ended at {handed.reports.last:.4g}"
 
 
-def _print(verdict: Verdict, maximise: bool, as_json: bool) -> None:
+def _print(verdict: Verdict, as_json: bool) -> None:
     if as_json:
         print_json(verdict.as_dict())
         return
-    print("\n".join([verdict.text, *sentences(verdict, "score" if maximise else "loss")]))
-    for line in verdict.unknown:
-        print(f"- {line}")
+    print(verdict)
     sys.stdout.flush()

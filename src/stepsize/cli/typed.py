@@ -55,9 +55,15 @@ def apart(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     >>> apart(["tune", "adam() | 0.1", "--", "python", "train.py"])
     (['tune', 'adam() | 0.1'], ('python', 'train.py'))
     """
-    if "--" not in words or words[0] != "tune":
+    if "--" not in words or words[0] not in ("tune", "find", "compare"):
         return list(words), ()
     place = list(words).index("--")
+    if words[0] != "tune":
+        if place + 1 == len(words) or is_negative(words[place + 1]) or _is_read(words[place + 1]):
+            return list(words), ()
+        raise StepsizeError(
+            f'{words[0]} runs no script: write stepsize tune "adam() | 1e-3" -- {" ".join(words[place + 1 :])}'
+        )
     if place == 1:
         raise StepsizeError(
             'tune: no strategy stands before --: write stepsize tune "adam() | 1e-3" -- python train.py'
@@ -74,12 +80,16 @@ def by_command(said: str, words: Sequence[str]) -> str:
     ('find: x.csv is empty', 'sgd: no')
     """
     owner = "compare: "
+    if words[:1] == ["tune"] and "needs the name of a function" in said:
+        said += f'; a script that trains is tuned by stepsize tune "adam() | 1e-3" -- python {words[1]}'
     read_by = words[0] if words and words[0] in ("compare", "find", "tune") else "compare"
     return f"{read_by}: {said.removeprefix(owner)}" if said.startswith(owner) else said
 
 
-def data_first(command: str, data: str) -> None:
+def data_first(command: str, data: str, others: Sequence[str] = ()) -> None:
     """An error where a strategy stands in the place of the data."""
+    if command == "tune" and _is_read(data) and any(one.split("/")[-1].startswith("python") for one in others):
+        raise StepsizeError(f'tune: -- stands before the command that trains: write stepsize tune "{data}" -- python …')
     if not data.isidentifier() and not os.path.exists(data) and _is_read(data):
         raise StepsizeError(f'{command}: DATA comes first: write stepsize {command} digits "{data}"')
 
@@ -99,8 +109,12 @@ def meant(said: str) -> str:
     words = sys.argv[1:]
     if said.startswith("No such command") and words:
         return _command(words)
+    if said.startswith("Missing argument") and words[0] == "tune" and "--" in words:
+        return 'no strategy stands before --: write stepsize tune "adam() | 1e-3" -- python train.py'
     if said.startswith("Got unexpected extra argument"):
         texts = [word for word in words[1:] if not word.startswith("--")]
+        if words[0] in ("find", "scale") and _is_read(texts[-1]):
+            return f"{words[0]} takes one strategy, not {texts[-1]!r} as well"
         if words[0] == "list":
             return f"list takes no word: write stepsize list, or stepsize help {texts[0].partition('(')[0]}"
         return whole(words[0], texts) if words[0] in _EXAMPLES else ""

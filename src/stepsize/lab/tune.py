@@ -108,7 +108,7 @@ def tune(
     end = None if seconds is None else time.monotonic() + number("tune", "seconds", seconds, above=0)
     asked: list[str] = []
     while True:
-        found = _relevant(study)
+        found = _relevant(study, policy)
         check_starts(found, study.workload.name)
         answer = policy.ask(found)
         if isinstance(answer, Verdict):
@@ -122,7 +122,7 @@ def tune(
         try:
             study.train(trials, place, until=ends, on_progress=on_progress, on_event=on_event)
         except KeyboardInterrupt:
-            found = _relevant(study)
+            found = _relevant(study, policy)
             so_far = so_far_of(policy, found)
             if so_far is None:
                 raise
@@ -149,7 +149,9 @@ def with_budget(policy: Policy, budget: float) -> Policy:
     return replace(policy, budget=budget)
 
 
-def _relevant(study: Study) -> list[Outcome]:
-    """What the study holds with these versions."""
+def _relevant(study: Study, policy: Policy) -> list[Outcome]:
+    """What the study holds with these versions of what the policy tunes: a folder may hold other runs too."""
     study.journal.refresh()
-    return [one for (_, environment), one in study.journal.outcomes.items() if environment == study.environment]
+    there = study.journal.outcomes.items()
+    mine = [one for (_, environment), one in there if environment == study.environment]
+    return [one for one in mine if policy.arm(one.trial) is not None]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..trials.trial import Trial
+from .said import sentences
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Verdict:
     where `share` of it is less than 1, as expected there; `low` and `high` hold the loss of a new run at that rate in
     about nine cases of ten. `rates` is the basin: the lowest and highest rate whose expected loss is within a tenth of
     the best. `cost` is in runs. `unknown` says in sentences what this budget cannot tell, `trace` what each trial did.
+    Where larger is better (`maximise`), `loss` is a score, and `low` and `high` are None. Printed, it is the strategy,
+    what to expect of it, and what is unknown.
     """
 
     trial: Trial
@@ -45,6 +49,14 @@ class Verdict:
     cost: float
     unknown: tuple[str, ...]
     trace: tuple[str, ...]
+    maximise: bool = False
+
+    def __str__(self) -> str:
+        return self.told(sentences(self, "score" if self.maximise else "loss"))
+
+    def told(self, expected: Sequence[str]) -> str:
+        """The strategy, what is expected of it, and what is unknown, each on a line."""
+        return "\n".join([self.text, *expected, *(f"- {line}" for line in self.unknown)])
 
     def as_dict(self) -> dict[str, Any]:
         """Plain Python for JSON, without the trial."""

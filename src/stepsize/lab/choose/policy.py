@@ -208,7 +208,8 @@ class Policy:
     def verdict(self, runs: Sequence[Seen]) -> Verdict:
         """The verdict after these runs, of which there must be at least one."""
         best = self.chosen(runs)
-        return told(best, runs, self.basin(best.arm, runs), place_of(best.x, self.octaves), self.spent(runs))
+        x = place_of(best.x, self.octaves)
+        return told(best, runs, self.basin(best.arm, runs), x, self.spent(runs), self.strategies)
 
 
 def rate_of(x: float) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .answer import Verdict
 from .basin import FLOOR, Basin, early
+from .said import counted
 from .seen import Seen
 
 WITHIN = 1.1  # of the best expected loss: the basin
@@ -16,8 +17,10 @@ SEEDS = 0.06  # what another seed changes, in shares of the descent, one standar
 NINE_OF_TEN = 1.645
 
 
-def told(best: Seen, runs: Sequence[Seen], basin: Basin, x: float, cost: float) -> Verdict:
-    """The verdict that names one of the runs; `x` is its place in the basin's grid."""
+def told(
+    best: Seen, runs: Sequence[Seen], basin: Basin, x: float, cost: float, strategies: Sequence[str] = ()
+) -> Verdict:
+    """The verdict that names one of the runs; `x` is its place in the basin's grid, `strategies` what competed."""
     place = int(np.abs(basin.grid - x).argmin())
     loss, low, high = _expected(best, runs, basin, place)
     lowest, highest = basin.within(WITHIN, place)
@@ -31,7 +34,7 @@ def told(best: Seen, runs: Sequence[Seen], basin: Basin, x: float, cost: float) 
         rates=(min(2.0**lowest, best.trial.rate), max(2.0**highest, best.trial.rate)),
         share=best.made / best.trial.steps,
         cost=cost,
-        unknown=tuple(_unknown(best, runs, basin, x, cost)),
+        unknown=(*_hopeless(runs), *_unknown(best, runs, basin, x, cost), *_dropped(best, runs, strategies)),
         trace=tuple(sentence(one, runs) for one in runs),
     )
 
@@ -65,7 +68,7 @@ def _unknown(best: Seen, runs: Sequence[Seen], basin: Basin, x: float, cost: flo
     if not best.done:
         share = best.made / best.trial.steps
         said.append(f"No run was finished: this one made {share:.0%} of its updates, and may still diverge.")
-    elif len(done) == 1:
+    elif len(done) == 1 and len(runs) > 1:
         said.append("One run was finished: which rate is best was decided by the beginnings of the others.")
     if cost < 2:
         said.append("Below 2 runs this is a guess: the best rate may be 5 octaves above or 1 below it.")
@@ -77,6 +80,30 @@ def _unknown(best: Seen, runs: Sequence[Seen], basin: Basin, x: float, cost: flo
         said.append("No lower rate was tried.")
     if len({one.trial.seed for one in done}) < 2:
         said.append("One seed was used: another one changes the loss, and may change which rate is best.")
+    return said
+
+
+def _hopeless(runs: Sequence[Seen]) -> list[str]:
+    """What to say where no rate trained anything."""
+    if all(one.lost for one in runs):
+        return ["Every rate that was tried diverged."]
+    if all(one.passed and one.level(1) > one.start for one in runs):
+        return ["At every rate that was tried the loss rose above its start: look at the gradient and the data."]
+    return []
+
+
+def _dropped(best: Seen, runs: Sequence[Seen], strategies: Sequence[str]) -> list[str]:
+    """How little was seen of the strategies that were not chosen, where none of their runs was finished."""
+    said = []
+    for arm, text in enumerate(strategies):
+        mine = [one for one in runs if one.arm == arm and one.share > 0]
+        if arm == best.arm or any(one.done for one in mine):
+            continue
+        rates = counted(len({one.trial.rate for one in mine}), "rate")
+        most = max((one.share for one in mine), default=0.0)
+        said.append(
+            f"{text} was tried at {rates}, for {most:.0%} of a run at most." if mine else f"{text} was not tried."
+        )
     return said
 
 

@@ -228,7 +228,7 @@ def _top(path: Path) -> bytes:
 def _check(folder: Path, file: Path) -> None:
     """Refuse a folder, or a file in it, that is somebody else's; a half head is what a dead process left of ours."""
     if folder.exists() and not folder.is_dir():
-        raise StepsizeError(f"{folder} is a file: --out names a folder to make")
+        raise StepsizeError(f"{folder} is a file: name a folder to make")
     top = _top(file)
     if top.startswith(OLDER):
         raise StepsizeError(

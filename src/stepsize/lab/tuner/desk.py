@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..._errors import StepsizeError
+from ..._errors import StepsizeError, shown
 from ...text import as_descent
 from ..choose.answer import Asked, Verdict
 from ..choose.policy import Policy
@@ -159,8 +159,6 @@ class Desk:
         if not runs:
             raise StepsizeError("there is no verdict yet: no trial was reported and judged")
         found = self.policy.verdict(runs)
-        if all(one.lost for one in runs):
-            found = replace(found, unknown=("Every rate that was tried diverged.", *found.unknown))
         return _as_scores(found, runs) if self.maximise else found
 
     def close(self) -> None:
@@ -242,7 +240,9 @@ def _as_scores(found: Verdict, runs: Sequence[Seen]) -> Verdict:
     """The verdict where larger is better: every loss was a score, negated."""
     loss = None if found.loss is None else -found.loss
     scores = (replace(one, losses=tuple(None if x is None else -x for x in one.losses)) for one in runs)
-    return replace(found, loss=loss, low=None, high=None, trace=tuple(sentence(one, [one]) for one in scores))
+    return replace(
+        found, maximise=True, loss=loss, low=None, high=None, trace=tuple(sentence(one, [one]) for one in scores)
+    )
 
 
 def policy_for(
@@ -269,5 +269,7 @@ def policy_for(
 
 def subject_of(name: str, maximise: bool) -> Subject:
     """What the journal says of a problem of which only its name is known."""
+    if not isinstance(name, str) or not name.strip():
+        raise StepsizeError(f"Tuner: name must be a text that tells problems apart, not {shown(name)}")
     mark = hashlib.sha256(f"own {name} {maximise}".encode()).hexdigest()[:16]
     return Subject(fingerprint=mark, data=name, model="a loop of the user's", validated=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._errors import StepsizeError, number, whole
+from ..._errors import StepsizeError, number, shown, whole
 from ..records.record import Record
 from ..trials.outcome import Outcome
 from ..trials.trial import Trial
@@ -104,7 +104,10 @@ class Reports:
 def loss_in(owner: str, loss: Any) -> float:
     """A loss as a number; of a framework's scalar its value; one that is not finite is allowed."""
     if hasattr(loss, "item"):
-        loss = loss.item()
+        try:
+            loss = loss.item()
+        except (RuntimeError, ValueError, TypeError):  # of an array of several
+            raise StepsizeError(f"{owner}: loss must be one number, not {shown(loss)}: write its mean") from None
     if isinstance(loss, float):
         return loss
     return float(number(owner, "loss", loss))

@@ -23,6 +23,7 @@ LOOK_EVERY_SECONDS = 0.005
 OTHERS_EVERY_SECONDS = 0.5
 OUTPUT = "output.txt"
 LAST_LINES = 5
+NOT_OWN = ("site-packages", "/lib/python3", str(Path(__file__).parents[2]))  # files that the user has not written
 
 
 class ScriptError(StepsizeError):
@@ -104,11 +105,11 @@ class Script:
             pass
 
     def last_lines(self) -> str:
-        """The last lines that it printed, as one line."""
+        """The last lines that it printed, as one line; of a traceback where it ended and what was wrong."""
         with (self.folder / OUTPUT).open("rb") as file:
             file.seek(max(file.seek(0, 2) - 4000, 0))
             lines = [one.strip() for one in file.read().decode(errors="replace").splitlines() if one.strip()]
-        return " | ".join(lines[-LAST_LINES:]) or "it printed nothing"
+        return " | ".join(_without_trace(lines)[-LAST_LINES:]) or "it printed nothing"
 
 
 @dataclass
@@ -180,7 +181,7 @@ class Scripts:
             handed.reports.add(row["step"], log.number_in(row["loss"]))
             goes_on = self.desk.goes_on(handed)
             if not goes_on or row["step"] >= handed.answered:
-                handed.answered = min(handed.look, handed.trial.steps + 1) if goes_on else -1
+                handed.answered = _answered(handed, row["step"]) if goes_on else -1
                 one.answer(handed.answered)
 
     def _judge_end(self, one: Script) -> str:
@@ -192,8 +193,11 @@ class Scripts:
         if not one.asked and code == 0:
             raise ScriptError(f"{name} ended and never asked for a trial: write trial = stepsize.trial(…) in it")
         if not handed.reports.slots:
-            what = "ended without a report" if code == 0 else f"ended with {_code(code)} before its first report"
-            raise ScriptError(f"{name} {what}: {one.last_lines()}")
+            if code == 0:
+                raise ScriptError(
+                    f"{name} ended without a report: {one.last_lines()}; write trial.report(step, loss) in its loop"
+                )
+            raise ScriptError(f"{name} ended with {_code(code)} before its first report: {one.last_lines()}")
         if code == 0:
             if handed.reports.made < handed.trial.steps:
                 raise ScriptError(
@@ -207,6 +211,28 @@ class Scripts:
         )
         self.desk.broke(handed, said)
         return said
+
+
+def _without_trace(lines: Sequence[str]) -> list[str]:
+    """What was printed after the last traceback began, without its frames; the place in the user's own file stays.
+
+    >>> trace = ["Traceback (most recent call last):", 'File "t.py", line 3, in <module>', "f()", "^^^", "OSError: no"]
+    >>> _without_trace(["epoch 1", *trace])
+    ['File "t.py", line 3, in <module>', 'OSError: no']
+    """
+    heads = [place for place, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    if not heads:
+        return list(lines)
+    after = lines[heads[-1] + 1 :]
+    frames = [place for place, line in enumerate(after) if line.startswith('File "')]
+    own = [after[place] for place in frames if not any(one in after[place] for one in NOT_OWN)]
+    said = [line for line in after[frames[-1] + 2 if frames else 0 :] if line.strip("^~ ")]
+    return [*own[-1:], *said]
+
+
+def _answered(handed: Handed, step: int) -> int:
+    """Until which step a trial may go without asking again; at its end, for good: of the end `finish` speaks."""
+    return handed.trial.steps + 1 if step >= handed.trial.steps else handed.look
 
 
 def _code(code: int) -> str:

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..._errors import StepsizeError, flag, whole
+from ..._errors import StepsizeError, flag, shown, whole
+from ...descents import descent
 from ...text import as_descent
 from ..choose.answer import Verdict
 from ..choose.budget import runs_and_trials
@@ -67,6 +68,13 @@ class TunerTrial(OwnTrial):
         self._tuner.desk.finish(self._handed, loss)
 
 
+def _path(field: str, given: object) -> Path:
+    """A folder that was named."""
+    if not isinstance(given, (str, Path)) or not str(given):
+        raise StepsizeError(f"Tuner: {field} must be the path of a folder, not {shown(given)}")
+    return Path(given)
+
+
 class Tuner:
     """Choose the rate of a training loop of your own: it hands out trials, you train them and report their losses.
 
@@ -78,10 +86,10 @@ class Tuner:
     Use it for what `stepsize tune` cannot run itself: any framework, any loop. For a script use `stepsize.trial`, for a
     problem or a table `stepsize tune`.
 
-    `strategy` is a text such as `"adam() | 1e-3 * cosine()"`, or several, which compete under one budget; the rule says
-    where good rates lie. `steps` ≥ 1 are the updates of a whole run, `budget` ≥ 1 what may be spent, in whole runs, or
-    "12trials": so many may be begun. `prior` is a folder of earlier tunes, or several: good rates are then looked for
-    where they found theirs.
+    `strategy` is a text such as `"adam() | 1e-3 * cosine()"`, its value, or several, which compete under one budget;
+    the rule says where good rates lie. `steps` ≥ 1 are the updates of a whole run, `budget` ≥ 1 what may be spent, in
+    whole runs, or "12trials": so many may be begun. `prior` is a folder of earlier tunes, or several: good rates are
+    then looked for where they found theirs.
     With a `folder` nothing is lost: the same call goes on, a larger budget too, and several processes share the work.
     `maximise` is for a score, where larger is better. `seeds` ≥ 1 are how many may be used. `name` tells problems
     apart: a folder holds one. `save(path)` writes the state of the loop to a file, `load(path)` reads it.
@@ -104,7 +112,7 @@ class Tuner:
 
     def __init__(
         self,
-        strategy: str | Sequence[str],
+        strategy: str | descent | Sequence[str | descent],
         steps: int,
         *,
         budget: float | str = 4.0,
@@ -118,18 +126,22 @@ class Tuner:
     ) -> None:
         if (save is None) != (load is None):
             raise StepsizeError("Tuner: save and load belong together: give both, or neither")
-        texts = [strategy] if isinstance(strategy, str) else [str(one) for one in strategy]
+        if save is not None and not (callable(save) and callable(load)):
+            raise StepsizeError("Tuner: save and load must be functions of a path")
+        texts = [str(one) for one in strategy] if isinstance(strategy, (list, tuple)) else [str(strategy)]
+        if not texts:
+            raise StepsizeError('Tuner: strategy must be at least one: write "adam() | 1e-3 * cosine()"')
         subject = subject_of(name, flag("Tuner", "maximise", maximise))
-        place = None if folder is None else Path(folder)
+        place = None if folder is None else _path("folder", folder)
         runs, trials = runs_and_trials("Tuner", budget)
-        folders = [prior] if isinstance(prior, (str, Path)) else prior
+        folders = prior if isinstance(prior, (list, tuple)) else [prior]
         policy = policy_for(
             texts,
             subject.fingerprint,
             steps=whole("Tuner", "steps", steps, low=1),
             budget=runs,
             trials=trials,
-            earlier=earlier([Path(one) for one in folders], [as_descent(one) for one in texts], place),
+            earlier=earlier([_path("prior", one) for one in folders], [as_descent(one) for one in texts], place),
             seeds=whole("Tuner", "seeds", seeds, low=1),
             pausing=save is not None,
         )
