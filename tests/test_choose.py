@@ -14,7 +14,7 @@ from stepsize.telling.explain import explain
 from stepsize.vocabulary import WORDS, kind_of
 
 PAGE = (Path(__file__).parent.parent / "docs" / "choose.md").read_text(encoding="utf-8")
-SECTION = PAGE.partition("### By need\n")[2].partition("\n## ")[0]
+SECTION = PAGE.partition("## By need\n")[2].partition("\n## ")[0]
 ROWS = [line for line in SECTION.splitlines() if line.startswith("| ") and "`" in line]
 TEXTS = [re.search(r"`([^`]+)`", row)[1].replace("\\|", "|") for row in ROWS]
 LINE = problems.least_squares([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [1.0, 3.0, 5.0])

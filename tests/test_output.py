@@ -27,6 +27,10 @@ COMMANDS = {
     "tune": ["tune", "wine", "sgd() | 0.1", "--steps", "20", "--budget", "1"],
     "find": ["find", "wine", "sgd() | 0.1", "--steps", "60"],
     "study show": ["study", "show", "runs"],
+    "scale": ["scale", "sgd() | 0.1", "--batch", "32:64"],
+    "help": ["help", "cosine"],
+    "report": ["report", "run.csv"],
+    "watch": ["watch", "run.csv", "--port", "0"],
     "--help": ["--help"],
 }
 SILENT = {"show --svg"}  # nothing is written to the output

@@ -261,6 +261,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize("jobs", [0, 2])
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_gives_back_what_there_is_and_ends_the_workers(jobs):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", SCRIPT, str(jobs), "0.02"]

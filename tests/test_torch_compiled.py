@@ -181,7 +181,7 @@ def test_a_group_with_options_of_its_own_and_a_look_at_shares_go_the_ordinary_wa
         made.step()
         recorder.step(1.0)
     assert not traced
-    assert json.loads((tmp_path / "run.jsonl").read_text().splitlines()[0])["clipped"] == 1
+    assert json.loads((tmp_path / "run.jsonl").read_text().splitlines()[1])["clipped"] == 1
     made.step()
     assert len(traced) == 1
 

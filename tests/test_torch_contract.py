@@ -1,6 +1,7 @@
 """Strategies in torch keep the contract of torch's default kernels, and one measurement a step serves all who ask."""
 
 import copy
+import json
 import math
 
 import pytest
@@ -10,6 +11,7 @@ from stepsize import StepsizeError, parse
 from stepsize.adapters.torch import Recorder, clip_gradients, clip_update, optimizer
 from stepsize.adapters.torch.clips import measured, norms
 from stepsize.adapters.torch.clips.numbers import factor_for
+from stepsize.adapters.torch.recorder import layers
 from stepsize.adapters.torch.strategy import inert
 
 LINES = [
@@ -189,7 +191,8 @@ def test_one_step_measures_the_gradient_once(monkeypatch, tmp_path):
     monkeypatch.setattr(infrared, "needs", ("loss", "grad_norm"))
     whole, lengths = norms._length_here, norms.lengths
     monkeypatch.setattr(norms, "_length_here", lambda *given: passes.append("whole") or whole(*given))
-    monkeypatch.setattr(norms, "lengths", lambda *given: passes.append("each") or lengths(*given))
+    for module in (norms, layers):
+        monkeypatch.setattr(module, "lengths", lambda *given: passes.append("each") or lengths(*given))
     shown = infrared.step
     monkeypatch.setattr(
         infrared, "step", lambda self, state, now: reads.append(now.grad_norm) or shown(self, state, now)
@@ -203,7 +206,8 @@ def test_one_step_measures_the_gradient_once(monkeypatch, tmp_path):
                 passes.clear()
                 made.step(loss=1.0)
                 recorder.step(1.0)
-                assert passes == ["whole"]
+                # by the Recorder, and the clip takes it from there; the first row has the update and the weights too
+                assert passes == ["each"] * (3 if seed == 0 else 1)
                 assert reads[-1] == pytest.approx(length)
 
 
@@ -224,10 +228,12 @@ def test_layers_and_the_whole_are_one_pass(tmp_path):
     sgd = torch.optim.SGD(model.parameters(), lr=0.1)
     with Recorder(sgd, tmp_path / "run.jsonl", model) as recorder:
         model(torch.ones(4, 3) * torch.arange(4.0)[:, None]).square().sum().backward()
-        recorder._look(sgd)
-        whole = math.sqrt(sum(float((one.grad**2).sum()) for one in model.parameters()))
-        assert float(recorder._found["grad_norm"]) == pytest.approx(whole)
-        assert sorted(recorder._found) == ["grad_norm", "grad_norm/0", "grad_norm/2"]
+        sgd.step()
+        recorder.step(1.0)
+    whole = math.sqrt(sum(float((one.grad**2).sum()) for one in model.parameters()))
+    row = json.loads((tmp_path / "run.jsonl").read_text().splitlines()[1])
+    assert row["grad_norm"] == pytest.approx(whole)
+    assert sorted(name for name in row if name.startswith("grad_norm")) == ["grad_norm", "grad_norm/0", "grad_norm/2"]
 
 
 # Numbers and bounds.

@@ -179,6 +179,7 @@ def test_when_the_time_is_over_there_is_a_verdict(tuned):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_gives_the_verdict_so_far_and_ends_the_scripts(tmp_path):
     path, beats = tmp_path / "train.py", tmp_path / "beats"
     slow = GOOD.replace(

@@ -216,11 +216,11 @@ def started(*words, cwd):
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "stepsize", "watch", *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     return process, process.stdout.readline()
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_the_command_serves_until_ctrl_c(folder):
     process, line = started("a.jsonl", "--port", "0", cwd=folder)
     port = int(re.fullmatch(r"http://127\.0\.0\.1:(\d+)/\n", line)[1])
@@ -236,6 +236,7 @@ def test_the_command_serves_until_ctrl_c(folder):
     page.close()
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_another_address_has_a_token(folder):
     process, line = started("a.jsonl", "--port", "0", "--host", "0.0.0.0", cwd=folder)
     port, token = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/\?token=(\S{20,})\n", line).groups()
@@ -275,6 +276,7 @@ def test_a_missing_package_is_one_line(folder):
     assert done.stderr == "error: the live page needs an extra package: pip install 'stepsize[watch]'\n"
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_for_a_pipe_the_terminal_is_lines_of_numbers(folder):
     process, line = started("a.jsonl", "--terminal", cwd=folder)
     assert line == "a.jsonl: update 49 of 100, loss 1.51, rate 0.1\n"
