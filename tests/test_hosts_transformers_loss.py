@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from stepsize.lab.records.record import read
 
 transformers = pytest.importorskip("transformers")

@@ -1,6 +1,7 @@
 """Words and lines of any length in a log: they cost no more than their length, and hide nothing beside them."""
 
 import pytest
+
 from stepsize.lab.records.record import read
 
 LONG = {
