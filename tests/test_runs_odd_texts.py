@@ -1,5 +1,6 @@
 """Recordings with odd texts and numbers: each is shown as a page and as a picture, live too, and costs no other run."""
 
+import asyncio
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from stepsize.report.runs.seen import Seen
 from stepsize.watch import tail
 from stepsize.watch.folder import in_folder, of_paths
 from stepsize.watch.followed import Followed
+from stepsize.watch.hub import Hub
 
 HALF = "\ud800"  # half a sign, which no UTF-8 can hold
 
@@ -89,6 +91,38 @@ def test_a_line_without_an_end_is_not_kept(tmp_path, monkeypatch):
     for _ in range(90):
         one.look()
         assert len(one._tail._rest) <= 250
+
+
+def test_a_file_that_is_gone_before_it_was_looked_at_is_waited_for(tmp_path):
+    gone = write(tmp_path / "gone.jsonl", 3)
+    write(tmp_path / "there.jsonl", 4)
+
+    async def told():
+        hub = Hub(lambda: in_folder(tmp_path), tmp_path)
+        assert "gone.jsonl" in await hub.files()
+        gone.unlink()
+        hub._listed = -1e9  # the folder is looked at again
+        try:
+            return await hub.data(["gone.jsonl", "there.jsonl"], None, None)
+        finally:
+            hub.close()
+
+    runs = asyncio.run(told())["runs"]
+    assert [(one["name"], one["rows"]) for one in runs] == [("gone.jsonl", 0), ("there.jsonl", 4)]
+
+
+def test_a_file_that_is_cut_back_is_read_from_its_beginning(tmp_path):
+    run = write(tmp_path / "run.jsonl", 50)
+    one = Followed(run)
+    one.look()
+    assert len(one.record) == 50
+    with run.open("r+b") as file:
+        file.truncate(len("".join(run.read_text().splitlines(keepends=True)[:21])))
+    one.look()
+    assert one.record.steps.tolist() == list(range(20))
+    append(run, row(20))
+    one.look()
+    assert one.record.steps.tolist() == list(range(21))
 
 
 def test_a_run_whose_losses_were_all_nan_goes_on_with_a_look(tmp_path):
