@@ -1,4 +1,4 @@
-"""Words and lines of any length in a log: they cost no more than their length, and hide nothing beside them."""
+"""Long words and lines in a log cost no more than their length; what is resumed, and what a comma means, exactly."""
 
 import pytest
 
@@ -26,3 +26,20 @@ def test_the_usual_names_are_found_as_before(tmp_path, name):
     log.write_text("".join(f"12:00 INFO step {i}/3, {name}: {3.0 - i}, lr=0.1\n" for i in range(3)))
     record = read(log)
     assert (record.losses.tolist(), record.steps.tolist()) == ([3.0, 2.0, 1.0], [0, 1, 2])
+
+
+def test_a_resumed_update_keeps_nothing_of_the_row_that_it_makes_again(tmp_path):
+    log = tmp_path / "log.csv"
+    first = [f"{i},{3.0 - i / 10},{9.0}\n" for i in range(8)]
+    again = [f"{i},{2.0 - i / 10},\n" for i in range(5, 12)]
+    log.write_text("".join(["step,loss,grad_norm\n", *first, *again]))
+    record = read(log)
+    assert record.steps.tolist() == list(range(12))
+    assert record.losses[4:6].tolist() == pytest.approx([2.6, 1.5])
+    assert record.grad_norms.tolist() == pytest.approx([9.0] * 5 + [float("nan")] * 7, nan_ok=True)
+
+
+def test_a_mark_of_thousands_before_a_point_makes_no_comma_decimal(tmp_path):
+    log = tmp_path / "log.tsv"
+    log.write_text("step\tloss\n0\t1,234.56\n1\t1.000\n2\t0.500\n")
+    assert read(log).losses.tolist() == [1234.56, 1.0, 0.5]
