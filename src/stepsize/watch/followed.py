@@ -38,6 +38,7 @@ class Followed:
         self.version = 0
         self._tail = Tail(path, root)
         self._recording: Recording | None = None
+        self._refused = ""  # why this file is not read, as long as it is the same
         self._damaged = 0
         self._foreign: bool | None = None  # not known before the first line
         self._stamp: tuple[int, int] | None = None
@@ -60,6 +61,8 @@ class Followed:
         came = self._tail.look()
         if came.anew:
             self._begin()
+        if self._refused:
+            return came.more
         if self._recording is None and came.lines:
             self._foreign = not _is_head(came.lines[0])
             if self._foreign:
@@ -73,7 +76,7 @@ class Followed:
 
     def _begin(self) -> None:
         """The file is another one."""
-        self.record, self._recording, self._foreign, self._damaged = None, None, None, 0
+        self.record, self._recording, self._foreign, self._damaged, self._refused = None, None, None, 0, ""
         self.version += 1
 
     def _tail_waits(self) -> bool:
@@ -87,8 +90,12 @@ class Followed:
     def _take(self, lines: tuple[bytes, ...]) -> None:
         """The rows of these lines; a damaged one is counted."""
         assert self._recording is not None
-        for row in _objects([line for line in map(bytes.strip, lines) if line]):
-            self._damaged += not (row is not None and self._recording.add(row))
+        try:
+            for row in _objects([line for line in map(bytes.strip, lines) if line]):
+                self._damaged += not (row is not None and self._recording.add(row))
+        except StepsizeError as error:  # of a version that is not known, whose rows may mean anything
+            self._refused = str(error)
+            raise
         self.record = self._recording.record()
         damaged = "1 line is damaged and is left out" if self._damaged == 1 else ""
         if self._damaged > 1:

@@ -64,6 +64,7 @@ class Hub:
     wanted: Wanted | None = None
     _watched: dict[str, Watched] = field(default_factory=dict)
     _files: Files = field(default_factory=dict)
+    _known: Files = field(default_factory=dict)  # and those that have gone since
     _listed: float = 0.0
     _closed: bool = False
     _reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "reader"))
@@ -73,6 +74,7 @@ class Hub:
         """The files that may be shown, by their names."""
         if time.monotonic() - self._listed > LISTED or not self._files:
             self._files = await self._in(self._reader, self.list_files)
+            self._known |= self._files
             self._listed = time.monotonic()
         return self._files
 
@@ -110,7 +112,7 @@ class Hub:
         """Read what is new in a file, and have it judged where there is something new."""
         one = self._watched.get(name)
         if one is None:
-            one = self._watched[name] = Watched(Followed((await self.files())[name].path, self.root, self.wanted))
+            one = self._watched[name] = Watched(Followed(self._known[name].path, self.root, self.wanted))
         now = time.monotonic()
         if now - one.looked >= OFTEN:
             one.looked = now

@@ -90,7 +90,8 @@ class Page(Base):
             return
         asked = [name for name in self.get_query_arguments("run", strip=False) if name in await self.hub.files()]
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(await self.hub.page(await self.hub.chosen(asked[:MOST_SHOWN])))
+        told = await self.hub.page(await self.hub.chosen(asked[:MOST_SHOWN]))
+        self.finish(told.encode(errors="replace"))  # a text of a run may hold half a sign
 
 
 class Data(Base):
@@ -100,7 +101,8 @@ class Data(Base):
         names, low, high = await self.names(), self.number("low"), self.number("high")
         self.set_header("Content-Type", "application/json; charset=utf-8")
         told = await self.hub.data(names, low, high)
-        self.finish(json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+        text = json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        self.finish(text.encode(errors="replace"))
 
 
 class Events(Base):

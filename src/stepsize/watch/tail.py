@@ -54,6 +54,7 @@ class Tail:
         self._offset += len(content)
         *lines, self._rest = (self._rest + content).split(b"\n")
         if len(self._rest) > LONGEST_LINE:
+            self._rest = b""  # or it would grow with every look
             raise StepsizeError(f"{self.path} has a line of more than {LONGEST_LINE >> 20} MiB: it is no log of lines")
         return Came(tuple(lines), anew, more=len(content) == MOST_BYTES)
 

@@ -17,23 +17,23 @@ class RecorderCallback(_host.TrainerCallback):  # type: ignore[misc]
     `trainer.add_callback(RecorderCallback("run.jsonl", trainer))`: the trainer itself, whose losses it takes as they
     are made; no other place of the Trainer shows the loss of each batch. `path` and `options` are those of `Recorder`;
     the updates planned are `max_steps`, and a run that goes on from a checkpoint goes on in its file. Under
-    accumulation the loss is the mean. `eval_loss` is the validation loss, every other `eval_…` a metric.
+    accumulation the loss is that of the whole update, as the Trainer logs it. `eval_loss` is the validation loss, every
+    other `eval_…` a metric.
     """
 
     def __init__(self, path: str | Path, trainer: Any, **options: Any) -> None:
         self._path, self._options = path, options
         self.recorder: Recorder | None = None
         self._losses: list[Any] = []
-        compute = trainer.compute_loss
+        train = trainer.training_step
 
-        def compute_loss(*args: Any, **kwargs: Any) -> Any:
-            found = compute(*args, **kwargs)
-            loss = found[0] if isinstance(found, tuple) else found
-            if self.recorder is not None and loss.requires_grad:  # an evaluation asks for losses too
-                self._losses.append(loss.detach())
-            return found
+        def training_step(*args: Any, **kwargs: Any) -> Any:
+            loss = train(*args, **kwargs)  # its share of the update's: some models weigh batches by their tokens
+            if self.recorder is not None:
+                self._losses.append(loss)
+            return loss
 
-        trainer.compute_loss = compute_loss
+        trainer.training_step = training_step
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """Begin, where the run begins or goes on."""
@@ -41,10 +41,10 @@ class RecorderCallback(_host.TrainerCallback):  # type: ignore[misc]
         self.recorder, self._losses = Recorder(kwargs["optimizer"], self._path, **options), []
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """An update was made: its losses are those that came since the one before."""
+        """An update was made: its loss is the sum of the shares that came since the one before."""
         losses, self._losses = self._losses, []
         if self.recorder is not None and losses:
-            self.recorder.step(sum(losses) / len(losses))
+            self.recorder.step(sum(losses))
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
         """Write what was evaluated."""

@@ -30,6 +30,7 @@ class Columns:
         self._steps = np.zeros(ROOM, dtype=int)
         self._columns: dict[str, Floats] = {}
         self._count = 0
+        self._given = False  # whether somebody holds what stands here
 
     def __len__(self) -> int:
         return self._count
@@ -41,10 +42,12 @@ class Columns:
     @property
     def steps(self) -> NDArray[np.int_]:
         """The updates, which rise."""
+        self._given = True
         return self._steps[: self._count]
 
     def column(self, name: str) -> Floats:
         """The numbers of this name, NaN where a row has none."""
+        self._given = True
         return self._columns[name][: self._count]
 
     def put(self, step: int, numbers: Mapping[str, float]) -> None:
@@ -64,26 +67,30 @@ class Columns:
 
     def cut(self, step: int) -> None:
         """Leave out the rows from update `step` on, and the columns that no other row has a number in."""
-        self._copy(slice(0, int(np.searchsorted(self.steps, step))))
+        self._copy(int(np.searchsorted(self._steps[: self._count], step)))
         self._columns = {name: one for name, one in self._columns.items() if not np.isnan(one).all()}
 
     def _opened(self, step: int) -> int:
         """An empty row between the others; those that were given away stay as they were."""
-        place = int(np.searchsorted(self.steps, step))
-        again = self._steps[place] == step
-        count = self._count
-        self._copy(np.concatenate([np.arange(place), [place], np.arange(place + again, count)]))
+        if self._given:
+            self._copy(self._count)
+        place, count = int(np.searchsorted(self._steps[: self._count], step)), self._count
+        if self._steps[place] != step:
+            self._grow()
+            for column in (self._steps, *self._columns.values()):
+                column[place + 1 : count + 1] = column[place:count]
+            self._count += 1
         self._steps[place] = step
         for column in self._columns.values():
             column[place] = math.nan
         return place
 
-    def _copy(self, rows: Any) -> None:
-        steps, columns = self.steps[rows], {name: self.column(name)[rows] for name in self._columns}
-        self._count = len(steps)
-        room = max(ROOM, 2 * self._count)
-        self._steps = _roomy(steps, room)
-        self._columns = {name: _roomy(one, room) for name, one in columns.items()}
+    def _copy(self, count: int) -> None:
+        """Go on with the first rows, in room of their own."""
+        room = max(ROOM, 2 * count)
+        self._steps = _roomy(self._steps[:count], room)
+        self._columns = {name: _roomy(one[:count], room) for name, one in self._columns.items()}
+        self._count, self._given = count, False
 
     def _grow(self) -> None:
         if self._count < len(self._steps):

@@ -99,7 +99,7 @@ class Recording:
         series = {SERIES[_SAME.get(name, name)]: one for name, one in columns.items() if _is_series(name)}
         if "skipped" in series:
             series["skipped"] = np.where(series["skipped"] == 1, 1.0, 0.0)
-        series.setdefault("losses", np.array([], dtype=float))
+        series.setdefault("losses", np.full(len(self.rows), np.nan))  # none of them was finite, before the run went on
         at = sorted(self.looks)
         looks = [self.looks[step] for step in at]
         measures = list(dict.fromkeys(name for look in looks for name in look))

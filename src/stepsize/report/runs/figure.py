@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...lab.records.decimated import decimated
 from ..figures import STYLE, _dress, _line, _log, save, wrapped
 from ..palette import colour
@@ -25,6 +27,7 @@ COLUMNS = 2
 MOST_LINES = 12  # marks of a kind that are drawn as lines; more are ticks at the top
 FLAG = "#9a4a00"
 LETTERS = 150  # of a line of the findings below
+HIGHEST = 1e200  # of a run that left the numbers: ticks above it would leave them, too
 
 
 def save_runs(runs: Sequence[Seen], path: Path) -> Path:
@@ -71,7 +74,7 @@ def _draw(axes: Axes, panel: Panel, runs: Sequence[Seen], lines: Sequence[Sequen
 
 
 def _plot(axes: Axes, panel: Panel, line: Line, ink: int, dashed: int) -> None:
-    steps, (values,) = decimated(line.steps, [line.values])
+    steps, (values,) = decimated(line.steps, [np.where(np.abs(line.values) > HIGHEST, np.nan, line.values)])
     look: dict[str, Any] = {"color": _line(ink)["color"], "linewidth": 1.1}
     if dashed:
         look["dashes"] = _line(dashed)["dashes"]

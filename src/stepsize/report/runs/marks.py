@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -33,8 +34,9 @@ class Mark:
     factor: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain Python for JSON."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """Plain Python for JSON, which has no word for a factor that is not finite."""
+        told = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return told | ({} if self.factor is None or math.isfinite(self.factor) else {"factor": None})
 
     @property
     def where(self) -> str:

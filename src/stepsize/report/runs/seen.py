@@ -33,7 +33,16 @@ def named(paths: Sequence[Path]) -> list[str]:
     """
     most = max((len(path.parts) for path in paths), default=1)
     for count in range(1, most + 1):
-        names = ["/".join(path.parts[-count:]) for path in paths]
+        names = [readable("/".join(path.parts[-count:])) for path in paths]
         if len(set(names)) == len(names):
             return names
-    return [f"{path} ({i})" for i, path in enumerate(paths, start=1)]
+    return [readable(f"{path} ({i})") for i, path in enumerate(paths, start=1)]
+
+
+def readable(name: str) -> str:
+    r"""The name of a file as text that can be sent: bytes of it that are no UTF-8 are written as escapes.
+
+    >>> print(readable("caf\udce9.csv"), readable("café.csv"))
+    caf\udce9.csv café.csv
+    """
+    return name.encode(errors="backslashreplace").decode()

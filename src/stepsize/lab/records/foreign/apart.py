@@ -170,10 +170,14 @@ def _number(cell: object) -> float | None:
 
 
 def _by(rows: Rows, name: str) -> dict[str, Rows]:
-    kinds = dict.fromkeys(_text(row, name) for row in rows.rows)
+    """The rows of each kind of a column, in one pass."""
+    kinds: dict[str, tuple[list[Row], list[int]]] = {}
+    for row, place in zip(rows.rows, rows.places, strict=True):
+        found, places = kinds.setdefault(_text(row, name), ([], []))
+        found.append(row)
+        places.append(place)
     kinds.pop("", None)
-    return {kind: _only(rows, lambda _, row, kind=kind: row if _text(row, name) == kind else None)  # type: ignore[misc]
-            for kind in kinds}  # fmt: skip
+    return {kind: replace(rows, rows=found, places=places, columns=[]) for kind, (found, places) in kinds.items()}
 
 
 def _one_rank(rows: Rows) -> Rows:
@@ -183,7 +187,10 @@ def _one_rank(rows: Rows) -> Rows:
     counted = names.called(rows.columns, "step")
     if name is None or len(kinds) < 2 or not counted:
         return rows
-    steps = {kind: {str(row.get(counted[0])) for row in rows.rows if _text(row, name) == kind} for kind in kinds}
+    steps: dict[str, set[str]] = {kind: set() for kind in kinds}
+    for row in rows.rows:
+        if (kind := _text(row, name)) in steps:
+            steps[kind].add(str(row.get(counted[0])))
     if not set.intersection(*steps.values()):
         return rows
     one = _only(rows, lambda _, row: row if _text(row, name) in (kinds[0], "") else None)

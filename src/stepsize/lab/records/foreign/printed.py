@@ -12,10 +12,12 @@ from .opened import BAD
 from .rows import Row, Rows, Source
 
 LONGEST_LINE = 10_000  # characters; what is longer is no line that a loop prints
-# a name of up to four words, then a colon, an equals sign or blanks, then a number
+# a name of up to four words, then a colon, an equals sign or blanks, then a number; words and blanks are taken whole,
+# and a word of more than 200 signs is none, so that no line takes longer than in proportion to its length
+_WORD = r"[\w@/.\-]{0,200}+"
 _PAIR = re.compile(
-    r"(?P<name>[^\W\d_][\w@/.\-]*(?:(?: |_)[^\W\d][\w@/.\-]*){0,3}(?: ?\((?:ms|s|train|val|eval|test)\))?)"
-    r"['\"]?(?P<mark>\s*[:=]\s*|\s+)['\"]?(?:[\w.]*\(|\[)*"
+    rf"(?P<name>(?<![^\W\d_])[^\W\d_]{_WORD}(?: [^\W\d]{_WORD}){{0,3}}(?: ?\((?:ms|s|train|val|eval|test)\))?)"
+    r"['\"]?(?P<mark>\s*+[:=]\s*+|\s++)['\"]?(?:[\w.]*\(|\[)*"
     rf"(?P<number>{NUMBER})(?P<unit>\s?(?:ms|µs|us|[kKMG])(?![\w/]))?",
     re.IGNORECASE,
 )
@@ -23,7 +25,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _MOVES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08+")  # back over what was drawn
 _BARE = re.compile(rf"^\s*(?:{NUMBER})\s*$")
 _SHARE = re.compile(r"(?<![\d/.:-])(?P<done>\d+)\s*/\s*(?P<all>\d+)(?![\d/:.-])")
-_EPOCH = re.compile(r"\bepoch\b\s*[:=]?\s*(?:\(\w+\))?\s*\[?\s*(?P<epoch>\d+)(?![\d.])", re.IGNORECASE)
+_EPOCH = re.compile(r"\bepoch\b\s*+[:=]?\s*+(?:\(\w+\)\s*+)?\[?\s*+(?P<epoch>\d+)(?![\d.])", re.IGNORECASE)
 _PLACE = re.compile(r"\[\s*(?P<epoch>\d+)\s*,\s*(?P<batch>\d+)\s*\]")  # [1,  2000] loss: 2.2
 _COUNTS = ("step", "global_step", "iteration", "iter", "update", "num_updates")
 _LOOKS = re.compile(
