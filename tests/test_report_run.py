@@ -313,7 +313,9 @@ def test_runs_of_one_log_lie_over_each_other_or_one_is_named(tmp_path):
     both = run("report", str(log), "--loss", "train/ce", "--step", "it", "--out", str(tmp_path / "both.html"))
     assert both.returncode == 0, both.stderr
     assert [line.partition(": ")[2].partition(":")[0] for line in both.stdout.splitlines()] == ["low", "high"]
-    one = run("report", str(log), "--loss", "train/ce", "--step", "it", "--run", "low", "--out", str(tmp_path / "one.html"))
+    one = run(
+        "report", str(log), "--loss", "train/ce", "--step", "it", "--run", "low", "--out", str(tmp_path / "one.html")
+    )
     assert len(one.stdout.splitlines()) == 1
     said = run("report", str(log), "--loss", "ce", "--out", str(tmp_path / "none.html")).stderr
     assert "train/ce" in said

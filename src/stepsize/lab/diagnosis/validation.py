@@ -63,7 +63,8 @@ def find_jump(record: Record) -> Finding | None:
         return None
     low, high = float(np.median(looks[max(place - 3, 0) : place])), float(looks[place : place + 2].min())
     before, after = _around(record, at[place - 1]), _around(record, at[place])
-    if before is None or after is None or after - before > CALM * (high - low):
+    later = _around(record, at[place + 1])  # of rows that are all after the jump
+    if before is None or after is None or later is None or max(after, later) - before > CALM * (high - low):
         return None
     back = np.flatnonzero(looks[place:] <= low + 0.1 * (high - low))
     until = f"until update {at[place + int(back[0])]}" if len(back) else "to the end"
