@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._errors import StepsizeError
+from ..._errors import StepsizeError, printable
 from ...text import as_descent
 from ..records.record import Record
 from .base import Diagnosis as Diagnosis
@@ -202,7 +202,7 @@ def _explained(symptom: Symptom, findings: list[Finding]) -> str | None:
 
 def _about(record: Record) -> str:
     """What the record is of, in one line."""
-    name = record.text or record.source or "A run"
+    name = printable(record.text or record.source or "A run")
     if record.text is not None and record.base not in (None, _own_base(record.text)):
         name += f" at base rate {record.base:.4g}"
     rows = f"{len(record)} rows" if len(record) != 1 else "1 row"
