@@ -63,7 +63,7 @@ def find_jump(record: Record) -> Finding | None:
         return None
     low, high = float(np.median(looks[max(place - 3, 0) : place])), float(looks[place : place + 2].min())
     before, after = _around(record, at[place - 1]), _around(record, at[place])
-    later = _around(record, at[place + 1])  # of rows that are all after the jump
+    later = _after(record, at[place])  # rows that are all after the jump
     if before is None or after is None or later is None or max(after, later) - before > CALM * (high - low):
         return None
     back = np.flatnonzero(looks[place:] <= low + 0.1 * (high - low))
@@ -143,8 +143,21 @@ def _jump(looks: Floats) -> int | None:
 def _around(record: Record, update: int) -> float | None:
     """The typical training loss of the rows before an update (the last twentieth of the run, three at least)."""
     end = int(np.searchsorted(record.steps, update))
-    begin = max(end - max(len(record) // 20, 3), 0)
-    part = record.losses[begin:end] if end > begin else record.losses[:1]
+    begin = max(end - _some(record), 0)
+    return _typical(record.losses[begin:end] if end > begin else record.losses[:1])
+
+
+def _after(record: Record, update: int) -> float | None:
+    """The same of as many rows from an update on, up to the last."""
+    begin = min(int(np.searchsorted(record.steps, update)), max(len(record) - 3, 0))
+    return _typical(record.losses[begin : begin + _some(record)])
+
+
+def _some(record: Record) -> int:
+    return max(len(record) // 20, 3)
+
+
+def _typical(part: Floats) -> float | None:
     part = part[np.isfinite(part)]
     return float(np.median(part)) if len(part) else None
 
