@@ -151,6 +151,14 @@ def test_a_spike_that_training_feels_too_is_no_broken_validation():
     assert "one gradient, at update 237, is more than 10 times as long as its neighbours; it is" in spike.says
 
 
+def test_a_few_looks_that_begin_near_their_lowest_do_not_jump():
+    at = tuple(range(75, 601, 75))
+    calm = replace(record(FALLING, rates=COSINE), measured_at=at)
+    few = np.array([0.722, 0.716, 0.713, 0.746, 0.752, 0.758, 0.76, 0.76])  # a first look that came late
+    assert "validation jumped" not in names(diagnose(replace(calm, validated=few)))
+    assert "validation jumped" in names(diagnose(replace(calm, validated=np.where(few > 0.72, few + 0.3, few))))
+
+
 # --- layers of a run that has learned
 
 

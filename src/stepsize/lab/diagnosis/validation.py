@@ -11,7 +11,7 @@ from .trend import noise
 from .words import three_digits
 
 LOOKS = 6  # at least
-TURN = 0.1  # ours: of the lowest validation loss, that the last ones stand above it
+TURN = 0.1  # ours: of the lowest validation loss, that the last ones, or those after a jump, stand above it
 SURELY = 3.0  # standard deviations of the noise from look to look
 STILL = 0.02  # ours: of the training loss, that it went on falling by
 BACK = 0.5  # ours: of all that the validation had gained, lost from one look to the next
@@ -135,7 +135,7 @@ def _jump(looks: Floats) -> int | None:
         before, there = looks[:place], float(looks[place : place + 2].min())
         low, gained = float(np.median(before[-3:])), float(looks[0] - before.min())
         around = CLEAR * noise(before[1:]) if place > 4 else 2 * float(np.ptp(before[1:]))
-        if gained > 0 and there - max(low, float(before[-1])) > max(BACK * gained, around):
+        if gained > 0 and there - max(low, float(before[-1])) > max(BACK * gained, around, TURN * abs(low)):
             return place
     return None
 
