@@ -10,6 +10,7 @@ import pytest
 
 from ill_runs import make
 from recordings import append, head, row, text, write
+from stepsize.lab.diagnosis import Diagnosis, Finding
 from stepsize.lab.records.record import Decision, Record, read
 from stepsize.report.runs.page import run_page
 from stepsize.report.runs.seen import Seen
@@ -147,6 +148,22 @@ def test_a_finding_and_a_decision_lead_to_their_place(opened, page):
     low, high, _ = scale(driver, "rate", "x")
     assert low < 700 < high
     assert high - low < 300
+
+
+def test_numbers_of_findings_at_one_place_lie_below_each_other(opened, page):
+    ill = [Finding("exploding gradients", "says", (), "advice", step) for step in (700, 705, 1900)]
+    seen = Seen("a", record(), Diagnosis(tuple(ill), (), (), "about"))
+    driver = opened(page(seen))
+    circles = """
+    const drawn = [], { arc } = CanvasRenderingContext2D.prototype, done = arguments[0];
+    CanvasRenderingContext2D.prototype.arc = (x, y, radius) => { drawn.push([x, y, radius]); };
+    plots.loss.redraw(false);
+    setTimeout(() => { CanvasRenderingContext2D.prototype.arc = arc; done(drawn.slice(0, 3)); }, 100);
+    """
+    first, second, third = driver.execute_async_script(circles)
+    assert abs(first[0] - second[0]) < first[2]
+    assert second[1] - first[1] > 2 * first[2]
+    assert third[1] == first[1]
 
 
 def test_the_cursor_tells_numbers_and_reasons(opened, page):

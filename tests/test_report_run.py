@@ -319,3 +319,14 @@ def test_runs_of_one_log_lie_over_each_other_or_one_is_named(tmp_path):
     said = run("report", str(log), "--loss", "ce", "--out", str(tmp_path / "none.html")).stderr
     assert "train/ce" in said
     assert not (tmp_path / "none.html").exists()
+
+
+def test_a_name_steers_no_terminal(tmp_path):
+    hostile = tmp_path / "a\x1b[31m\nb.csv"
+    hostile.write_text("step,loss\n" + "".join(f"{step},{2 - step / 100}\n" for step in range(50)))
+    said = run("report", str(hostile), "--out", str(tmp_path / "one.html")).stdout
+    assert said.startswith("a\\x1b[31m\\nb.csv: ")
+    assert len(said.splitlines()) == 1
+    told = run("diagnose", str(hostile)).stdout
+    assert "\x1b" not in told
+    assert "a\\x1b[31m\\nb.csv: 50 rows" in told.splitlines()[0]

@@ -65,6 +65,25 @@ def port(folder):
         yield found
 
 
+@pytest.mark.parametrize("name", ["a\x1b[31m.jsonl", "a\nb.jsonl", " a .jsonl", "\tä\x7f%2e&run=b#?.jsonl"])
+def test_a_name_may_have_any_character(folder, port, name):
+    write(folder / name, 30)
+    (shown,) = data(port, name)["runs"]
+    assert (shown["name"], shown["rows"]) == (name, 30)
+    status, page, _ = ask(port, f"/?run={quote(name)}")
+    assert (status, "\x1b" in page) == (200, False)
+
+
+def test_a_name_that_is_no_utf_8_is_spelled(folder, port):
+    write(folder / "b.jsonl", 30)
+    os.rename(folder / "b.jsonl", os.fsencode(folder) + b"/b\xff.jsonl")
+    name = "b\\udcff.jsonl"
+    assert ask(port, "/")[0] == 200
+    (shown,) = data(port, name)["runs"]
+    assert (shown["name"], shown["rows"]) == (name, 30)
+    assert list(of_paths([folder / "b\udcff.jsonl"])) == [name]
+
+
 def test_a_new_row_is_told_within_a_second(folder, port):
     stream = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     stream.request("GET", "/events?run=a.jsonl")

@@ -157,6 +157,15 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
+def printable(text: str) -> str:
+    """The text as one line, without what would steer a terminal.
+
+    >>> printable("a\nb\x1b[31m é")
+    'a\\nb\\x1b[31m é'
+    """
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 def _digits(value: int) -> int:
     """How many decimal digits, without writing them: Python refuses to write more than a few thousand."""
     return int(math.log10(abs(value))) + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .._errors import StepsizeError
+from .._errors import StepsizeError, printable
 from ..course.log import put
 from ..lab.records.foreign.wanted import Wanted
 from ..lab.records.logs import read_every, read_log
@@ -43,7 +43,7 @@ def report_command(
     written = [str(path) for path in (page, *pictures) if path is not None]
     for run in runs:
         if run.diagnosis is not None:
-            print(f"{run.name}: {run.diagnosis.verdict}")
+            print(f"{printable(run.name)}: {run.diagnosis.verdict}")
     tell(f"written: {', '.join(written)}{'' if page is None else ' (open it in a browser)'}")
     return DONE
 

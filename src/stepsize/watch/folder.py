@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from ..report.runs.seen import named, readable
+from ..report.runs.seen import named, spelled
 
 ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv", ".log")
 NAMES = ("trainer_state.json", "metrics.json", "history.json")
@@ -36,7 +36,7 @@ def of_paths(paths: Sequence[Path]) -> Files:
 
 def in_folder(root: Path) -> Files:
     """The logs in a folder by their paths below it, the newest first; links and hidden folders are left out."""
-    found = {readable(str(file.path.relative_to(root))): file for file in _within(root, 0)}
+    found = {spelled(file.path.relative_to(root)): file for file in _within(root, 0)}
     newest = sorted(found.items(), key=lambda one: (-one[1].written, one[0]))
     return dict(newest[:MOST])
 

@@ -11,6 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from .._errors import printable
 from ..lab.diagnosis import Diagnosis, diagnose
 from ..lab.records.decimated import decimated
 from ..lab.records.foreign.wanted import Wanted
@@ -61,9 +62,9 @@ class Screen:
         """The picture of all runs."""
         parts: list[RenderableType] = []
         for name, run in self._runs.items():
-            parts.append(Text(_safe(name), style="bold"))
+            parts.append(Text(printable(name), style="bold"))
             if run.said:
-                parts.append(Text(_safe(run.said), style="dim"))
+                parts.append(Text(printable(run.said), style="dim"))
             if run.record is not None and len(run.record):
                 told = self._judged.get(name)
                 parts += _of_a_run(run.record, None if told is None else told[2], width, len(self._runs) == 1)
@@ -92,7 +93,7 @@ def _lines(screen: Screen) -> None:
             now = run.said or "" if record is None or not len(record) else ", ".join(map(" ".join, last(record)))
             if now != told.get(name):
                 told[name] = now
-                print(f"{_safe(name)}: {now}", flush=True)
+                print(f"{printable(name)}: {now}", flush=True)
         time.sleep(SECONDS)
 
 
@@ -125,11 +126,11 @@ def _of_a_run(record: Record, told: Diagnosis | None, width: int, alone: bool) -
     pairs = [(name.replace(" ", BLANK), value.replace(" ", BLANK)) for name, value in last(record)]
     parts.append(Text("   ").join(Text.assemble((name + BLANK, "dim"), value) for name, value in pairs))
     for mark in marks_of(record)[-MOST_DECISIONS:]:
-        parts.append(Text.assemble((f"▼ update {mark.where} ", "cyan"), _safe(mark.why)))
+        parts.append(Text.assemble((f"▼ update {mark.where} ", "cyan"), printable(mark.why)))
     if told is not None:
         parts.append(Text(told.verdict, style="bold red" if told.findings else "green"))
         for one in told.findings:
-            parts.append(Text.assemble((f"{one.illness}: ", "bold"), _safe(one.says)))
+            parts.append(Text.assemble((f"{one.illness}: ", "bold"), printable(one.says)))
     return parts
 
 
@@ -168,8 +169,3 @@ def _filled(values: Floats) -> Floats:
     places = np.maximum.accumulate(np.where(there, np.arange(len(values)), int(np.argmax(there))))
     filled: Floats = values[places]
     return filled
-
-
-def _safe(text: str) -> str:
-    """The text without what would steer a terminal."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._errors import StepsizeError
+from ..._errors import StepsizeError, printable
 from ...text import as_descent
 from ..records.record import Record
 from .base import Diagnosis as Diagnosis
@@ -12,6 +12,7 @@ from .base import Finding as Finding
 from .base import Symptom
 from .clipping import CLIPPED
 from .clipping import remark as clip_remark
+from .decided import remarks as decided_remarks
 from .diverged import DIVERGED
 from .edge import EDGE, NOISY
 from .facts import DEAD, ZERO_GRADIENT, ZERO_RATE, zero_rate_remark
@@ -132,7 +133,7 @@ def _diagnosed(record: Record) -> Diagnosis:
         rows = _seen(symptom, views)
         reason = (
             _no_measure(symptom, views)
-            or _why_not(symptom, rows)
+            or _why_not(symptom, rows, views.to_the_end)
             or _explained(symptom, findings)
             or views.course.why_not(symptom.illness)
         )
@@ -153,6 +154,7 @@ def _diagnosed(record: Record) -> Diagnosis:
         leap,
         small,
         clip_remark(views.to_the_end),
+        *decided_remarks(views.made),
     )
     return Diagnosis(tuple(findings), tuple(healthy), tuple(skipped), _about(record), tuple(filter(None, said)))
 
@@ -171,17 +173,24 @@ def _no_measure(symptom: Symptom, views: Views) -> str | None:
     return "the loss is no measure of this run" if views.unmeasured and symptom.loss and not broken else None
 
 
-def _why_not(symptom: Symptom, record: Record) -> str | None:
+def _why_not(symptom: Symptom, record: Record, whole: Record) -> str | None:
     for need in symptom.needs:
         column = getattr(record, need)
         lacks = column is None or len(column) == 0 if need != "losses" else False
         if not lacks and need not in ("losses", "layers") and len(record):
             lacks = not np.isfinite(column).any()
         if lacks:
-            return f"the record has no {_SAID[need]}"
+            return f"the record has no {_SAID[need]}{_before(whole, need)}"
     if len(record) < symptom.rows:
         return f"the record has {len(record)} rows with a finite loss, {symptom.rows} are needed"
     return None
+
+
+def _before(whole: Record, need: str) -> str:
+    """That a column is there, but not in the rows before the run broke."""
+    column = getattr(whole, need)
+    broke = len(whole) > 0 and not np.isfinite(whole.losses).all()
+    return " before its loss was no number" if broke and column is not None and len(column) > 0 else ""
 
 
 def _explained(symptom: Symptom, findings: list[Finding]) -> str | None:
@@ -193,7 +202,7 @@ def _explained(symptom: Symptom, findings: list[Finding]) -> str | None:
 
 def _about(record: Record) -> str:
     """What the record is of, in one line."""
-    name = record.text or record.source or "A run"
+    name = printable(record.text or record.source or "A run")
     if record.text is not None and record.base not in (None, _own_base(record.text)):
         name += f" at base rate {record.base:.4g}"
     rows = f"{len(record)} rows" if len(record) != 1 else "1 row"

@@ -65,13 +65,11 @@ def _share(record: Record) -> float:
 
 def _scale_free(record: Record) -> bool:
     """Whether the run is known to clip nothing but the gradients of a rule that does not mind their length."""
-    if record.text is None:
+    try:
+        strategy = as_descent(record.text or "")
+    except StepsizeError:  # no text, or that of a schedule for an optimizer of somebody else
         name = str((record.optimizer or {}).get("class", "")).lower()
         return any(one in name for one in SCALE_FREE)
-    try:
-        strategy = as_descent(record.text)
-    except StepsizeError:
-        return False
     _, between, after = strategy.split()
     return strategy.rule.scale_free and not any(not isinstance(one, weight_decay) for one in (*between, *after))
 

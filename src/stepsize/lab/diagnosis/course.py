@@ -6,16 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..._errors import StepsizeError
 from ...problems import Floats
-from ...text import as_descent
 from ..records.record import Record
+from .plan import is_controlled
 from .words import percent, three_digits
 
 ENOUGH = 20  # rows: fewer do not show the shape of a sweep
 WIDE = 5.0  # ours: the last rate over the first; no schedule grows by one factor to its end
 STRAIGHT = 0.03  # ours: of the range of the logarithms, off a straight line
-LOOKED_AT = 201  # updates of a plan
 NEARLY = 0.01  # of the updates planned, that a log may lack at its end
 
 
@@ -99,18 +97,6 @@ def is_range_test(record: Record) -> bool:
     return bool(np.abs(logs - straight).max() <= STRAIGHT * (logs[-1] - logs[0]))
 
 
-def planned_peak(record: Record) -> float:
-    """The highest rate that the strategy plans, by its text; 0 where that does not tell."""
-    if record.text is None or not record.planned_steps:
-        return 0.0
-    try:
-        whole = as_descent(record.text).over(record.planned_steps)
-        places = np.linspace(0, record.planned_steps - 1, LOOKED_AT).astype(int)
-        return max(float(whole.without_control(int(t))) for t in places)
-    except (StepsizeError, OverflowError):
-        return 0.0
-
-
 def known_rates(record: Record) -> Floats | None:
     """The rates, where every row has one and some are above 0."""
     rates = record.rates
@@ -121,11 +107,7 @@ def known_rates(record: Record) -> Floats | None:
 
 def _controlled(record: Record) -> bool:
     """Whether a controller sets the rate, by the text of the strategy or by what was decided."""
-    try:
-        by_text = record.text is not None and bool(as_descent(record.text).rate.controllers)
-    except StepsizeError:
-        by_text = False
-    return by_text or bool(record.decisions)
+    return is_controlled(record) or bool(record.decisions)
 
 
 def share_of_run(record: Record, row: int) -> float:

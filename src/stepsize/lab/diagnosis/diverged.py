@@ -7,7 +7,8 @@ import numpy as np
 from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
-from .course import planned_peak, rises
+from .course import rises
+from .plan import planned_peak
 from .spread import by_chance, relative_noise, resolution
 from .trend import blocks, noise, running_median, scaled
 from .words import percent, three_digits
@@ -17,6 +18,7 @@ FAR = 1000.0  # ours: times the first loss, where there are too few rows to know
 NEVER_BACK = 3.0  # ours: times the first loss, above which all others stay
 CLEARLY = 0.1  # ours: of the loss at the start, that it must end above it
 SURE = 3.0  # standard deviations of the logarithm, for what all rows but the first agree on
+CALM = 2.0  # ours: times the usual norm
 LOST = 0.5  # ours: of what was gained; healthy runs of bench/diagnosis.py: at most 0.03
 
 
@@ -29,7 +31,8 @@ def find(record: Record) -> Finding | None:
         return None
     begin = _begin(record, cut)
     rose = cut > 0 and begin < cut - 2 and bool(record.losses[cut - 1] > record.losses[begin])
-    step = int(record.steps[begin]) if rose else None
+    broke = int(record.steps[cut]) if cut < len(record) else None
+    step = int(record.steps[begin]) if rose else broke
     ended = _ended(record, cut) if above else "it lost most of what it had gained"
     says, numbers = f"The run diverged: {ended}.", _ends(record, cut)
     if rose:
@@ -42,10 +45,28 @@ def find(record: Record) -> Finding | None:
         illness="diverged",
         says=says,
         numbers=tuple(numbers),
-        advice=_in_warm_up(record, cut) or _advice(begin, cut, suddenly=len(broken) > 0 and not rose),
+        advice=_try(record, begin, cut, suddenly=len(broken) > 0 and not rose),
         step=step,
         sure="certain" if len(broken) or record.diverged else "likely",
     )
+
+
+def _try(record: Record, begin: int, cut: int, suddenly: bool) -> str:
+    """What to try, by what led up to the end: nothing, a warm-up, or a rise."""
+    warming = _in_warm_up(record, cut)
+    calm = suddenly and cut >= 20 and _calm_norms(record, cut)
+    if warming is None or calm:
+        return _advice(begin, cut, suddenly)
+    return warming
+
+
+def _calm_norms(record: Record, cut: int) -> bool:
+    """Whether the last gradients before a break were no longer than others: a rate too high shows in them first."""
+    if record.grad_norms is None:
+        return False
+    norms = record.grad_norms[max(cut - 50, 0) : cut]
+    norms = norms[np.isfinite(norms)]
+    return bool(len(norms) >= 20 and norms[-3:].max() <= CALM * np.median(norms))
 
 
 def _in_warm_up(record: Record, cut: int) -> str | None:

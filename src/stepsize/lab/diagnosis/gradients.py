@@ -20,6 +20,7 @@ RARE = 6.0  # standard deviations of the logarithm of a norm upwards, where they
 GROWTH = 10.0  # the last twentieth over the first
 BETWEEN = 0.01  # a first layer over the strongest; healthy dense and convolutional nets: 0.3, transformers 0.06
 ARRAYS = ("weight", "bias", "kernel", "scale", "embedding")  # how torch and flax call the arrays of a layer
+LEARNED = 0.1  # ours: of the first loss
 GONE = 1e-3  # the last norms over the first, while the loss is not down by half
 
 
@@ -43,9 +44,9 @@ def find_exploding(record: Record) -> Finding | None:
         times = float(norms[worst] / usual[worst])
         step = int(steps[spikes[0]])
         numbers += [("spikes", float(len(spikes))), ("largest spike over the usual norm", times)]
-        many = "one gradient is" if len(spikes) == 1 else f"{len(spikes)} gradients are"
-        says += f" {many} more than {far:.3g} times as long as their neighbours, first at update {step};"
-        says += f" the longest, at update {int(steps[worst])}, is {three_digits(times)} times as long."
+        says += f" {_how_many(spikes, step, far)}"
+        says += f" the longest, at update {int(steps[worst])}, is" if len(spikes) > 1 else " it is"
+        says += f" {three_digits(times)} times as long."
     if grows:
         numbers.append(("norm at the end over norm at the start", growth))
         says += f" the gradient norm grew {three_digits(growth)} times from the first to the last twentieth of the run."
@@ -56,6 +57,12 @@ def find_exploding(record: Record) -> Finding | None:
         advice = "a lower rate or a warm-up if the loss suffered; else the clip has done its work"
     advice += "; look at the batches of the spikes" if len(spikes) else ", and a lower rate"
     return Finding("exploding gradients", says, tuple(numbers), advice, step)
+
+
+def _how_many(spikes: np.ndarray, step: int, far: float) -> str:
+    if len(spikes) == 1:
+        return f"one gradient, at update {step}, is more than {far:.3g} times as long as its neighbours;"
+    return f"{len(spikes)} gradients are more than {far:.3g} times as long as their neighbours, first at update {step};"
 
 
 def _upwards(norms: Floats) -> float:
@@ -80,7 +87,7 @@ def find_vanishing(record: Record) -> Finding | None:
     ends = blocks(scaled(norms), 20)
     left = float(ends[-1] / ends[0]) if ends[0] > 0 else 0.0
     gone = left < GONE and fall(record) < 0.5
-    weak, strong, ratio = _between(record)
+    weak, strong, ratio = _between(_while_it_learns(record))
     uneven = ratio is not None and ratio < BETWEEN
     if not (gone or uneven):
         return None
@@ -131,6 +138,16 @@ def _between(record: Record) -> tuple[str, str, float | None]:
         return "", "", None
     weak = min(first, key=layers.__getitem__)
     return weak, strong, layers[weak] / layers[strong]
+
+
+def _while_it_learns(record: Record) -> Record:
+    """The rows before the loss is down for good: after that, all gradients but those of the last layers may be tiny."""
+    losses = running_median(record.losses, 3)
+    up = np.flatnonzero(~(losses <= LEARNED * max(float(np.median(record.losses[:3])), 0.0)))
+    end = int(up[-1]) + 1 if len(up) else 0
+    measured = [np.flatnonzero(np.isfinite(one)) for one in (record.layers or {}).values()]
+    third = max((int(rows[2]) + 1 for rows in measured if len(rows) > 2), default=0)
+    return record.until(max(end, third))
 
 
 def _grouped(arrays: dict[str, Floats]) -> dict[str, Floats]:

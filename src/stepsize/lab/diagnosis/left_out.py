@@ -9,6 +9,7 @@ from .base import Finding, Symptom
 
 OFTEN = 0.1  # ours: of the updates after the start
 IN_A_ROW = 10  # ours: at the end of the run
+LISTED = 5  # updates that a sentence names
 START = 40  # a loss scale that begins too high halves itself at each of the first updates, as it should
 
 
@@ -49,10 +50,18 @@ def remark(record: Record) -> str | None:
     count = int(gone.sum())
     if not count:
         return None
+    at = record.steps[gone].tolist()
+    where = f"at {_listed(at)}" if count <= LISTED else f"the first at {at[0]}, the last at {at[-1]}"
+    broken = int((~np.isfinite(record.losses[gone])).sum())
+    too = f" The loss was no number in {broken} of them: look at such a batch." if broken else ""
     return (
-        f"{count} of {len(gone)} updates {'was' if count == 1 else 'were'} left out, the first at "
-        f"{record.steps[np.argmax(gone)]}; shares are of the updates that were made."
+        f"{count} of {len(gone)} updates {'was' if count == 1 else 'were'} left out, {where}, for the gradient was not "
+        f"finite; shares are of the updates that were made.{too}"
     )
+
+
+def _listed(at: list[int]) -> str:
+    return " and ".join(filter(None, [", ".join(map(str, at[:-1])), str(at[-1])]))
 
 
 def made(record: Record) -> Record:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._errors import StepsizeError
-from ...text import as_descent
 from ..records.record import Record
 from .base import Finding, Symptom
-from .course import share_of_run
+from .course import known_rates, share_of_run
+from .decided import changes, when
+from .plan import is_controlled, rates_at
 from .trend import kendall
 from .words import percent, three_digits
 
@@ -18,6 +18,11 @@ LONG = 0.2  # of the run
 EQUAL = 0.002  # of the highest rate: a rate that moves by less is held
 HALF = 0.5  # ours: of the run, after a smooth decay
 ALL_BUT = 0.9  # ours: of the run, after steps of stairs
+FLOOR = 0.1  # of the highest rate: what a cosine may end at
+NEAR = 0.02  # ours: of the way between the lowest rate and the highest, off a cosine
+ROWS_DOWN = 4  # rows of a decay: fewer show no shape
+ROUNDS = 3  # ours: decays and rises; one that is passed by a few updates is no illness
+AS_LONG = "a schedule as long as the run (a shape without a length takes what is left)"
 FEW = 4  # changes at most are stairs
 HIGH = 0.3  # of the highest rate
 MOVED = 0.999  # of the highest rate: one that has not left it is held or warms up, and is not on its way down
@@ -28,6 +33,9 @@ FURTHER = 0.05  # ten times as long, the schedule would go below this share of w
 def find_early(record: Record) -> Finding | None:
     """The finding “schedule ended early”, or None."""
     rates, top = _rates(record)
+    came_back = _past_its_end(record)
+    if came_back is not None:
+        return came_back
     above = np.flatnonzero(rates > LOW * top)
     begin = int(above[-1]) + 1 if len(above) else 0
     if top <= 0:
@@ -39,16 +47,22 @@ def find_early(record: Record) -> Finding | None:
     if share < LONG:
         return _at_a_floor(record, rates, top)
     step, last = int(record.steps[begin]), float(rates[begin:].max())
-    controller = _controlled(record)
+    controller = is_controlled(record) or bool(changes(record))
     who = "The controller holds the rate at its floor" if controller else "The schedule ended early"
+    little = f"at most {three_digits(last)}, less than 0.5 % of its highest, {three_digits(top)}; the run hardly moves"
+    nothing = f"0, after {three_digits(top)} at its highest; the run does not move"
     says = (
-        f"{who}: from update {step} on, {percent(share)} of the run, the rate is at most {three_digits(last)}, less "
-        f"than 0.5 % of its highest, {three_digits(top)}; the run hardly moves there."
+        f"{who}: from update {step} on, {percent(share)} of the run, the rate is {little if last > 0 else nothing} "
+        f"there.{_how_changed(record)}"
     )
     advice = (
-        "more patience, a milder factor or a higher floor for the controller"
+        "more patience, a milder factor or a higher floor for the controller; look at what it is told: patience counts "
+        "looks, so that the loss of every batch, which goes up and down by chance, is soon not better for a few of "
+        "them; a validation loss, told once an epoch, or smooth=… is calmer"
         if controller
-        else "a schedule as long as the run (a shape without a length takes what is left), or a shorter run"
+        else f"{AS_LONG}; look at its unit: a length in epochs, of a schedule that is stepped once an update, is over "
+        "in the first moments; a shorter run, if it has learned what it can. If it was torch's ReduceLROnPlateau that "
+        "lowered the rate: more patience, for that counts calls"
     )
     return Finding("schedule ended early", says, (("highest rate", top), ("rate there", last)), advice, step, share)
 
@@ -58,7 +72,7 @@ def _at_a_floor(record: Record, rates: np.ndarray, top: float) -> Finding | None
     last = float(rates[-1])
     moved = np.flatnonzero(np.abs(rates - last) > EQUAL * top)
     begin = int(moved[-1]) + 1 if len(moved) else 0
-    if not begin or last > HIGH * top or _controlled(record) or record.decisions:
+    if not begin or last > HIGH * top or is_controlled(record) or record.decisions:
         return None
     share = 1 - share_of_run(record, begin)
     changes = np.diff(rates[: begin + 1])
@@ -72,8 +86,8 @@ def _at_a_floor(record: Record, rates: np.ndarray, top: float) -> Finding | None
         f"the end, the rate stays at {three_digits(last)}, {percent(last / top)} of its highest, {three_digits(top)}."
     )
     advice = (
-        "a schedule as long as the run (a shape without a length takes what is left); look at its unit: milestones in "
-        "epochs that are stepped once an update are over in the first moments, and '30ep' says epochs"
+        f"{AS_LONG}; look at its unit: milestones in epochs that are stepped once an update are over in the first "
+        "moments, and '30ep' says epochs"
     )
     return Finding("schedule ended early", says, (("highest rate", top), ("rate there", last)), advice, step, share)
 
@@ -103,24 +117,65 @@ def _rates(record: Record) -> tuple[np.ndarray, float]:
     return rates, float(rates.max(initial=0.0))
 
 
-def _controlled(record: Record) -> bool:
-    try:
-        return record.text is not None and bool(as_descent(record.text).rate.controllers)
-    except StepsizeError:
-        return False
+def _how_changed(record: Record) -> str:
+    """How often a controller changed the rate, and when."""
+    made = changes(record)
+    return f" {made[0].kind} {when([one for one in made if one.kind == made[0].kind])}." if made else ""
+
+
+def _past_its_end(record: Record) -> Finding | None:
+    """A cosine that was over, was stepped on, and so came back up the way that it had gone down, several times."""
+    rates = known_rates(record)
+    half = None if rates is None else _mirrored(rates, record.steps)
+    if rates is None or half is None:
+        return None
+    top, (begin, end) = float(rates.max()), half
+    again = 2 * end - begin
+    times = (int(record.steps[-1]) - begin) / (2 * (end - begin))
+    says = (
+        f"The schedule ended early: its cosine was over at update {end} and was stepped on past its end, where it "
+        f"comes back up, to {three_digits(top)} at update {again}, and down again, {three_digits(times)} times in the "
+        "run."
+    )
+    numbers = (("highest rate", top), ("length of the decay", float(end - begin)))
+    advice = (
+        f"{AS_LONG}; look at its unit: T_max or num_training_steps in epochs, of a schedule that is stepped once an "
+        "update, does this. Restarts that are meant jump back to the top, as repeat(cosine(…)) does"
+    )
+    return Finding("schedule ended early", says, numbers, advice, end, 1 - (end - int(record.steps[0])) / _span(record))
+
+
+def _mirrored(rates: np.ndarray, steps: np.ndarray) -> tuple[int, int] | None:
+    """Where the first decay begins and ends, if the rate is one cosine from there to the last row, up and down."""
+    floor, top = float(rates.min()), float(rates.max())
+    if floor > FLOOR * top:
+        return None
+    share = (rates - floor) / (top - floor)
+    first = int(np.argmax(share > 1 - NEAR))
+    down = np.flatnonzero(share[first:] < NEAR)
+    if not len(down):
+        return None
+    begin, fell = first, first + int(down[0])
+    while fell + 1 < len(share) and share[fell + 1] < share[fell]:
+        fell += 1
+    while begin + 1 < fell and share[begin + 1] >= share[begin]:
+        begin += 1
+    half = int(steps[fell] - steps[begin])
+    if fell - begin < ROWS_DOWN or steps[begin] - steps[0] > half / 2 or steps[-1] - steps[begin] < ROUNDS * half:
+        return None
+    cosine = (1 + np.cos(np.pi * (steps[begin:] - steps[begin]) / half)) / 2
+    return (int(steps[begin]), int(steps[fell])) if np.abs(cosine - share[begin:]).max() < NEAR else None
+
+
+def _span(record: Record) -> int:
+    return max(int(record.steps[-1]) - int(record.steps[0]), 1)
 
 
 def _unfinished(record: Record) -> bool | None:
     """Whether the strategy would have gone on to decay, by its text; None where the text does not tell."""
     planned = record.planned_steps
-    if record.text is None or not planned:
-        return None
-    try:
-        whole = as_descent(record.text).over(planned)
-        ended, later = (float(whole.without_control(t)) for t in (int(record.steps[-1]), 10 * planned))
-    except (StepsizeError, OverflowError):
-        return None
-    return later < FURTHER * ended
+    rates = rates_at(record, [int(record.steps[-1]), 10 * planned]) if planned else None
+    return None if rates is None else rates[1] < FURTHER * rates[0]
 
 
 def _still_falling(rates: np.ndarray, top: float) -> bool:

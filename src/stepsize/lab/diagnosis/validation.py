@@ -11,7 +11,7 @@ from .trend import noise
 from .words import three_digits
 
 LOOKS = 6  # at least
-TURN = 0.1  # ours: of the lowest validation loss, that the last ones stand above it
+TURN = 0.1  # ours: of the lowest validation loss, that the last ones, or those after a jump, stand above it
 SURELY = 3.0  # standard deviations of the noise from look to look
 STILL = 0.02  # ours: of the training loss, that it went on falling by
 BACK = 0.5  # ours: of all that the validation had gained, lost from one look to the next
@@ -63,7 +63,8 @@ def find_jump(record: Record) -> Finding | None:
         return None
     low, high = float(np.median(looks[max(place - 3, 0) : place])), float(looks[place : place + 2].min())
     before, after = _around(record, at[place - 1]), _around(record, at[place])
-    if before is None or after is None or after - before > CALM * (high - low):
+    later = _after(record, at[place])  # rows that are all after the jump
+    if before is None or after is None or later is None or max(after, later) - before > CALM * (high - low):
         return None
     back = np.flatnonzero(looks[place:] <= low + 0.1 * (high - low))
     until = f"until update {at[place + int(back[0])]}" if len(back) else "to the end"
@@ -134,7 +135,7 @@ def _jump(looks: Floats) -> int | None:
         before, there = looks[:place], float(looks[place : place + 2].min())
         low, gained = float(np.median(before[-3:])), float(looks[0] - before.min())
         around = CLEAR * noise(before[1:]) if place > 4 else 2 * float(np.ptp(before[1:]))
-        if gained > 0 and there - max(low, float(before[-1])) > max(BACK * gained, around):
+        if gained > 0 and there - max(low, float(before[-1])) > max(BACK * gained, around, TURN * abs(low)):
             return place
     return None
 
@@ -142,8 +143,21 @@ def _jump(looks: Floats) -> int | None:
 def _around(record: Record, update: int) -> float | None:
     """The typical training loss of the rows before an update (the last twentieth of the run, three at least)."""
     end = int(np.searchsorted(record.steps, update))
-    begin = max(end - max(len(record) // 20, 3), 0)
-    part = record.losses[begin:end] if end > begin else record.losses[:1]
+    begin = max(end - _some(record), 0)
+    return _typical(record.losses[begin:end] if end > begin else record.losses[:1])
+
+
+def _after(record: Record, update: int) -> float | None:
+    """The same of as many rows from an update on, up to the last."""
+    begin = min(int(np.searchsorted(record.steps, update)), max(len(record) - 3, 0))
+    return _typical(record.losses[begin : begin + _some(record)])
+
+
+def _some(record: Record) -> int:
+    return max(len(record) // 20, 3)
+
+
+def _typical(part: Floats) -> float | None:
     part = part[np.isfinite(part)]
     return float(np.median(part)) if len(part) else None
 

@@ -25,6 +25,11 @@ class Seen:
         return Seen(name, record, diagnose(record))
 
 
+def spelled(path: Path | str) -> str:
+    """The path as text that can be written down: bytes that are no UTF-8 are spelled."""
+    return str(path).encode(errors="backslashreplace").decode()
+
+
 def named(paths: Sequence[Path]) -> list[str]:
     """The shortest ends of the paths that tell them apart.
 
@@ -33,16 +38,7 @@ def named(paths: Sequence[Path]) -> list[str]:
     """
     most = max((len(path.parts) for path in paths), default=1)
     for count in range(1, most + 1):
-        names = [readable("/".join(path.parts[-count:])) for path in paths]
+        names = [spelled("/".join(path.parts[-count:])) for path in paths]
         if len(set(names)) == len(names):
             return names
-    return [readable(f"{path} ({i})") for i, path in enumerate(paths, start=1)]
-
-
-def readable(name: str) -> str:
-    r"""The name of a file as text that can be sent: bytes of it that are no UTF-8 are written as escapes.
-
-    >>> print(readable("caf\udce9.csv"), readable("café.csv"))
-    caf\udce9.csv café.csv
-    """
-    return name.encode(errors="backslashreplace").decode()
+    return [f"{spelled(path)} ({i})" for i, path in enumerate(paths, start=1)]

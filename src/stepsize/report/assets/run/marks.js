@@ -2,6 +2,7 @@
 const MOST_LINES_OF_A_KIND = 12, TOP = 0.09; // of a chart's height is left free for marks
 const flag = () => getComputedStyle(document.documentElement).getPropertyValue("--flag").trim();
 const runShown = (n) => !off.runs.has(runs[n].name);
+const BADGE = 8; // the radius of a finding's number
 const runInk = (n) => (several() ? (isDark() ? runs[n].dark : runs[n].light) : ink());
 
 function drawMarks(u) {
@@ -13,7 +14,10 @@ function drawMarks(u) {
     if (!runShown(n)) return;
     ctx.strokeStyle = ctx.fillStyle = runInk(n);
     run.marks.forEach((mark) => drawMark(u, mark, run.marks.filter(({ kind }) => kind === mark.kind).length <= MOST_LINES_OF_A_KIND));
-    run.findings.forEach((one) => drawFinding(u, one, n));
+  });
+  const put = []; // a number goes below those that it would cover
+  runs.forEach((run, n) => {
+    if (runShown(n)) run.findings.forEach((one) => drawFinding(u, one, n, put));
   });
   ctx.restore();
 }
@@ -34,10 +38,19 @@ function drawMark(u, { step, last, kind }, lined) {
   ctx.setLineDash([]);
 }
 
-function drawFinding(u, { place, step }, n) {
+/* How far down a number has to go at x so that it lies on no other; `put` are the places that are taken. */
+function free(put, x, wide) {
+  let row = 0;
+  while (put.some((one) => one.row === row && Math.abs(one.x - x) < wide)) row += 1;
+  put.push({ x, row });
+  return row;
+}
+
+function drawFinding(u, { place, step }, n, put) {
   if (step == null) return;
-  const { ctx } = u, { top, height } = u.bbox, ratio = devicePixelRatio, x = u.valToPos(step, "x", true), y = top + 17 * ratio, radius = 8 * ratio;
+  const { ctx } = u, { top, height } = u.bbox, ratio = devicePixelRatio, x = u.valToPos(step, "x", true), radius = BADGE * ratio;
   if (!isFinite(x)) return;
+  const y = top + 17 * ratio + free(put, x, 2 * radius + ratio) * (2 * radius + ratio);
   ctx.globalAlpha = 1;
   ctx.strokeStyle = flag();
   ctx.beginPath(); ctx.moveTo(x, y + radius); ctx.lineTo(x, top + height); ctx.stroke();
