@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from ._errors import FARTHEST, ParseError, StepsizeError, shown
+from ._value import without_parentheses
 from .schedules.base import Factor
 from .vocabulary import WORDS, look_up
 
@@ -38,6 +39,17 @@ _NOT_PART = {
     "Dict": "a brace",
     "Set": "a brace",
     "JoinedStr": "an f-string",
+}
+_ALSO_CALLED = {
+    **dict.fromkeys(("step", "step_decay", "steplr"), "staircase"),
+    **dict.fromkeys(("poly", "poly_decay"), "polynomial"),
+    **dict.fromkeys(("exp", "exp_decay"), "exponential"),
+    **dict.fromkeys(("cosine_annealing", "cosine_decay", "cosine_with_warmup", "annealing"), "cosine"),
+    **dict.fromkeys(("constant_with_warmup", "linear_warmup", "warm_up"), "warmup"),
+    **dict.fromkeys(("warm_restarts", "cosine_restarts", "cosine_with_restarts"), "sgdr"),
+    **dict.fromkeys(("reduce_lr_on_plateau", "reduce_on_plateau"), "plateau"),
+    **dict.fromkeys(("one_cycle", "1cycle"), "onecycle"),
+    "grad_clip": "clip_norm",
 }
 
 
@@ -108,9 +120,22 @@ def as_descent(strategy: object) -> descent:
     if isinstance(strategy, rate):
         raise StepsizeError(f"{strategy} is a rate without a rule: write sgd() | {strategy}")
     if not isinstance(strategy, descent):
-        raise StepsizeError(f"a strategy is a rule and a rate, such as sgd() | 0.1, not {strategy}")
+        raise StepsizeError(_no_strategy(strategy))
     strategy.split()  # an error says where the rule or the rate is missing
     return strategy
+
+
+def _no_strategy(given: object) -> str:
+    """What is said of a value that is not yet a strategy: what it is, and the strategy that it can be a part of."""
+    if isinstance(given, Factor):
+        return f"{given} is a schedule without a rule and a rate: write sgd() | 0.1 * {given._grouped()}"
+    if hasattr(given, "update"):
+        return f"{given} is a rule without a rate: write {given} | 0.1"
+    if hasattr(given, "check_rule"):
+        return f"{given} has no rule and no rate behind it: write {given} | sgd() | 0.1"
+    if isinstance(given, type) and given.__name__ in WORDS:
+        return without_parentheses(given.__name__)
+    return f"a strategy is a rule and a rate, such as sgd() | 0.1, not {shown(given)}"
 
 
 def as_strategy(strategy: object) -> descent | rate:
@@ -299,13 +324,15 @@ class _Reader:
 
     def _name(self, node: ast.Name, depth: int) -> Any:
         self._known(node.id, node)
-        raise ParseError(f"{node.id} is a word without its parentheses: write {node.id}()", self.column(node))
+        raise ParseError(without_parentheses(node.id), self.column(node))
 
     def _known(self, word: str, node: ast.expr) -> None:
         if word == "opaque":
             from .schedules.opaque import unwritten
 
             raise ParseError(unwritten(), self.column(node))
+        if word in ("lr", "learning_rate") and word not in self.words:
+            raise ParseError(f"{word} is no word of a text: write the number itself, 0.1", self.column(node))
         if word not in WORDS and word not in self.words:
             similar = _similar(word, [*self.words, *WORDS])
             raise ParseError(f"unknown word {shown(word)}{similar} All words: stepsize list", self.column(node))
@@ -351,6 +378,8 @@ def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str,
             near = _similar(field, fields).rstrip(".")
             raise ParseError(f"{name} has no field {shown(field)}{near} ({takes})", column)
     try:
+        if isinstance(word, type):  # what is wrong is told below, so the class need not tell it
+            return type.__call__(word, *arguments, **named)
         return word(*arguments, **named)
     except ParseError:
         raise
@@ -382,5 +411,6 @@ def _fields(word: Callable[..., Any]) -> tuple[str, ...]:
 def _similar(word: str, known: Any) -> str:
     from difflib import get_close_matches
 
-    found = get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    meant = _ALSO_CALLED.get(word.lower())
+    found = [meant] if meant in known else get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return f", did you mean {found[0]!r}?" if found else "."

@@ -1,0 +1,40 @@
+"""The error of a word that was called in Python with another library's arguments: what a text is told, is told here."""
+
+from __future__ import annotations
+
+from .._errors import ParseError, StepsizeError, shown
+from ..text import parse
+from ..vocabulary import WORDS, look_up
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+def instead(word: type, given: tuple[Any, ...], named: Mapping[str, Any]) -> str:
+    """What to write for a call that Python refuses; empty where only Python's own words fit.
+
+    >>> from stepsize import adam
+    >>> instead(adam, (), {"lr": 0.1})
+    'the rate comes after the rule: write adam() | 0.1'
+    """
+    name = word.__name__
+    if not named and not any(isinstance(one, float) for one in given):
+        return ""  # whole numbers in places that are none: nobody knows what they were
+    if name not in WORDS or look_up(name) is not word:
+        return ""
+    arguments = [*map(shown, given), *(f"{key}={shown(one)}" for key, one in named.items())]
+    try:
+        parse(f"{name}({', '.join(arguments)})")
+    except ParseError as error:
+        return error.message if _is_read(error.message.rpartition(": write ")[2]) else ""
+    return ""
+
+
+def _is_read(text: str) -> bool:
+    try:
+        parse(text)
+    except StepsizeError:
+        return False
+    return True
