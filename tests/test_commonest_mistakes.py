@@ -77,12 +77,10 @@ PYTHON = {
     "write clip_norm(1) | sgd() | 0.1",
 }
 SHELL = {
-    "stepsize show 0.1 '*' 'cosine()'": "the shell took the expression apart: write stepsize show "
-    '"0.1 * cosine()"',
+    "stepsize show 0.1 '*' 'cosine()'": 'the shell took the expression apart: write stepsize show "0.1 * cosine()"',
     "stepsize '0.1 * cosine()'": 'No command before the expression: write stepsize show "0.1 * cosine()"',
     "stepsize compare 'sgd() | 0.1'": 'compare: DATA comes first: write stepsize compare digits "sgd() | 0.1"',
-    "stepsize tune digits 'cosine()'": "cosine() is a schedule without a rule and a rate: "
-    "write sgd() | 0.1 * cosine()",
+    "stepsize tune digits 'cosine()'": "cosine() is a schedule without a rule and a rate: write sgd() | 0.1 * cosine()",
     "stepsize compare digits 'sgd() | 0.1' --lr 0.1": "No such option '--lr': the rate stands in the expression, "
     '"0.1 * cosine()" or "sgd() | 0.1"',
     "stepsize compare digits 'sgd() | 0.1' --epochs 5": "No such option '--epochs': write --steps, the number of "
@@ -148,7 +146,13 @@ def test_a_line_of_the_shell(line, said, tmp_path):
 
 
 def test_what_is_right_stays_silent():
-    rates = ["0.1", "cosine(100, final=0.1)", "adam(beta2=0.95) | 1e-3", "warmup('5%') >> cosine()", "multistep(30, 60)"]
+    rates = [
+        "0.1",
+        "cosine(100, final=0.1)",
+        "adam(beta2=0.95) | 1e-3",
+        "warmup('5%') >> cosine()",
+        "multistep(30, 60)",
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for text in rates:
