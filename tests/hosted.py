@@ -23,7 +23,7 @@ def host(name, *needs):
 
 
 def recipe(heading, page=PAGE):
-    """What the snippets of one section of docs/torch-hosts.md define: the documented recipe is the one that is tested."""
+    """What the snippets of one section of the page define: the recipe that is tested is the documented one."""
     text = page.read_text(encoding="utf-8")
     section = re.search(rf"^##+ {heading}\n(.*?)(?=^##|\Z)", text, re.M | re.S).group(1)
     names = {}
