@@ -40,17 +40,6 @@ _NOT_PART = {
     "Set": "a brace",
     "JoinedStr": "an f-string",
 }
-_ALSO_CALLED = {
-    **dict.fromkeys(("step", "step_decay", "steplr"), "staircase"),
-    **dict.fromkeys(("poly", "poly_decay"), "polynomial"),
-    **dict.fromkeys(("exp", "exp_decay"), "exponential"),
-    **dict.fromkeys(("cosine_annealing", "cosine_decay", "cosine_with_warmup", "annealing"), "cosine"),
-    **dict.fromkeys(("constant_with_warmup", "linear_warmup", "warm_up"), "warmup"),
-    **dict.fromkeys(("warm_restarts", "cosine_restarts", "cosine_with_restarts"), "sgdr"),
-    **dict.fromkeys(("reduce_lr_on_plateau", "reduce_on_plateau"), "plateau"),
-    **dict.fromkeys(("one_cycle", "1cycle"), "onecycle"),
-    "grad_clip": "clip_norm",
-}
 
 
 def parse(text: str, words: Mapping[str, Callable[..., Any]] | None = None) -> Any:
@@ -120,22 +109,9 @@ def as_descent(strategy: object) -> descent:
     if isinstance(strategy, rate):
         raise StepsizeError(f"{strategy} is a rate without a rule: write sgd() | {strategy}")
     if not isinstance(strategy, descent):
-        raise StepsizeError(_no_strategy(strategy))
+        raise StepsizeError(import_module("stepsize.suggest.in_python").no_strategy(strategy))
     strategy.split()  # an error says where the rule or the rate is missing
     return strategy
-
-
-def _no_strategy(given: object) -> str:
-    """What is said of a value that is not yet a strategy: what it is, and the strategy that it can be a part of."""
-    if isinstance(given, Factor):
-        return f"{given} is a schedule without a rule and a rate: write sgd() | 0.1 * {given._grouped()}"
-    if hasattr(given, "update"):
-        return f"{given} is a rule without a rate: write {given} | 0.1"
-    if hasattr(given, "check_rule"):
-        return f"{given} has no rule and no rate behind it: write {given} | sgd() | 0.1"
-    if isinstance(given, type) and given.__name__ in WORDS:
-        return without_parentheses(given.__name__)
-    return f"a strategy is a rule and a rate, such as sgd() | 0.1, not {shown(given)}"
 
 
 def as_strategy(strategy: object) -> descent | rate:
@@ -411,6 +387,6 @@ def _fields(word: Callable[..., Any]) -> tuple[str, ...]:
 def _similar(word: str, known: Any) -> str:
     from difflib import get_close_matches
 
-    meant = _ALSO_CALLED.get(word.lower())
+    meant = import_module("stepsize.suggest.spelling").ALSO_CALLED.get(word.lower())
     found = [meant] if meant in known else get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return f", did you mean {found[0]!r}?" if found else "."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .._errors import ParseError, StepsizeError, shown
+from .._value import without_parentheses
+from ..schedules.base import Factor
 from ..text import parse
 from ..vocabulary import WORDS, look_up
 
@@ -30,6 +32,19 @@ def instead(word: type, given: tuple[Any, ...], named: Mapping[str, Any]) -> str
     except ParseError as error:
         return error.message if _is_read(error.message.rpartition(": write ")[2]) else ""
     return ""
+
+
+def no_strategy(given: object) -> str:
+    """What is said of a value that is not yet a strategy: what it is, and the strategy that it can be a part of."""
+    if isinstance(given, Factor):
+        return f"{given} is a schedule without a rule and a rate: write sgd() | 0.1 * {given._grouped()}"
+    if hasattr(given, "update"):
+        return f"{given} is a rule without a rate: write {given} | 0.1"
+    if hasattr(given, "check_rule"):
+        return f"{given} has no rule and no rate behind it: write {given} | sgd() | 0.1"
+    if isinstance(given, type) and given.__name__ in WORDS:
+        return without_parentheses(given.__name__)
+    return f"a strategy is a rule and a rate, such as sgd() | 0.1, not {shown(given)}"
 
 
 def _is_read(text: str) -> bool:

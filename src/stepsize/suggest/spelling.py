@@ -44,6 +44,19 @@ _FULL_WIDTH = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 TYPED = _KEYS | _FULL_WIDTH
 """The key that types a character: full-width, Chinese and curly ones, and the signs of formulas."""
 
+ALSO_CALLED = {
+    **dict.fromkeys(("step", "step_decay", "steplr"), "staircase"),
+    **dict.fromkeys(("poly", "poly_decay"), "polynomial"),
+    **dict.fromkeys(("exp", "exp_decay"), "exponential"),
+    **dict.fromkeys(("cosine_annealing", "cosine_decay", "cosine_with_warmup", "annealing"), "cosine"),
+    **dict.fromkeys(("constant_with_warmup", "linear_warmup", "warm_up"), "warmup"),
+    **dict.fromkeys(("warm_restarts", "cosine_restarts", "cosine_with_restarts"), "sgdr"),
+    **dict.fromkeys(("reduce_lr_on_plateau", "reduce_on_plateau"), "plateau"),
+    **dict.fromkeys(("one_cycle", "1cycle"), "onecycle"),
+    "grad_clip": "clip_norm",
+}
+"""What others call a word."""
+
 _NUMBER = r"\d+(?:\.\d*)?(?:e-?\d+)?"
 _UNIT = r"(?:%|ep|tok|samples)"
 _HABITS: tuple[tuple[str, str], ...] = (
