@@ -10,7 +10,7 @@ import torch
 from stepsize import parse, seen
 
 BASE = 0.1
-PAGE = Path(__file__).parent.parent / "docs" / "torch.md"
+PAGE = Path(__file__).parent.parent / "docs" / "torch-hosts.md"
 
 
 def host(name, *needs):
@@ -23,9 +23,9 @@ def host(name, *needs):
 
 
 def recipe(heading, page=PAGE):
-    """What the snippets of one section of docs/torch.md define: the documented recipe is the one that is tested."""
+    """What the snippets of one section of the page define: the recipe that is tested is the documented one."""
     text = page.read_text(encoding="utf-8")
-    section = re.search(rf"^### {heading}\n(.*?)(?=^##|\Z)", text, re.M | re.S).group(1)
+    section = re.search(rf"^##+ {heading}\n(.*?)(?=^##|\Z)", text, re.M | re.S).group(1)
     names = {}
     exec("import torch\nfrom stepsize.adapters.torch import PlateauScheduler, Scheduler\n", names)
     for block in re.findall(r"^```python\n(.*?)^```", section, re.M | re.S):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from ._errors import StepsizeError, flag, number, one_of, shown, whole
 
 TYPE_CHECKING = False
@@ -108,6 +110,57 @@ class _Declared(type):
             body = {key: one for key, one in body.items() if key not in own}
             body |= {"__slots__": (*body.get("__slots__", ()), *(own.keys() - there)), "_declared": own}
         return super().__new__(mcs, name, bases, body, **options)
+
+    if not TYPE_CHECKING:  # type checkers read the constructor, and unions of classes, as they are
+
+        def __call__(cls, *given, **named):
+            """Make a value; arguments of another library are an error that says what to write for them."""
+            try:
+                return type.__call__(cls, *given, **named)
+            except TypeError:
+                told = import_module("stepsize.suggest.in_python").instead(cls, given, named)
+                if not told:
+                    raise
+            raise TypeError(told)
+
+        @property
+        def __signature__(cls):
+            """What a call takes, for `inspect.signature`."""
+            from inspect import Signature, signature
+
+            if cls.__init__ is object.__init__:
+                return Signature()
+            taken = signature(cls.__init__)
+            return taken.replace(parameters=[*taken.parameters.values()][1:], return_annotation=Signature.empty)
+
+        def __or__(cls, other):
+            """A union of types; anything else has met a word without its parentheses."""
+            return _union(cls, type.__or__(cls, other))
+
+        def __ror__(cls, other):
+            """The same from the other side."""
+            return _union(cls, type.__ror__(cls, other))
+
+        def __mul__(cls, other):
+            """A word without its parentheses: an error that says so."""
+            raise TypeError(without_parentheses(cls.__name__))
+
+        __rmul__ = __add__ = __radd__ = __rshift__ = __rrshift__ = __mul__
+
+
+def without_parentheses(word: str) -> str:
+    """What is said of a word that nobody called.
+
+    >>> without_parentheses("sgd")
+    'sgd is a word without its parentheses: write sgd()'
+    """
+    return f"{word} is a word without its parentheses: write {word}()"
+
+
+def _union(cls: type, found: Any) -> Any:
+    if found is NotImplemented:
+        raise TypeError(without_parentheses(cls.__name__))
+    return found
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))

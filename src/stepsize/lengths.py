@@ -48,11 +48,23 @@ def check_length(owner: str, field: str, length: object) -> Length:
         split_length(owner, field, length)
         return length.strip()
     if hasattr(length, "is_integer") and not length.is_integer():
-        raise LengthError(f"{owner}: {field} {shown(length)} is neither steps nor a share; {_HELP}")
+        raise LengthError(
+            f"{owner}: {field} {shown(length)} is neither steps nor a share{_instead(owner, field, length)}"
+        )
     if isinstance(length, (int, float)) and not isinstance(length, bool) and length == 0:
         raise StepsizeError(f"{owner}: {field} must be a number > 0, not {length!r}{_left_out(owner, field)}")
     number(owner, field, length, above=0)
     return whole(owner, field, length)
+
+
+def _instead(owner: str, field: str, length: object) -> str:
+    """What to write for a broken number: a part of one is a share of the run, or was meant as a rate."""
+    if not isinstance(length, float) or not 0 < length < 1:
+        return f"; {_HELP}"
+    share = f"{100 * length:.10g}%"
+    if field != "length":
+        return f": write '{share}' for a share of the run"
+    return f": write {owner}('{share}') for a share of the run, {float(length)!r} * {owner}() for a rate"
 
 
 def _left_out(owner: str, field: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from ._errors import FARTHEST, ParseError, StepsizeError, shown
+from ._value import without_parentheses
 from .schedules.base import Factor
 from .vocabulary import WORDS, look_up
 
@@ -108,7 +109,7 @@ def as_descent(strategy: object) -> descent:
     if isinstance(strategy, rate):
         raise StepsizeError(f"{strategy} is a rate without a rule: write sgd() | {strategy}")
     if not isinstance(strategy, descent):
-        raise StepsizeError(f"a strategy is a rule and a rate, such as sgd() | 0.1, not {strategy}")
+        raise StepsizeError(import_module("stepsize.suggest.in_python").no_strategy(strategy))
     strategy.split()  # an error says where the rule or the rate is missing
     return strategy
 
@@ -299,13 +300,15 @@ class _Reader:
 
     def _name(self, node: ast.Name, depth: int) -> Any:
         self._known(node.id, node)
-        raise ParseError(f"{node.id} is a word without its parentheses: write {node.id}()", self.column(node))
+        raise ParseError(without_parentheses(node.id), self.column(node))
 
     def _known(self, word: str, node: ast.expr) -> None:
         if word == "opaque":
             from .schedules.opaque import unwritten
 
             raise ParseError(unwritten(), self.column(node))
+        if word in ("lr", "learning_rate") and word not in self.words:
+            raise ParseError(f"{word} is no word of a text: write the number itself, 0.1", self.column(node))
         if word not in WORDS and word not in self.words:
             similar = _similar(word, [*self.words, *WORDS])
             raise ParseError(f"unknown word {shown(word)}{similar} All words: stepsize list", self.column(node))
@@ -351,6 +354,8 @@ def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str,
             near = _similar(field, fields).rstrip(".")
             raise ParseError(f"{name} has no field {shown(field)}{near} ({takes})", column)
     try:
+        if isinstance(word, type):  # what is wrong is told below, so the class need not tell it
+            return type.__call__(word, *arguments, **named)
         return word(*arguments, **named)
     except ParseError:
         raise
@@ -382,5 +387,6 @@ def _fields(word: Callable[..., Any]) -> tuple[str, ...]:
 def _similar(word: str, known: Any) -> str:
     from difflib import get_close_matches
 
-    found = get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    meant = import_module("stepsize.suggest.spelling").ALSO_CALLED.get(word.lower())
+    found = [meant] if meant in known else get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return f", did you mean {found[0]!r}?" if found else "."

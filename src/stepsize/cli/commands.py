@@ -226,6 +226,7 @@ def compare(
     from .paths import look_at
 
     look_at(data)
+    data_first("compare", data)
     from .compare import compare_command
     from .exports import Exports
 

@@ -37,6 +37,12 @@ _EXAMPLES = {
     "report": "run.jsonl",
     "watch": "run.jsonl",
 }
+_RATE = 'the rate stands in the expression, "0.1 * cosine()" or "sgd() | 0.1"'
+_EPOCHS = "write --steps, the number of updates: epochs times the batches of one"
+_NO_OPTIONS = {
+    **dict.fromkeys(("--lr", "--learning-rate", "--rate", "--base"), _RATE),
+    **dict.fromkeys(("--epochs", "--max-epochs", "--num-epochs"), _EPOCHS),
+}
 SHIELD = "\u2060"  # stands before a text that begins with a minus, so that click does not take it for an option
 
 
@@ -118,6 +124,9 @@ def meant(said: str) -> str:
         if words[0] == "list":
             return f"list takes no word: write stepsize list, or stepsize help {texts[0].partition('(')[0]}"
         return whole(words[0], texts) if words[0] in _EXAMPLES else ""
+    for option, instead in _NO_OPTIONS.items():
+        if said.startswith(f"No such option '{option}'"):
+            return f"No such option '{option}': {instead}"
     if said.startswith("Missing argument") and words[0] in _EXAMPLES:
         return f"{said.rstrip('.')}: write stepsize {words[0]} {_EXAMPLES[words[0]]}"
     return ""

@@ -6,7 +6,9 @@ from difflib import get_close_matches
 from inspect import signature
 from typing import Any
 
-from .._errors import StepsizeError, number
+from .._errors import StepsizeError, number, shown
+from .._value import without_parentheses
+from ..vocabulary import WORDS
 from .host import Host
 from .knobs import Knobs, called
 
@@ -42,6 +44,8 @@ def no_argument(owner: str, name: str, value: object) -> StepsizeError:
 def _instead(owner: str, name: str, value: object) -> str:
     if name == "last_epoch" and isinstance(value, int):
         return f"last_epoch={value} is done={value + 1} here, the updates made before"
+    if name in ("lr", "learning_rate"):
+        return f'the rate stands in the expression, "{value} * cosine()", or in the optimizer'
     if name == "verbose":
         return "leave it out; get_last_lr() tells the rates"
     if name in _LENGTHS:
@@ -55,6 +59,16 @@ def _instead(owner: str, name: str, value: object) -> str:
         return f"the expression says it: hand over stepsize.presets.torch.{takers[0]}(…, {name}=…) or what it prints"
     near = get_close_matches(name.lower(), OWN, 1)
     return f"write {near[0]}" if near else f"write one of {', '.join(OWN)}"
+
+
+def no_optimizer(owner: str, given: object, expression: object) -> str:
+    """What is said of something that stands in the optimizer's place."""
+    says = f"{owner}: optimizer must be a torch.optim.Optimizer, not {shown(given)}"
+    if isinstance(given, str):
+        return f"{says}: the optimizer comes first, {owner}(optimizer, {given!r})"
+    if isinstance(expression, str):
+        return f"{says}: write {owner}(torch.optim.SGD(model.parameters(), lr=0.1), {expression!r})"
+    return says
 
 
 def _presets_with(name: str) -> list[str]:
@@ -81,6 +95,8 @@ def no_expression(host: Host, one: object) -> float:
         )
     if theirs:
         raise StepsizeError(f"{host.name}: an expression is not a class: write stepsize.presets.torch.{theirs}(…)")
+    if isinstance(one, type) and one.__name__ in WORDS:
+        raise StepsizeError(f"{host.name}: {without_parentheses(one.__name__)}")
     if callable(one) and not hasattr(one, "__float__"):
         raise StepsizeError(
             f"{host.name}: an expression is not a Python function: write its formula in t, formula('0.95**t'), or a "

@@ -212,7 +212,8 @@ def _value(host: Host, one: object, field: str = "lr") -> Factor | rate:
     if isinstance(one, (Factor, rate)):
         return one
     if isinstance(one, (descent, Stage)):
-        said = str(one.rate) if isinstance(one, descent) and any(isinstance(x, rate) for x in one.stages) else "0.1"
+        rated = isinstance(one, descent) and any(isinstance(x, rate) for x in one.stages)
+        said = str(one.rate) if isinstance(one, descent) and rated else "0.1 * cosine()"
         raise StepsizeError(
             f"{host.name}: {one} is more than a rate: write {host.name}(optimizer, {said!r}), or build the whole "
             f"strategy with {host.whole}(params, …)"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import reduce
+from operator import rshift
 
 from .._errors import ParseError, StepsizeError
+from ..schedules.base import Factor
 from ..text import _LONGEST_TOLD, _OPERATORS, _tree, read
 from .libraries import example, library_of, plainest
 from .reading import Lenient
@@ -50,7 +53,9 @@ def _line(reader: Lenient, text: str, words: dict[str, Callable[..., Any]]) -> s
     """The line that a text was meant to be, if the language reads it; else nothing."""
     try:
         value = reader.read(_tree(text), 0)
-        if isinstance(value, tuple) and len(value) == 2:  # adam(), 0.001
+        if isinstance(value, tuple) and all(isinstance(one, Factor) for one in value):  # [warmup(9), cosine()]
+            value = reduce(rshift, value)
+        elif isinstance(value, tuple) and len(value) == 2:  # adam(), 0.001
             value = value[0] | value[1]
         line = str(value)
         read(line, words)

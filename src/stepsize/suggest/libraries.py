@@ -120,6 +120,8 @@ def library_of(name: str) -> str:
     """The library that is told for a name."""
     if name in NAMES:
         return NAMES[name][0]
+    if name in FUNCTIONS:
+        return "keras" if name == "LearningRateScheduler" else "torch"
     found = _presets(name)
     return found[0][0] if found else "other libraries"
 

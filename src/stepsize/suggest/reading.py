@@ -55,6 +55,8 @@ class Lenient(_Reader):
         self.base = bases.pop() if len(bases) == 1 else None
 
     def _name(self, node: ast.Name, depth: int) -> Any:
+        if node.id in ("lr", "learning_rate"):
+            return 0.1  # the number that messages show
         return self._meant(node, node.id, (), {})
 
     def _attribute(self, node: ast.Attribute, depth: int) -> Any:
@@ -64,6 +66,9 @@ class Lenient(_Reader):
         name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
         if name in ("parameters", "named_parameters"):
             return _LEFT_OUT
+        if name == "LambdaLR" and (formula := _of_lambda(node)):
+            self.foreign = self.foreign or name
+            return look_up("formula")(formula)
         if name in WITHOUT_ARGUMENTS:  # whatever they are
             return self._meant(node, name, (), {})
         if not self.foreign and name not in WORDS and name not in self.words and is_known(name):
@@ -79,7 +84,8 @@ class Lenient(_Reader):
             return self._word(node, name, arguments, named)
         if name in RULES:
             named = {_RATE.get(field, field): one for field, one in named.items()}
-            return RULES[name](*arguments, **named)
+            made_of = RULES[name](*arguments, **named)
+            return made_of if arguments or "lr" in named else _without_rate(made_of)
         if is_known(name):
             self.foreign = self.foreign or name
             try:
@@ -134,6 +140,8 @@ class Lenient(_Reader):
         if kind in ("BitOr", "Mult") and isinstance(left, descent) and isinstance(right, Factor):
             plain = left.rate.factor == constant()
             return left.with_rate(rate(left.rate.base, right) if plain else left.rate * right)  # adam(lr=1) | cosine()
+        if kind == "BitOr" and isinstance(left, (Factor, rate)) and isinstance(right, Factor):  # warmup(9) | cosine()
+            return left >> right if isinstance(left, Factor) else rate(left.base, left.factor >> right)
         if kind == "Mult" and _is_rule(left):
             return left | right
         if kind not in ("Pow", "Div", "Sub"):
@@ -157,6 +165,25 @@ class Lenient(_Reader):
         if len(node.ops) > 1 or not _is(node.ops[0], "Gt"):
             raise ParseError("a comparison", self.column(node))
         return left | right if hasattr(left, "update") or hasattr(left, "stages") else left >> right
+
+
+def _of_lambda(node: ast.Call) -> str:
+    """The formula in t of a function of one line, `lambda epoch: 0.95 ** epoch`; empty where there is none."""
+    from ast import Lambda, Name, unparse, walk
+
+    found = [one for one in (*node.args, *(each.value for each in node.keywords)) if isinstance(one, Lambda)]
+    if len(found) != 1 or len(found[0].args.args) != 1:
+        return ""
+    for one in walk(found[0].body):
+        if isinstance(one, Name) and one.id == found[0].args.args[0].arg:
+            one.id = "t"
+    return unparse(found[0].body)
+
+
+def _without_rate(whole: Any) -> Any:
+    """The rule, with the decay that belongs to it, of a strategy whose rate nobody wrote."""
+    left = tuple(one for one in whole.stages if not isinstance(one, rate))
+    return left[0] if len(left) == 1 else descent(*left)
 
 
 def _is_rule(value: object) -> bool:

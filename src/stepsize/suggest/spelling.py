@@ -44,13 +44,31 @@ _FULL_WIDTH = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 TYPED = _KEYS | _FULL_WIDTH
 """The key that types a character: full-width, Chinese and curly ones, and the signs of formulas."""
 
+ALSO_CALLED = {
+    **dict.fromkeys(("step", "step_decay", "steplr"), "staircase"),
+    **dict.fromkeys(("poly", "poly_decay"), "polynomial"),
+    **dict.fromkeys(("exp", "exp_decay"), "exponential"),
+    **dict.fromkeys(("cosine_annealing", "cosine_decay", "cosine_with_warmup", "annealing"), "cosine"),
+    **dict.fromkeys(("constant_with_warmup", "linear_warmup", "warm_up"), "warmup"),
+    **dict.fromkeys(("warm_restarts", "cosine_restarts", "cosine_with_restarts"), "sgdr"),
+    **dict.fromkeys(("reduce_lr_on_plateau", "reduce_on_plateau"), "plateau"),
+    **dict.fromkeys(("one_cycle", "1cycle"), "onecycle"),
+    "grad_clip": "clip_norm",
+}
+"""What others call a word."""
+
+_NUMBER = r"\d+(?:\.\d*)?(?:e-?\d+)?"
 _UNIT = r"(?:%|ep|tok|samples)"
 _HABITS: tuple[tuple[str, str], ...] = (
     (r"^\s*(['\"])(.*)\1\s*$", r"\2"),  # quotes within quotes
     (r"^\s*['\"](?=[\w(])([^'\"]*)$", r"\1"),
     (r"[\s,;.]+$", ""),
     (r"((?:^|[|*=])\s*\d+),(\d+)(?=\s*(?:[*|),]|$))", r"\1.\2"),  # a decimal comma
-    (r"^\s*[A-Za-z_]\w*\s*=(?!=)\s*", ""),  # lr = …
+    (rf"^\s*momentum\s*=\s*({_NUMBER})\s*$", r"sgd(momentum=\1) | 0.1"),
+    (rf"^\s*weight_decay\s*=\s*({_NUMBER})\s*$", r"weight_decay(\1) | sgd() | 0.1"),
+    (r"^\s*(?!momentum|weight_decay)[A-Za-z_]\w*\s*=(?!=)\s*", ""),  # lr = …
+    (r"(^|\|)\s*-(?=[\d.])", r"\1 "),  # a rate below 0: the update is subtracted anyhow
+    (rf"(?<![\w'\".])({_NUMBER})\s*((?:epoch|step|update|token|sample)s?)(?![\w'\"(=])", r"'\1 \2'"),  # 5 epochs
     (r"\|\s*(?:lr|learning_rate)\s*=(?!=)\s*", "| "),  # sgd() | lr=0.1
     (r"\s*;\s*", " >> "),
     (r"(?<=[\w)])\s+x\s+(?=[\w(])", " * "),

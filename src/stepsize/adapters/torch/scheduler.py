@@ -18,7 +18,7 @@ from ...course.ended import ended, rates_of_the_end
 from ...course.host import Host
 from ...course.resume import CHOICES, resumed, saved
 from ...course.said import Said
-from ...course.strangers import no_argument, no_quantity
+from ...course.strangers import no_argument, no_optimizer, no_quantity
 from ...schedules.base import Factor
 from ...schedules.plan import plan
 from ...schedules.rate import rate
@@ -95,7 +95,7 @@ class Scheduler(InNotebooks, LRScheduler):
         for name in unknown:
             raise no_argument(self._host.name, name, unknown[name])
         if not isinstance(optimizer, Optimizer):
-            raise StepsizeError(f"Scheduler: optimizer must be a torch.optim.Optimizer, not {optimizer!r}")
+            raise StepsizeError(no_optimizer("Scheduler", optimizer, expression))
         if not optimizer.param_groups:
             raise StepsizeError("Scheduler: the optimizer has no parameter groups: build it with the parameters first")
         self.optimizer, self._knobs = optimizer, Groups(optimizer)

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import Module
+from torch.optim import Optimizer
 
-from ...._errors import StepsizeError
+from ...._errors import StepsizeError, shown
 from ....clipping.decay import weight_decay
 from ....descents import descent
 from ..clips.hung import refuse_parts
@@ -26,11 +27,16 @@ def listed(params: Any) -> list[Any]:
         raise StepsizeError("optimizer: params must be several parameters, not one tensor: write [tensor]")
     if isinstance(params, Module):
         raise StepsizeError("optimizer: params must be parameters, not a module: write model.parameters()")
+    if isinstance(params, Optimizer):
+        raise StepsizeError(
+            "optimizer: params must be parameters, not an optimizer: write model.parameters(); on an optimizer that "
+            'there is, Scheduler(optimizer, "cosine()", …) and clip_update'
+        )
     if isinstance(params, dict):
         raise StepsizeError("optimizer: params must be a list, not one group: write [group]")
     _refuse_unordered("params", params)
     if isinstance(params, str) or not isinstance(params, Iterable):
-        raise StepsizeError(f"optimizer: params must be parameters, not {params!r}: write model.parameters()")
+        raise StepsizeError(f"optimizer: params must be parameters, not {shown(params)}: write model.parameters()")
     found = [group_of(one) if isinstance(one, dict) else one for one in params]
     if not found:
         raise StepsizeError("optimizer: there are no parameters: a generator is empty after its first use")

@@ -1,0 +1,55 @@
+"""The error of a word that was called in Python with another library's arguments: what a text is told, is told here."""
+
+from __future__ import annotations
+
+from .._errors import ParseError, StepsizeError, shown
+from .._value import without_parentheses
+from ..schedules.base import Factor
+from ..text import parse
+from ..vocabulary import WORDS, look_up
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+def instead(word: type, given: tuple[Any, ...], named: Mapping[str, Any]) -> str:
+    """What to write for a call that Python refuses; empty where only Python's own words fit.
+
+    >>> from stepsize import adam
+    >>> instead(adam, (), {"lr": 0.1})
+    'the rate comes after the rule: write adam() | 0.1'
+    """
+    name = word.__name__
+    if not named and not any(isinstance(one, float) for one in given):
+        return ""  # whole numbers in places that are none: nobody knows what they were
+    if name not in WORDS or look_up(name) is not word:
+        return ""
+    arguments = [*map(shown, given), *(f"{key}={shown(one)}" for key, one in named.items())]
+    try:
+        parse(f"{name}({', '.join(arguments)})")
+    except ParseError as error:
+        return error.message if _is_read(error.message.rpartition(": write ")[2]) else ""
+    return ""
+
+
+def no_strategy(given: object) -> str:
+    """What is said of a value that is not yet a strategy: what it is, and the strategy that it can be a part of."""
+    if isinstance(given, Factor):
+        return f"{given} is a schedule without a rule and a rate: write sgd() | 0.1 * {given._grouped()}"
+    if hasattr(given, "update"):
+        return f"{given} is a rule without a rate: write {given} | 0.1"
+    if hasattr(given, "check_rule"):
+        return f"{given} has no rule and no rate behind it: write {given} | sgd() | 0.1"
+    if isinstance(given, type) and given.__name__ in WORDS:
+        return without_parentheses(given.__name__)
+    return f"a strategy is a rule and a rate, such as sgd() | 0.1, not {shown(given)}"
+
+
+def _is_read(text: str) -> bool:
+    try:
+        parse(text)
+    except StepsizeError:
+        return False
+    return True
