@@ -7,6 +7,7 @@ from bisect import bisect_right
 from itertools import pairwise
 
 from .._errors import StepsizeError, number
+from .._language import said, say
 from .base import Dialect, Factor, Place
 from .boundaries import settled
 from .combine import Bent
@@ -143,4 +144,4 @@ def _lines(knots: Sequence[tuple[float, float]]) -> tuple[list[float], list[floa
 
 def told_pace(pace: float) -> str:
     """How time runs, in words."""
-    return "stands still" if math.isinf(pace) else f"runs {pace:.4g} times as long"
+    return said("stands still") if math.isinf(pace) else say("runs {pace:.4g} times as long", pace=pace)
