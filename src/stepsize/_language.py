@@ -27,10 +27,15 @@ def say(text: str, /, **fields: object) -> str:
     return said(text).format(**fields)
 
 
+def spoken() -> str:
+    """The language that is spoken."""
+    return "zh" if _catalogue else "en"
+
+
 def speak(language: str) -> str:
     """Speak `en` or `zh` from now on; returns what was spoken. The library itself never calls it: a command does."""
     global _catalogue
-    before = "zh" if _catalogue else "en"
+    before = spoken()
     if language == "en":
         _catalogue = {}
     elif language != before:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from .answers import ANSWERS
 from .doubts import DOUBTS
+from .helped import HELPED
 from .phrases import PHRASES
 from .sentences import SENTENCES
 
-CATALOGUE: dict[str, str] = SENTENCES | PHRASES | ANSWERS | DOUBTS
+CATALOGUE: dict[str, str] = SENTENCES | PHRASES | ANSWERS | DOUBTS | HELPED

@@ -7,6 +7,8 @@ import errno
 import os
 import sys
 
+from .._language import say
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TextIO
@@ -105,7 +107,7 @@ def fail(message: str) -> int:
 
 def note(message: str) -> None:
     """One line on standard error beside the answer."""
-    tell(f"note: {message}")
+    tell(say("note: {message}", message=message))
 
 
 def print_json(line: dict[str, Any]) -> None:
