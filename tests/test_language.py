@@ -14,6 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from rich.cells import cell_len
 
 import stepsize
 from commandline import run
@@ -23,7 +24,9 @@ from stepsize.chinese import CATALOGUE
 from stepsize.cli.commands import main
 from stepsize.cli.helped import commands, options, texts
 from stepsize.cli.language import SPEAKING, speaks
+from stepsize.schedules.base import Factor
 from stepsize.schedules.doubts import doubts
+from stepsize.schedules.questions import outline
 from stepsize.telling.explain import explain
 from subjects import EVERYTHING, TOTAL, UNITS
 from test_explain import EXAMPLES
@@ -239,10 +242,7 @@ def test_a_note_beside_the_answer_is_in_its_language():
     assert done.stderr.startswith("注意：所有变化在 1000 步中的第 6 步就结束了")
 
 
-@pytest.mark.parametrize(
-    "words",
-    [("show", "0.1 * multistep(3, 6)", "--steps", "1000", "--at", "1"), ("diff", "cosine()", "linear()"), ("list",)],
-)
+@pytest.mark.parametrize("words", [("scale", "0.1", "--batch", "32:64", "--optimizer", "sgd"), ("list",)])
 def test_a_command_that_is_not_whole_speaks_english(words, monkeypatch):
     english = run(*words)
     monkeypatch.setenv("LANG", "zh_CN.UTF-8")
@@ -314,3 +314,48 @@ def test_the_chinese_page_lists_the_commands_that_speak_it():
     text = INDEX.read_text(encoding="utf-8")
     assert all(f"`stepsize {command}`" in text for command in SPEAKING)
     assert "`--help`" in text
+
+
+@pytest.mark.parametrize(
+    "value", [one for one in EVERYTHING if isinstance(one, Factor) and not one.controllers], ids=repr
+)
+def test_what_begins_where_is_said_in_chinese(value, chinese):
+    schedule = value.over(TOTAL, **UNITS)
+    for _, label in outline(schedule, TOTAL):
+        assert CHINESE.search(label)
+        assert not english_words(label, f"{value} {schedule}"), label
+
+
+def test_a_curve_in_the_terminal_is_in_chinese_and_stands_in_its_columns():
+    words = ("show", "0.1 * (warmup(25) >> repeat(cosine(100)))", "0.1 * infrared()", "--steps", "500")
+    english, told = run(*words), run(*words, "--lang", "zh")
+    assert "  从 125 起 第 2 轮开始" in told.stdout
+    assert told.stderr == "注意：infrared() 取决于训练的情况，这里画成 1\n"
+    ours, theirs = (done.stdout.splitlines() for done in (told, english))
+    assert len(ours) == len(theirs)
+    assert [line for line in ours if "┤" in line] == [line for line in theirs if "┤" in line]
+    wide = next(line for line in ours if "499" in line)
+    assert wide.endswith("第 499 步")
+    assert cell_len(wide) == cell_len(next(line for line in theirs if "step 499" in line))
+
+
+def test_marks_stand_below_one_another_in_chinese():
+    words = ("show", "multistep(3, 60, 600)", "--steps", "1000")
+    told = [line for line in run(*words, "--lang", "zh").stdout.splitlines() if "阶段" in line]
+    theirs = [line for line in run(*words).stdout.splitlines() if "from " in line]
+    assert [line.strip() for line in told] == [
+        "从 3 起 第 2 阶段（共 4 个）开始，因子 0.1",
+        "从 60 起 第 3 阶段（共 4 个）开始，因子 0.01",
+        "从 600 起 第 4 阶段（共 4 个）开始，因子 0.001",
+    ]
+    assert {cell_len(line.partition(" 第")[0]) for line in told} == {len(theirs[0].partition(" stage")[0])}
+
+
+def test_a_difference_in_chinese():
+    assert run("diff", "sgd() | 0.1 * stages(1, 0.1)", "adam() | 0.1", "--steps", "10", "--lang", "zh").stdout == (
+        "0.1 * stages(1, 0.1) 和 0.1 在 10 次更新中有 5 次不同：5 到 9。最大的差是 0.09，在第 5 次更新：0.01 对 0.1。\n"
+        "只比较了学习率；除此之外，sgd() 与 adam() 也不同。\n"
+    )
+    assert (
+        run("diff", "0.1", "0.1", "--steps", "10", "--lang", "zh").stdout == "0.1 和 0.1 在全部 10 次更新中都相同。\n"
+    )

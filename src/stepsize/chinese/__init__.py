@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from .answers import ANSWERS
 from .doubts import DOUBTS
+from .drawn import DRAWN
 from .helped import HELPED
 from .phrases import PHRASES
 from .sentences import SENTENCES
 
-CATALOGUE: dict[str, str] = SENTENCES | PHRASES | ANSWERS | DOUBTS | HELPED
+CATALOGUE: dict[str, str] = SENTENCES | PHRASES | ANSWERS | DOUBTS | DRAWN | HELPED

@@ -13,7 +13,7 @@ HELPED = {
     "[required]": "[必需]",
     "Show this message and exit.": "显示这些说明并退出。",
     "Show the version and exit.": "显示版本并退出。",
-    "The language of the help and of explain; that of the locale if left out.": "帮助和 explain 使用的语言；省略时按系统的语言设置。",
+    "The language of help, show, explain and diff; that of the locale if left out.": "帮助、show、explain 和 diff 使用的语言；省略时按系统的语言设置。",
     "Exit codes: 0 done · 2 something you wrote cannot be done · 130 interrupted.": "退出码：0 完成 · 2 所写的做不到 · 130 被中断。",
     "Example:": "例子：",
     "Examples:": "例子：",

@@ -125,7 +125,7 @@ class warp(Bent):
 
     def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
         begins, _, paces = self._lines()
-        yield from clock.marks(begins[1:], lambda i: f"time {told_pace(paces[i])}", low, high)
+        yield from clock.marks(begins[1:], lambda i: say("time {pace}", pace=told_pace(paces[i])), low, high)
         yield from self.factor._marks(clock.then(self._local), low, high)
 
     def _rest(self) -> int | None:
