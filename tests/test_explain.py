@@ -17,8 +17,9 @@ from stepsize.cli.explain_and_diff import diff_command, explain_command
 from stepsize.controllers.base import Controller
 from stepsize.descents import Clip, Transform
 from stepsize.schedules.base import Factor
+from stepsize.telling.answers import CONTROLLERS
 from stepsize.telling.explain import explain, tell
-from stepsize.telling.phrases import CONTROLLERS, CURVES, STAGES, pieces
+from stepsize.telling.phrases import CURVES, STAGES, pieces
 from stepsize.vocabulary import WORDS, kind_of, look_up
 from strategies import descents, schedules, sized
 from subjects import EVERYTHING, SUBJECTS, TOTAL, UNITS, adam_before, wants_a_rule

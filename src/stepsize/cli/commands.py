@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import rich_click as click
 
 from .. import __version__
 from .._errors import StepsizeError
+from .._language import LANGUAGES, spoken
 from .budget import Budget, BudgetKind
 from .kinds import Above, Expression, Rates, Whole
 from .looking import diagnose, study
@@ -26,6 +28,12 @@ click.rich_click.MAX_WIDTH = 100
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
 @click.version_option(__version__, prog_name="stepsize")
+@click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    expose_value=False,
+    help="The language of help, show, explain and diff; that of the locale if left out.",
+)
 def main() -> None:
     """Any learning-rate strategy as one expression: look at it, compare it on your data.
 
@@ -41,7 +49,8 @@ def run() -> int:
     """Run the command line and return its exit code; what goes wrong is one line, never a traceback."""
     try:
         words, script = apart(sys.argv[1:])
-        code = main(args=shielded(words), standalone_mode=False, obj=script)
+        with _in_its_language():
+            code = main(args=shielded(words), standalone_mode=False, obj=script)
     except plain.exceptions.Exit as stop:
         code = stop.exit_code
     except plain.exceptions.Abort:
@@ -56,6 +65,15 @@ def run() -> int:
     except MemoryError:
         code = fail("this does not fit into memory: pass fewer rows, or a smaller --rates grid")
     return code if isinstance(code, int) else DONE
+
+
+def _in_its_language() -> AbstractContextManager[None]:
+    """The help in the language that is spoken; nothing is done for English."""
+    if spoken() == "en":
+        return nullcontext()
+    from .helped import translated
+
+    return translated(main)
 
 
 def _where_help_is(error: plain.ClickException) -> str:

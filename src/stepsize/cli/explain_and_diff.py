@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._errors import StepsizeError
+from .._language import said, say
 from ..text import parse
 from .output import fail, note, print_json, tell
 from .show import doubted, picture, told
@@ -62,8 +63,8 @@ def _only_rates(a: Any, b: Any) -> str:
     others = [[str(one) for one in getattr(x, "stages", ()) if one.word() != "rate"] for x in (a, b)]
     if others[0] == others[1]:
         return ""
-    first, second = (" | ".join(one) or "nothing" for one in others)
-    return f"Only the rates were compared; besides them, {first} and {second} differ."
+    first, second = (" | ".join(one) or said("nothing") for one in others)
+    return say("Only the rates were compared; besides them, {first} and {second} differ.", first=first, second=second)
 
 
 def _schedule(text: str) -> Any:
@@ -87,4 +88,4 @@ def _save(path: str, schedules: list[Any], steps: int, units: dict[str, Any]) ->
     at = places(steps, {step for _, curve in curves for step, _ in outline(curve, steps)})
     lines = [(text, at, [curve(t) for t in at]) for text, curve in curves]
     save(schedule_figure(lines, "rate or factor"), Path(path))
-    tell(f"written to {path}")
+    tell(say("written to {path}", path=path))

@@ -8,6 +8,7 @@ import os
 import sys
 
 from .._errors import printable
+from .._language import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def fail(message: str) -> int:
 
 def note(message: str) -> None:
     """One line on standard error beside the answer."""
-    tell(f"note: {message}")
+    tell(say("note: {message}", message=message))
 
 
 def print_json(line: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 
 from .._errors import StepsizeError, shown
+from .._language import say
 from ..lengths import MissingFactError
 from ..text import parse
 from .output import columns, fail, note, print_json, tell
@@ -125,7 +126,8 @@ def _curve(
     is_rate = hasattr(shown, "base")  # a controller or a clamp may have a factor too
     base, factor = (shown.base, shown.factor) if is_rate else (1.0, shown)
     ones = (1.0,) * len(shown.controllers)
-    drawn = f"{', '.join(str(one) for one in shown.controllers)} depends on the run and is drawn as 1"
+    controllers = ", ".join(str(one) for one in shown.controllers)
+    drawn = say("{controllers} depends on the run and is drawn as 1", controllers=controllers)
     return label, None, lambda t: float(base * factor.with_control(t, ones)), "; ".join([drawn, *notes])
 
 
@@ -178,4 +180,4 @@ def _save(path: str, curves: list[tuple[str, Any, Callable[[int], float], str]],
     at = places(steps, marks)
     lines = [(text, at, [function(t) for t in at]) for text, _, function, _ in curves]
     save(schedule_figure(lines, "rate or factor", marks), Path(path))
-    tell(f"written to {path}")
+    tell(say("written to {path}", path=path))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from .output import INTERRUPTED, lost, prepare
+from .._language import of_environment, speak
+from .output import CANNOT, INTERRUPTED, lost, prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +22,11 @@ def main() -> None:
     """Run the command line of `stepsize`."""
     prepare()
     try:
+        heard = _hears()
         options = quick_show(sys.argv[1:])
-        if options is None:
+        if not heard:
+            code = CANNOT
+        elif options is None:
             from .commands import run
 
             code = run()
@@ -34,7 +39,18 @@ def main() -> None:
         code = INTERRUPTED
     except OSError as error:
         code = lost(error)
+    finally:
+        speak("en")
     sys.exit(code)
+
+
+def _hears() -> bool:
+    """Choose the language; False, and one line said, where `--lang` is written wrongly. English loads nothing here."""
+    if not any(word.startswith("--lang") for word in sys.argv[1:]) and of_environment(os.environ) == "en":
+        return True
+    from .language import listen
+
+    return listen(sys.argv)
 
 
 def is_negative(word: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from .._language import say
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,12 +96,18 @@ def _panel(cells: Cells, top: float, steps: int, marks: list[tuple[int, str]]) -
     for step, _ in marks:
         axis[min(width - 1, step * width // steps)] = "┴"
     lines.append(f"{'':>10} └{''.join(axis)}")
-    lines.append(f"{'':>12}0{f'step {steps - 1}':>{width - 1}}")
-    lines += [f"{f'from {step}':>11} {label}" for step, label in marks[:_MOST_MARKS]]
-    if len(marks) > _MOST_MARKS:
-        left = len(marks) - _MOST_MARKS if len(marks) <= MOST_COUNTED else f"more than {MOST_COUNTED - _MOST_MARKS}"
-        lines.append(f"{'…':>11} and {left} more")
+    lines.append(f"{'':>12}0{_right(say('step {step}', step=steps - 1), width - 1)}")
+    lines += [f"{_right(say('from {step}', step=step), 11)} {label}" for step, label in marks[:_MOST_MARKS]]
+    if len(marks) > MOST_COUNTED:
+        lines.append(f"{'…':>11} {say('and more than {count} more', count=MOST_COUNTED - _MOST_MARKS)}")
+    elif len(marks) > _MOST_MARKS:
+        lines.append(f"{'…':>11} {say('and {count} more', count=len(marks) - _MOST_MARKS)}")
     return lines
+
+
+def _right(text: str, width: int) -> str:
+    """A text at the right end of so many cells; a Chinese character takes two."""
+    return " " * (width - len(text) - sum("\u2e80" <= one <= "\uffe6" for one in text)) + text
 
 
 def _level(value: float, top: float, rows: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._errors import LengthError, StepsizeError, number, shown
+from .._language import say
 from .base import Dialect, Factor, Place, unresolved
 from .boundaries import settled, short
 from .rate import rate
@@ -154,7 +155,7 @@ class then(Several):
         starts = self._starts()
         for i, first, end in clock.regions(starts[1:], low, high):
             if first > low:
-                yield first, f"{short(self.parts[i])} begins"
+                yield first, say("{part} begins", part=short(self.parts[i]))
             own = clock.then(lambda t, start=starts[i]: t - start)  # type: ignore[misc]
             yield from self.parts[i]._marks(own, first, end)
 

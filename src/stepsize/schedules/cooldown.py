@@ -7,6 +7,7 @@ from bisect import bisect_left
 from itertools import pairwise
 
 from .._errors import LengthError, StepsizeError, number
+from .._language import said, say
 from ..lengths import check_length
 from .base import Dialect, Place, unresolved
 from .boundaries import short
@@ -125,15 +126,16 @@ class cooldown(Bent):
         bounds, falls = self._bounds()
         for region, first, stop in clock.regions(bounds, low, high):
             if first > low:
-                yield first, self._label(falls[region - 1]) if region else f"{short(self.factor)} begins"
+                begins = say("{part} begins", part=short(self.factor))
+                yield first, self._label(falls[region - 1]) if region else begins
             if region == 0:
                 yield from self.factor._marks(clock, first, stop)
 
     @staticmethod
     def _label(fall: int | None) -> str:
         if fall is None:
-            return "the cool-down ends"
-        return f"cool-down {fall + 1} begins" if fall else "the cool-down begins"
+            return said("the cool-down ends")
+        return say("cool-down {number} begins", number=fall + 1) if fall else said("the cool-down begins")
 
     def _rest(self) -> int | None:
         return self._span()[1]

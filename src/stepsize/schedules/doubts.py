@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from .._errors import StepsizeError
+from .._language import said, say
 from .arithmetic import plus
 from .boundaries import outline, settled, short
 from .combine import Several as Together
@@ -120,9 +121,13 @@ class _Look:
 def _outlasts(look: _Look) -> str:
     for part, end in rises(look.factor):
         if end > look.steps:
-            return (
-                f"{short(part)} is not over when the run ends, at step {look.steps} with a factor of "
-                f"{look.values[-1]:.3g}: write a shorter one, such as {_named(part)}'5%')"
+            return say(
+                "{part} is not over when the run ends, at step {step} with a factor of {last:.3g}: write a shorter "
+                "one, such as {shorter}",
+                part=short(part),
+                step=look.steps,
+                last=look.values[-1],
+                shorter=f"{_named(part)}'5%')",
             )
     return ""
 
@@ -134,8 +139,14 @@ def _over_early(look: _Look) -> str:
         return ""
     if not last < min(1, _LITTLE * look.high) or _is_frozen(look.factor) or not _numbers(look.written):
         return ""
-    left = f"{last / look.high:.3g} of the highest factor is left for the rest"
-    return f"every change is over at step {since} of {look.steps}, and {left}: {_instead(look)}"
+    return say(
+        "every change is over at step {since} of {steps}, and {left:.3g} of the highest factor is left for the rest: "
+        "{instead}",
+        since=since,
+        steps=look.steps,
+        left=last / look.high,
+        instead=_instead(look),
+    )
 
 
 def _part_over_early(look: _Look) -> str:
@@ -153,7 +164,12 @@ def _dead(look: _Look) -> str:
         return ""
     if _is_frozen(look.factor) or not _numbers(look.written):
         return ""
-    return f"from step {since} of {look.steps} on the factor is below 1/10000 of its highest: {_instead(look)}"
+    return say(
+        "from step {since} of {steps} on the factor is below 1/10000 of its highest: {instead}",
+        since=since,
+        steps=look.steps,
+        instead=_instead(look),
+    )
 
 
 def _falls_once(look: _Look) -> str:
@@ -161,7 +177,11 @@ def _falls_once(look: _Look) -> str:
     for written, one, _ in _placed(look.written, look.factor):
         if isinstance(one, exponential) and one.every is None and one.length == 1 and look.steps >= _SHORTEST:
             instead = f"exponential({one.gamma!r}, every=1)"
-            return f"{short(written)} is over after 1 step and holds: for a ratio each step write {instead}"
+            return say(
+                "{part} is over after 1 step and holds: for a ratio each step write {instead}",
+                part=short(written),
+                instead=instead,
+            )
     return ""
 
 
@@ -172,17 +192,20 @@ def _does_not_come(look: _Look) -> str:
         lost = look.high - final
         if rest <= look.steps or final >= look.high / 2 or look.high - last >= _HARDLY * lost:
             return ""
-        when = f"it would be over at step {rest}"
+        when = say("it would be over at step {step}", step=rest)
     else:
         after = look.values[look.highest :]
         later = [look.steps * 4**i for i in range(1, 7)]
         if any(abs(one - last) > 1e-9 * look.high for one in after) or _falls_at(look.factor, later, last) is None:
             return ""
-        when = f"at step {_falls_at(look.factor, later, last)} it would have begun"
-    told = (
-        f"the decay does not come: the run ends at step {look.steps} with {last / look.high:.3g} of the highest factor"
+        when = say("at step {step} it would have begun", step=_falls_at(look.factor, later, last))
+    return say(
+        "the decay does not come: the run ends at step {steps} with {left:.3g} of the highest factor, {when}: lengths "
+        "count steps; leave the length out, or write a share ('30%') or epochs ('30ep')",
+        steps=look.steps,
+        left=last / look.high,
+        when=when,
     )
-    return f"{told}, {when}: lengths count steps; leave the length out, or write a share ('30%') or epochs ('30ep')"
 
 
 def _falls_at(factor: Factor, steps: list[int], last: float) -> int | None:
@@ -195,7 +218,12 @@ def _short_cycles(look: _Look) -> str:
             continue
         cycle = one._inner_steps()
         if cycle <= look.longest_epochs and cycle * 4 <= look.per_epoch and cycle * 100 <= look.steps:
-            return f"it has {look.steps // cycle} cycles of {cycle} steps: {_instead(look)}"
+            return say(
+                "it has {count} cycles of {cycle} steps: {instead}",
+                count=look.steps // cycle,
+                cycle=cycle,
+                instead=_instead(look),
+            )
     return ""
 
 
@@ -211,9 +239,13 @@ def _sums(look: _Look) -> Iterator[str]:
             continue
         others = [str(part) for i, part in enumerate(written.parts) if i != up[0]]
         rise, rest = str(written.parts[up[0]]), " + ".join(others)
-        yield (
-            f"the sum {short(written)} rises to {top:.3g}: write {rise} >> {rest} for one after the other, "
-            f"{rise} * {rest} for both at once"
+        yield say(
+            "the sum {sum} rises to {top:.3g}: write {rise} >> {rest} for one after the other, {rise} * {rest} for "
+            "both at once",
+            sum=short(written),
+            top=top,
+            rise=rise,
+            rest=rest,
         )
 
 
@@ -265,12 +297,20 @@ def _instead(look: _Look) -> str:
     """What to write: the same in epochs where the numbers may be epochs, else which units there are."""
     counted = sorted({n for n in _numbers(look.written) if n <= look.longest_epochs})
     if not counted:
-        return "lengths count steps: leave them out, or write shares ('30%') or epochs ('30ep')"
-    updates = "" if look.per_epoch is None else f"={look.per_epoch:g}"
+        return said("lengths count steps: leave them out, or write shares ('30%') or epochs ('30ep')")
+    updates = "…" if look.per_epoch is None else f"{look.per_epoch:g}"
     told = ", ".join(map(str, counted[:4])) + (", …" if len(counted) > 4 else "")
     text = _in_epochs(look.written, look.longest_epochs)
-    are = f"{told} are epochs" if len(counted) > 1 else f"{told} is in epochs"
-    return f"if {are}, write {text} with steps_per_epoch{updates or '=…'}"
+    if len(counted) == 1:
+        return say(
+            "if {count} is in epochs, write {text} with steps_per_epoch={updates}",
+            count=told,
+            text=text,
+            updates=updates,
+        )
+    return say(
+        "if {counts} are epochs, write {text} with steps_per_epoch={updates}", counts=told, text=text, updates=updates
+    )
 
 
 def _in_epochs(factor: Factor, most: float) -> str:

@@ -6,6 +6,7 @@ import math
 from itertools import chain, islice
 
 from .._errors import StepsizeError, number, shown, whole
+from .._language import said, say
 from .._value import Value
 from .base import Factor
 from .boundaries import by_step, marks
@@ -185,14 +186,27 @@ class Difference(Value):
 
     def __str__(self) -> str:
         if not self.ranges:
-            return f"{self.a} and {self.b} are the same at all {self.steps} updates."
+            return say("{a} and {b} are the same at all {steps} updates.", a=self.a, b=self.b, steps=self.steps)
         count = sum(stop - start + 1 for start, stop in self.ranges)
-        shown = [f"{start} to {stop}" if stop > start else str(start) for start, stop in self.ranges[:3]]
-        more = f" and {len(self.ranges) - 3} more ranges" if len(self.ranges) > 3 else ""
+        shown = [
+            say("{first} to {last}", first=start, last=stop) if stop > start else str(start)
+            for start, stop in self.ranges[:3]
+        ]
+        more = say(" and {count} more ranges", count=len(self.ranges) - 3) if len(self.ranges) > 3 else ""
         one, other = self.values
-        return (
-            f"{self.a} and {self.b} differ at {count} of {self.steps} updates: {', '.join(shown)}{more}. "
-            f"The largest difference is {self.largest:.4g}, at update {self.at}: {one:.4g} against {other:.4g}."
+        return say(
+            "{a} and {b} differ at {count} of {steps} updates: {ranges}{more}. The largest difference is "
+            "{largest:.4g}, at update {at}: {one:.4g} against {other:.4g}.",
+            a=self.a,
+            b=self.b,
+            count=count,
+            steps=self.steps,
+            ranges=said(", ").join(shown),
+            more=more,
+            largest=self.largest,
+            at=self.at,
+            one=one,
+            other=other,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import StepsizeError, number, one_of, shown
+from .._language import say
 from .._value import field
 from ..lengths import check_length
 from .base import Dialect, Factor, unresolved
@@ -32,7 +33,11 @@ class Curve(Factor):
         length = self.fields().get("length")
         if not isinstance(length, int):
             return iter(())
-        return clock.marks([length], lambda ended: f"{short(self)} {'ends' if ended else 'begins'}", low, high)
+
+        def label(ended: int) -> str:
+            return say("{part} ends", part=short(self)) if ended else say("{part} begins", part=short(self))
+
+        return clock.marks([length], label, low, high)
 
     def _rest(self) -> int | None:
         length = self.fields().get("length")
@@ -282,7 +287,10 @@ class stages(Factor):
 
     def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
         def label(i: int) -> str:
-            return f"stage {i + 1} of {len(self.factors)} begins, factor {self.factors[i]:.4g}"
+            count, factor = len(self.factors), self.factors[i]
+            return say(
+                "stage {number} of {count} begins, factor {factor:.4g}", number=i + 1, count=count, factor=factor
+            )
 
         return clock.marks(self._bounds(), label, low, high)
 
@@ -296,7 +304,9 @@ class stages(Factor):
 
 def stairs(every: int, last: float, clock: Clock, low: int, high: int) -> Iterator[Mark]:
     """The marks of a new stage `every` so many steps, the last of them not after `last`."""
-    return clock.marks(range(every, int(last) + 1, every), lambda i: f"stage {i + 1} begins", low, high)
+    return clock.marks(
+        range(every, int(last) + 1, every), lambda i: say("stage {number} begins", number=i + 1), low, high
+    )
 
 
 def check_rising(owner: str, bounds: tuple[Length, ...]) -> None:

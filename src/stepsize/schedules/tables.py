@@ -6,6 +6,7 @@ import math
 from itertools import pairwise
 
 from .._errors import StepsizeError, number, one_of, whole
+from .._language import say
 from ..lengths import check_length
 from .base import Dialect, Factor
 from .shapes import in_steps, optional_length
@@ -80,8 +81,9 @@ class piecewise(Listed):
 
     def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
         def label(i: int) -> str:
-            piece = f"piece {i + 1} begins, towards" if i < len(self.knots) - 1 else "the last knot, factor"
-            return f"{piece} {self.knots[min(i + 1, len(self.knots) - 1)][1]:.4g}"
+            if i < len(self.knots) - 1:
+                return say("piece {number} begins, towards {factor:.4g}", number=i + 1, factor=self.knots[i + 1][1])
+            return say("the last knot, factor {factor:.4g}", factor=self.knots[-1][1])
 
         return clock.marks([float(when) for when, _ in self.knots[1:]], label, low, high)
 
@@ -141,7 +143,8 @@ class table(Listed):
         every, count = in_steps(self, "every", self.every), len(self.values)
 
         def label(i: int) -> str:
-            return f"value {i + 1} of {count}, factor {self.values[i]:.4g}"
+            value = self.values[i]
+            return say("value {number} of {count}, factor {factor:.4g}", number=i + 1, count=count, factor=value)
 
         return clock.marks(range(every, count * every, every), label, low, high)
 

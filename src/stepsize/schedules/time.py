@@ -6,6 +6,7 @@ import math
 from bisect import bisect_right
 
 from .._errors import FARTHEST, StepsizeError, number, whole
+from .._language import say
 from .base import Dialect, Factor, Place
 from .boundaries import settled, short, whole_steps
 from .combine import Bent, factors
@@ -139,7 +140,7 @@ class repeat(Bent):
             clock = clock.then(lambda t, last=self.length - 1: min(t, last))  # type: ignore[misc]
         for i, first, end in clock.regions(begins[1:], low, high):
             if first > low:
-                yield first, f"cycle {i + 1} begins"
+                yield first, say("cycle {number} begins", number=i + 1)
             yield from self.factor._marks(clock.then(self._inside(i, begins[i])), first, end)
 
     def _inside(self, i: int, begin: float) -> Local:
@@ -294,7 +295,7 @@ class shift(Bent):
         if wait > 0:
             for waited, first, _ in clock.regions([wait], low, high):
                 if waited and first > low:
-                    yield first, f"{short(self.factor)} begins"
+                    yield first, say("{part} begins", part=short(self.factor))
         moved: Local = (lambda t: max(t - wait, 0)) if wait > 0 else (lambda t: t + self.steps)
         yield from self.factor._marks(clock.then(moved), low, high)
 

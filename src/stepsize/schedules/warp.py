@@ -7,6 +7,7 @@ from bisect import bisect_right
 from itertools import pairwise
 
 from .._errors import StepsizeError, number
+from .._language import said, say
 from .base import Dialect, Factor, Place
 from .boundaries import settled
 from .combine import Bent
@@ -124,7 +125,7 @@ class warp(Bent):
 
     def _marks(self, clock: Clock, low: int, high: int) -> Iterator[Mark]:
         begins, _, paces = self._lines()
-        yield from clock.marks(begins[1:], lambda i: f"time {told_pace(paces[i])}", low, high)
+        yield from clock.marks(begins[1:], lambda i: say("time {pace}", pace=told_pace(paces[i])), low, high)
         yield from self.factor._marks(clock.then(self._local), low, high)
 
     def _rest(self) -> int | None:
@@ -143,4 +144,4 @@ def _lines(knots: Sequence[tuple[float, float]]) -> tuple[list[float], list[floa
 
 def told_pace(pace: float) -> str:
     """How time runs, in words."""
-    return "stands still" if math.isinf(pace) else f"runs {pace:.4g} times as long"
+    return said("stands still") if math.isinf(pace) else say("runs {pace:.4g} times as long", pace=pace)

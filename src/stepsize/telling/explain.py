@@ -8,27 +8,32 @@ from functools import singledispatch
 from itertools import islice
 
 from .._errors import StepsizeError, number
+from .._language import said, say
 from ..controllers.base import Controller
 from ..descents import Stage, descent
 from ..schedules.arithmetic import maximum, minimum, plus
 from ..schedules.base import Factor
-from ..schedules.boundaries import Clock, plain, settled, short
+from ..schedules.boundaries import Clock, plain, short
 from ..schedules.combine import clamp, product, then
 from ..schedules.cooldown import cooldown
 from ..schedules.plan import plan
-from ..schedules.questions import inside, quiet
+from ..schedules.questions import quiet
 from ..schedules.rate import rate
 from ..schedules.shapes import warmup
 from ..schedules.time import repeat, reverse, shift, stretch
 from ..schedules.warp import told_pace, warp
 from ..text import parse
-from .phrases import CONTROLLERS, COOLING, JOINED, STAGES, WATCHED, about, found, pieces
+from .answers import CONTROLLERS, WATCHED, in_a_row, listed
+from .ends import after, four, times
+from .phrases import COOLING, JOINED, STAGES, about, found, pieces, stays
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 _COUNTED = 1000  # more cycles than these are counted by their number alone
+_FLOWING = {"gradient": "gradient", "direction": "direction", "update": "update"}
+_NOUNS = {"rate": "the rate", "factor": "the factor"}
 
 
 def explain(text_or_value: Any, steps: int, **units: Any) -> list[str]:
@@ -56,12 +61,16 @@ def explain(text_or_value: Any, steps: int, **units: Any) -> list[str]:
     if isinstance(value, (rate, Factor)):
         return _curve(value, int(steps), units)
     if isinstance(value, plan):
-        return [f"{name}: {line}" for name, part in value.parts for line in _part(part, int(steps), units)]
+        return [
+            say("{name}: {line}", name=name, line=line)
+            for name, part in value.parts
+            for line in _part(part, int(steps), units)
+        ]
     raise StepsizeError(f"explain takes a text or a value such as 0.1 * cosine(), not {value!r}")
 
 
 def _part(part: Any, steps: int, units: dict[str, Any]) -> list[str]:
-    return explain(part, steps, **units) if callable(part) else [f"{say(part)} at every update."]
+    return explain(part, steps, **units) if callable(part) else [say("{value} at every update.", value=four(part))]
 
 
 def _descent(whole: descent, steps: int, units: dict[str, Any]) -> list[str]:
@@ -74,77 +83,42 @@ def _descent(whole: descent, steps: int, units: dict[str, Any]) -> list[str]:
             continue
         lines.append(_stage(stage, flowing))
         flowing = flowing if hasattr(stage, "apply") else "direction"
-    return lines if flowing == "update" else [*lines, f"There is no rate yet: write {whole} | 0.01."]
+    return (
+        lines if flowing == "update" else [*lines, say("There is no rate yet: write {text}.", text=f"{whole} | 0.01")]
+    )
 
 
 def _stage(stage: Any, flowing: str) -> str:
-    template = found(STAGES, stage)
+    template, what = found(STAGES, stage), said(_FLOWING[flowing])
+    if template is None and about(stage):
+        return say("{stage}, on the {what}: {about}.", stage=stage, what=what, about=_lower(about(stage)))
     if template is None:
-        return f"{stage}, on the {flowing}" + (f": {_lower(about(stage))}" if about(stage) else "") + "."
-    text = template if isinstance(template, str) else template(stage)
-    return text.format(what=flowing, **_fields(stage))
+        return say("{stage}, on the {what}.", stage=stage, what=what)
+    text = said(template) if isinstance(template, str) else template(stage)
+    return str(text.format(what=what, **_fields(stage)))
 
 
 def _fields(value: Any) -> dict[str, str]:
     """The fields in words; `every` also as a pace."""
     fields = value.fields()
     every = fields.get("every", 1)
-    return {name: say(one) for name, one in fields.items()} | {
-        "pace": "every update" if every == 1 else f"every {every} updates"
-    }
+    pace = said("every update") if every == 1 else say("every {count} updates", count=every)
+    return {name: four(one) for name, one in fields.items()} | {"pace": pace}
 
 
 def _curve(value: Any, steps: int, units: dict[str, Any]) -> list[str]:
     """The phases of a rate or a factor, and what happens after the run."""
     value = value.over(steps, **units)
     noun, base, factor = ("rate", value.base, value.factor) if isinstance(value, rate) else ("factor", 1.0, value)
-    lines: list[str] = []
+    lines = Lines()
     Scene(lines, noun, plain(), 0, steps, base).tell(factor)
-    return [*lines, _after(factor, base, steps)]
+    return [*lines, after(factor, base, steps)]
 
 
-def _after(factor: Any, base: float, steps: int) -> str:
-    """What happens when the run goes on."""
-    if any(one.sets_rate for one in factor.controllers):
-        return _after_set(factor, base, steps)
-    calm = quiet(factor)
-    rest, note = settled(calm), " while the controllers answer 1" if factor.controllers else ""
-    if rest is None and _silent(calm):
-        return f"Nothing says where it ends: update {steps} would have {say(base * calm(steps))}{note}."
-    if rest is None:
-        return f"It never ends: update {steps} would have {say(base * calm(steps))}{note}."
-    if rest > steps:
-        return f"The run ends first: at update {rest} it would come to rest at {say(base * calm(rest))}{note}."
-    return f"After the end it holds {say(base * calm(steps))}{note}."
+class Lines(list[str]):
+    """The sentences so far, and whether one of them has named what is told."""
 
-
-def _after_set(factor: Any, base: float, steps: int) -> str:
-    """The same where a controller sets the rate: what is left in front of it, where that is one number."""
-    parts = factor.parts if isinstance(factor, product) else (factor,)
-    setters = [one for one in factor.controllers if one.sets_rate]
-    schedules = [part for part in parts if part not in setters]
-    plain = all(one in parts for one in setters)
-    searched = schedules and any(one.searches for one in setters)
-    calm = quiet(factor)
-    rest, share = settled(calm), base * calm(steps)
-    others = " while the other controllers answer 1" * (setters != list(factor.controllers))
-    if plain and rest is not None and rest <= steps and (share == 0 or not searched):
-        return f"After the end it {'holds 0' if share == 0 else f'is {_times(share, setters)}'}{others}."
-    names = " and ".join(str(one) for one in setters)
-    return f"It never ends: {names} {'go' if len(setters) > 1 else 'goes'} on setting it."
-
-
-def _times(share: float, setters: list[Any]) -> str:
-    """A number in front of what the controllers set; none where it is 1, or only where a search begins."""
-    begins = any(one.searches for one in setters)
-    front = [] if share == 1 or begins else [say(share)]
-    return " times ".join([*front, *(f"what {one} sets" for one in setters)])
-
-
-def _silent(f: Any) -> bool:
-    """Whether it, or a part of it, does not say if it ever comes to rest."""
-    parts = [part for _, one in inside(f) for part in (one if isinstance(one, tuple) else (one,))]
-    return type(f)._rest is Factor._rest or any(_silent(part) for part in parts)
+    named = False
 
 
 class Scene:
@@ -153,7 +127,7 @@ class Scene:
     __slots__ = ("base", "clock", "high", "lines", "low", "noun", "prefix")
 
     def __init__(
-        self, lines: list[str], noun: str, clock: Clock, low: int, high: int, base: float, prefix: str = ""
+        self, lines: Lines, noun: str, clock: Clock, low: int, high: int, base: float, prefix: str = ""
     ) -> None:
         self.lines, self.noun, self.clock, self.low, self.high = lines, noun, clock, low, high
         self.base, self.prefix = base, prefix
@@ -168,17 +142,36 @@ class Scene:
 
     def say(self, phrase: str, low: int | None = None, high: int | None = None) -> None:
         """One sentence: which updates, what, and what it does."""
-        first, end = self.low if low is None else low, self.high if high is None else high
-        updates = f"pdates {first} to {end - 1}" if end - first > 1 else f"pdate {first}"
-        when = f"{self.prefix}, u{updates}" if self.prefix else f"U{updates}"
-        named = any(f": the {self.noun} " in one for one in self.lines)
-        subject = "a factor that" if self.prefix else "it" if named else f"the {self.noun}"
-        self.lines.append(f"{when}: {subject} {phrase if end - first > 1 else phrase.replace('stays at', 'is')}.")
+        subject = said("a factor that") if self.prefix else said("it") if self.lines.named else said(_NOUNS[self.noun])
+        self.lines.named = self.lines.named or not self.prefix
+        self.lines.append(
+            say("{when}: {subject} {phrase}.", when=self._when(*self._span(low, high)), subject=subject, phrase=phrase)
+        )
+
+    def stay(self, value: str, low: int | None = None, high: int | None = None) -> None:
+        """The sentence of a value that does not move; a single update has it."""
+        first, end = self._span(low, high)
+        self.say(stays().format(x=value) if end - first > 1 else say("is {x}", x=value), first, end)
+
+    def _span(self, low: int | None, high: int | None) -> tuple[int, int]:
+        return self.low if low is None else low, self.high if high is None else high
+
+    def _when(self, low: int, high: int) -> str:
+        if self.prefix and high - low > 1:
+            return say("{prefix}, updates {first} to {last}", prefix=self.prefix, first=low, last=high - 1)
+        if self.prefix:
+            return say("{prefix}, update {step}", prefix=self.prefix, step=low)
+        if high - low > 1:
+            return say("Updates {first} to {last}", first=low, last=high - 1)
+        return say("Update {step}", step=low)
 
     def tell(self, f: Any) -> None:
         """All sentences about one factor."""
         if isinstance(f, Controller):
-            self.say(f"is {_times(self.base, [f])}" if f.sets_rate else f"is {say(self.base)}, before what follows")
+            if f.sets_rate:
+                self.say(say("is {x}", x=times(self.base, [f])))
+            else:
+                self.say(say("is {x}, before what follows", x=four(self.base)))
             self.watch(f, self.base)
         else:
             tell(f, self)
@@ -189,10 +182,12 @@ class Scene:
         ends = [*bounds, None]
         for i, low, high in self.clock.regions(bounds, self.low, self.high):
             x, y = (self.base * f(one) for one in self._ends_of(f, low, high, ends[i]))
-            still = high - low == 1 or (x == y and "{moves}" in templates[i])
-            template = "stays at {x}" if still else templates[i]
-            ends_here = {"base": say(self.base), "moves": "rises" if y > x else "falls", "x": say(x), "y": say(y)}
-            self.say(template.format(**(_fields(f) | ends_here)), low, high)
+            if high - low == 1 or templates[i] == stays() or (x == y and "{moves}" in templates[i]):
+                self.stay(four(x), low, high)
+                continue
+            moves = said("rises") if y > x else said("falls")
+            ends_here = {"base": four(self.base), "moves": moves, "x": four(x), "y": four(y)}
+            self.say(templates[i].format(**(_fields(f) | ends_here)), low, high)
 
     def _ends_of(self, f: Any, low: int, high: int, bound: float | None) -> tuple[float, float]:
         """The local times a piece goes from and to: to its bound where the next update reaches it."""
@@ -204,16 +199,34 @@ class Scene:
 
     def watch(self, controller: Any, start: float) -> None:
         """What a controller watches and answers; `start` is the rate of the first update without it."""
-        told = [WATCHED.get(name, name.replace("_", " ")) for name in controller.needs if name != "rate"]
-        needs = " and ".join([one for one in (", ".join(told[:-1]), *told[-1:]) if one]) or "the run"
+        watched = [
+            said(WATCHED[name]) if name in WATCHED else name.replace("_", " ")
+            for name in controller.needs
+            if name != "rate"
+        ]
+        needs = listed(watched) if watched else said("the run")
         phrase = found(CONTROLLERS, controller)
-        answer = phrase(controller) if phrase else _lower(about(controller)) or "as it was made to"
+        answer = phrase(controller) if phrase else _lower(about(controller)) or said("as it was made to")
         if controller.sets_rate:
-            begins = f", searching from {say(start)}" if controller.searches else ""
-            self.lines.append(f"{controller} watches {needs}, and sets the rate itself{begins}: {answer}.")
+            self.lines.append(
+                say(
+                    "{controller} watches {needs}, and sets the rate itself{begins}: {answer}.",
+                    controller=controller,
+                    needs=needs,
+                    begins=say(", searching from {x}", x=four(start)) if controller.searches else "",
+                    answer=answer,
+                )
+            )
         else:
-            since = f" from update {controller.begins} on" if controller.begins else ""
-            self.lines.append(f"Times {controller}, which watches {needs}{since}: {answer}.")
+            self.lines.append(
+                say(
+                    "Times {controller}, which watches {needs}{since}: {answer}.",
+                    controller=controller,
+                    needs=needs,
+                    since=say(" from update {step} on", step=controller.begins) if controller.begins else "",
+                    answer=answer,
+                )
+            )
 
 
 @singledispatch
@@ -236,18 +249,28 @@ def _multiplied(f: product, scene: Scene) -> None:
     others = [part for part in f.parts if not isinstance(part, Controller)]
     setters = [part for part in f.parts if isinstance(part, Controller) and part.sets_rate]
     if setters:
-        highest = ", over its highest value so far" if any(one.searches for one in setters) else ""
-        follows = f", times what follows{highest}" if len(f.parts) > len(setters) else ""
-        scene.say(f"is {_times(scene.base, setters)}{follows}")
+        follows = ""
+        if len(f.parts) > len(setters):
+            searched = any(one.searches for one in setters)
+            follows = (
+                said(", times what follows, over its highest value so far")
+                if searched
+                else said(", times what follows")
+            )
+        scene.say(say("is {x}", x=times(scene.base, setters) + follows))
         for part in others:
-            scene.beside("Times", 1.0).tell(part)
+            scene.beside(said("Times"), 1.0).tell(part)
     elif len(others) == 1:
         scene.tell(others[0])
     else:
-        front = f"{say(scene.base)} times " if scene.base != 1 else ""
-        scene.say(f"is {front}the product of what follows" if others else f"is {say(scene.base)}, before what follows")
+        if not others:
+            scene.say(say("is {x}, before what follows", x=four(scene.base)))
+        elif scene.base == 1:
+            scene.say(said("is the product of what follows"))
+        else:
+            scene.say(say("is {x} times the product of what follows", x=four(scene.base)))
         for part in others:
-            scene.beside("Times", 1.0).tell(part)
+            scene.beside(said("Times"), 1.0).tell(part)
     start = math.prod([scene.base, *(part(scene.clock.local(scene.low)) for part in others if not part.controllers)])
     for part in f.parts:
         if isinstance(part, Controller):
@@ -263,9 +286,9 @@ def _joined(f: Any, scene: Scene) -> None:
         scene.tell(f.parts[0])
         return
     word, joint = found(JOINED, f)
-    scene.say(f"is {joint} of what follows")
+    scene.say(said(joint))
     for part in f.parts:
-        scene.beside(word, scene.base).tell(part)
+        scene.beside(said(word), scene.base).tell(part)
 
 
 @tell.register
@@ -279,44 +302,52 @@ def _in_turn(f: then, scene: Scene) -> None:
 @tell.register
 def _clamped(f: clamp, scene: Scene) -> None:
     scene.tell(f.factor)
-    for side, bound in (("below", f.low), ("above", f.high)):
-        if bound is not None:
-            scene.lines.append(f"What is {side} {say(scene.base * bound)} becomes {say(scene.base * bound)}.")
+    if f.low is not None:
+        scene.lines.append(say("What is below {bound} becomes {bound}.", bound=four(scene.base * f.low)))
+    if f.high is not None:
+        scene.lines.append(say("What is above {bound} becomes {bound}.", bound=four(scene.base * f.high)))
 
 
 @tell.register
 def _stretched(f: stretch, scene: Scene) -> None:
-    scene.lines.append(f"The time of {short(f.factor)} runs {say(f.by)} times as long.")
+    scene.lines.append(say("The time of {part} runs {by} times as long.", part=short(f.factor), by=four(f.by)))
     scene.at(scene.clock.then(lambda t: t / f.by), scene.low, scene.high).tell(f.factor)
 
 
 @tell.register
 def _warped(f: warp, scene: Scene) -> None:
     begins, _, paces = f._lines()
-    told = [f"from update {say(begin)} on it {told_pace(pace)}" for begin, pace in zip(begins, paces, strict=True)]
-    scene.lines.append(f"The time of {short(f.factor)}: {', '.join(told)}.")
+    told = [
+        say("from update {step} on it {pace}", step=four(begin), pace=told_pace(pace))
+        for begin, pace in zip(begins, paces, strict=True)
+    ]
+    scene.lines.append(say("The time of {part}: {told}.", part=short(f.factor), told=in_a_row(told)))
     scene.at(scene.clock.then(f._local), scene.low, scene.high).tell(f.factor)
 
 
 @tell.register
 def _shifted(f: shift, scene: Scene) -> None:
     if f.steps >= 0:
-        scene.lines.append(f"{short(f.factor)} begins at its update {f.steps}.")
+        scene.lines.append(say("{part} begins at its update {step}.", part=short(f.factor), step=f.steps))
         scene.at(scene.clock.then(lambda t: t + f.steps), scene.low, scene.high).tell(f.factor)
         return
     for waited, low, high in scene.clock.regions([float(-f.steps)], scene.low, scene.high):
         if waited:
             scene.at(scene.clock.then(lambda t: t + f.steps), low, high).tell(f.factor)
         else:
-            scene.say(f"waits at {say(scene.base * f.factor(0))}", low, high)
+            scene.say(say("waits at {x}", x=four(scene.base * f.factor(0))), low, high)
 
 
 @tell.register
 def _reversed(f: reverse, scene: Scene) -> None:
     local = scene.clock.local
     for done, low, high in scene.clock.regions([float(f._inner_steps())], scene.low, scene.high):
-        x, y = (say(scene.base * f(local(t))) for t in (low, high - 1))
-        scene.say(f"stays at {x}" if done else f"runs backwards through {short(f.factor)} from {x} to {y}", low, high)
+        x, y = (four(scene.base * f(local(t))) for t in (low, high - 1))
+        if done:
+            scene.stay(x, low, high)
+        else:
+            backwards = say("runs backwards through {part} from {x} to {y}", part=short(f.factor), x=x, y=y)
+            scene.say(backwards, low, high)
 
 
 @tell.register
@@ -329,9 +360,10 @@ def _cooled(f: cooldown, scene: Scene) -> None:
         elif fall is not None:
             end = bounds[i] if i < len(bounds) else math.inf
             y = scene.base * f(end if local(high - 1) + 1 >= end else local(high - 1))
-            scene.say(f"cools down {COOLING[shapes[fall]]} from {say(x)} to {say(y)}", low, high)
+            how = said(COOLING[shapes[fall]])
+            scene.say(say("cools down {how} from {x} to {y}", how=how, x=four(x), y=four(y)), low, high)
         else:
-            scene.say(f"stays at {say(x)}", low, high)
+            scene.stay(four(x), low, high)
 
 
 @tell.register
@@ -341,11 +373,7 @@ def _repeated(f: repeat, scene: Scene) -> None:
     count = len(regions)
     if count == _COUNTED:  # each of them begins at an update of its own
         count = bisect_right(begins[1:], scene.clock.local(scene.high - 1)) - regions[0][0] + 1
-    changes = [f"{say(f.growth)} times as long"] * (f.growth != 1) + [f"{say(f.height)} times as high"] * (
-        f.height != 1
-    )
-    each = f", each {' and '.join(changes)} as the one before" if changes else ""
-    scene.say(f"repeats {short(f.factor)} in {count} cycle{'s' * (count > 1)}{each}")
+    scene.say(_cycles(f, count))
     inner, first = f._inner_steps(), begins[1] if len(begins) > 1 else None
     i, low, high = regions[0]
     if i == 0:
@@ -353,12 +381,17 @@ def _repeated(f: repeat, scene: Scene) -> None:
         scene.at(scene.clock.then(lambda t: t * scale), low, high).tell(f.factor)
     if len(regions) > 1:
         later = [str(one) for _, one, _ in regions[1:6]] + ["…"] * (len(regions) > 6)
-        scene.say(f"begins again at updates {', '.join(later)}", regions[1][1])
+        scene.say(say("begins again at updates {updates}", updates=in_a_row(later)), regions[1][1])
 
 
-def say(value: Any) -> str:
-    """A number with four digits, a count or a text as it is."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _cycles(f: repeat, count: int) -> str:
+    """How often it is repeated, and what changes from one time to the next."""
+    changes = [say("{count} times as long", count=four(f.growth))] if f.growth != 1 else []
+    changes += [say("{count} times as high", count=four(f.height))] if f.height != 1 else []
+    each = say(", each {changes} as the one before", changes=listed(changes)) if changes else ""
+    if count == 1:
+        return say("repeats {part} in 1 cycle{each}", part=short(f.factor), each=each)
+    return say("repeats {part} in {count} cycles{each}", part=short(f.factor), count=count, each=each)
 
 
 def _lower(text: str) -> str:
