@@ -91,11 +91,13 @@ def test_a_plateau_that_fires_too_soon_is_told_as_one():
 def test_what_a_plateau_did_well_is_a_remark():
     told = diagnose(plateaued(300, 450, factor=0.5))
     assert not told.findings
-    assert told.remarks == ("plateau lowered the rate 2 times, from update 300 to 450: by 0.25 in all.",)
-    assert diagnose(plateaued(450, factor=0.5)).remarks == ("plateau lowered the rate at update 450: by 0.5 in all.",)
+    assert told.remarks == ("plateau lowered the rate 2 times, from update 300 to 450: to 0.25 times what it was.",)
+    assert diagnose(plateaued(450, factor=0.5)).remarks == (
+        "plateau lowered the rate at update 450: to 0.5 times what it was.",
+    )
     others = (Decision(300, "greedy", "", "head", 2.0), Decision(400, "skip", "", "", 0.5))
     (said,) = diagnose(replace(plateaued(300), decisions=others)).remarks
-    assert said == "greedy (group head) changed the rate at update 300: by 2 in all."
+    assert said == "greedy (group head) changed the rate at update 300: to 2 times what it was."
 
 
 # --- a batch that is no number

@@ -15,7 +15,7 @@ def changes(record: Record) -> list[Decision]:
 
 
 def remarks(record: Record) -> tuple[str, ...]:
-    """How often each controller changed the rate, from when to when, and by how much in all."""
+    """How often each controller changed the rate, from when to when, and to which part of it."""
     made = changes(record)
     whose = dict.fromkeys((one.kind, one.group) for one in made)
     return tuple(_remark(which, [one for one in made if (one.kind, one.group) == which]) for which in whose)
@@ -34,4 +34,4 @@ def _remark(which: tuple[str, str], made: list[Decision]) -> str:
     for one in made:
         product *= one.factor or 1.0
     group = f" (group {which[1]})" if which[1] else ""
-    return f"{which[0]}{group} {when(made)}: by {three_digits(product)} in all."
+    return f"{which[0]}{group} {when(made)}: to {three_digits(product)} times what it was."
