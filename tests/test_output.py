@@ -33,7 +33,7 @@ COMMANDS = {
     "--help": ["--help"],
 }
 SILENT = {"show --svg"}  # nothing is written to the output
-PROGRESS = ("note: ", "trained ", "written to curve")
+PROGRESS = ("note: ", "trained ", "written to curve", "written: ")
 CLOSED, FULL = ">&-", ">/dev/full"
 
 

@@ -282,7 +282,7 @@ def test_what_the_gradients_norm_decides(monkeypatch):
     ("strategy", "said"),
     [
         ("0.1 * cosine()", "write sgd()"),
-        ("sgd()", "a rule and a rate"),
+        ("sgd()", "a rule without a rate"),
         ("sgd() | 0.1 * cosine()", r"write optimizer\(…, total_steps"),
     ],
 )

@@ -56,11 +56,11 @@ def test_another_family_changes_nothing_and_momentum_is_brought_along():
 
 
 def test_a_journal_becomes_the_best_finished_rate_of_each_family(tmp_path):
-    tuned(tmp_path / "one", ["sgd(momentum=0.9) | 0.1 * cosine()"])
-    found = tuned(tmp_path / "one", ["adam() | 0.01 * cosine()"])
+    texts = {"sgd": "sgd(momentum=0.9) | 0.1 * cosine()", "adam": "adam() | 0.01 * cosine()"}
+    found = {family: tuned(tmp_path / "one", [text]) for family, text in texts.items()}
     known = {one.family: one.places for one in earlier([tmp_path / "one"], [ADAM, SGD])}
     for family in ("adam", "sgd"):
-        mine = [one for one in found.outcomes if one.made == 60 and type(one.trial.strategy.rule).__name__ == family]
+        mine = [one for one in found[family].outcomes if one.made == 60]
         best = min(mine, key=lambda one: one.validation[-1])
         assert known[family] == (math.log2(best.trial.rate),)
     assert earlier([tmp_path], [ADAM]) == (Earlier("adam", known["adam"]),)

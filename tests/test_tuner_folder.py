@@ -85,6 +85,7 @@ def test_killed_and_resumed_is_straight_through(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupts_are_no_deaths(tmp_path):
     for _ in range(4):
         process = child(tmp_path / "t", pause=0.02)
