@@ -158,7 +158,7 @@ def shown(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """The text as one line, without what would steer a terminal.
+    r"""The text as one line, without what would steer a terminal.
 
     >>> printable("a\nb\x1b[31m é")
     'a\\nb\\x1b[31m é'
