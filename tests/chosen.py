@@ -72,3 +72,15 @@ def rounds(policy, hill, made=None, most=400):
         for part in answer.parts:
             made[part.trial.key] = hill.outcome(part.trial, part.until)
     raise AssertionError("no verdict")
+
+
+HILLS = {
+    "ordinary": Hill(),
+    "far below": Hill(best=-12.0, edge=1.5, breaks=0.1),
+    "far above": Hill(best=-1.0),
+    "everything breaks late": Hill(best=-30.0, edge=3.0, breaks=0.6),
+    "everything breaks at once": Hill(best=-60.0, edge=3.0, breaks=0.0),
+    "flat": Hill(whole=0.0, noise=0.0),
+    "noisy": Hill(noise=0.6),
+    "below zero": Hill(sign=1.0, shift=-3.0),
+}

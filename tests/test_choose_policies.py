@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from chosen import ADAM, EVERY, POLICIES, SGD, STEPS, Hill, a_policy, rounds, spent
+from chosen import ADAM, EVERY, HILLS, POLICIES, SGD, STEPS, Hill, a_policy, rounds, spent
 from stepsize import StepsizeError
 from stepsize.lab.choose.answer import Asked, Verdict
 from stepsize.lab.choose.climb import Climb
@@ -17,16 +17,6 @@ from stepsize.lab.choose.race import Race
 from stepsize.lab.choose.scattered import Scattered
 from stepsize.lab.choose.tune import Tune, open_still
 
-HILLS = {
-    "ordinary": Hill(),
-    "far below": Hill(best=-12.0, edge=1.5, breaks=0.1),
-    "far above": Hill(best=-1.0),
-    "everything breaks late": Hill(best=-30.0, edge=3.0, breaks=0.6),
-    "everything breaks at once": Hill(best=-60.0, edge=3.0, breaks=0.0),
-    "flat": Hill(whole=0.0, noise=0.0),
-    "noisy": Hill(noise=0.6),
-    "below zero": Hill(sign=1.0, shift=-3.0),
-}
 BUDGETS = (1.0, 1.3, 2.2, 4.0, 9.0)
 every = pytest.mark.parametrize("kind", POLICIES, ids=lambda one: one.__name__)
 hills = pytest.mark.parametrize("hill", HILLS.values(), ids=HILLS)

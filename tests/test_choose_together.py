@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from chosen import ADAM, EVERY, STEPS, Hill, a_policy, rounds, spent
+from chosen import ADAM, EVERY, HILLS, STEPS, Hill, a_policy, rounds, spent
 from stepsize import StepsizeError
 from stepsize.lab.choose.answer import Asked
 from stepsize.lab.choose.race import Race
@@ -18,15 +18,6 @@ from stepsize.lab.tune import TOGETHER, policy_for, tune
 from studied import a_workload
 
 SGD = "sgd(momentum=0.9) | 0.1 * cosine()"
-HILLS = {
-    "ordinary": Hill(),
-    "far below": Hill(best=-12.0, edge=1.5, breaks=0.1),
-    "far above": Hill(best=-1.0),
-    "everything breaks late": Hill(best=-30.0, edge=3.0, breaks=0.6),
-    "everything breaks at once": Hill(best=-60.0, edge=3.0, breaks=0.0),
-    "noisy": Hill(noise=0.6),
-    "below zero": Hill(sign=1.0, shift=-3.0),
-}
 hills = pytest.mark.parametrize("hill", HILLS.values(), ids=HILLS)
 kinds = pytest.mark.parametrize("kind", [Race, Tune], ids=lambda one: one.__name__)
 widths = pytest.mark.parametrize("together", [2, 4, 8])

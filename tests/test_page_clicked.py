@@ -2,25 +2,15 @@
 
 import csv
 import io
-import shutil
 import time
 
 import pytest
 
 import summaries
+from headless import ActionChains, By, Keys, chromium, show
 from stepsize.report.charts import chart_data
 from stepsize.report.exports import table_csv
 from stepsize.report.page import page
-
-pytest.importorskip("selenium", reason="selenium is not installed: make test-page")
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-if not (CHROMIUM and DRIVER):
-    pytest.skip("there is no chromium, or no chromedriver", allow_module_level=True)
-
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
 
 NAMES = [summaries.AWKWARD, "lost", summaries.LONG, "x" * 80]
 PAGES = {
@@ -54,15 +44,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(folder):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCHED})
-    yield driver
-    driver.quit()
+    with chromium(WATCHED) as driver:
+        yield driver
 
 
 @pytest.fixture
@@ -70,14 +53,7 @@ def opened(browser, folder, tmp_path):
     """Opens a page at a width, light or dark; at the end there were no errors in the console."""
 
     def open_page(name="few", width=1440, dark=False):
-        mode = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": mode})
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        where = {"behavior": "allow", "downloadPath": str(tmp_path)}
-        browser.execute_cdp_cmd("Browser.setDownloadBehavior", where)
-        browser.get((folder / f"{name}.html").as_uri())
-        return browser
+        return show(browser, (folder / f"{name}.html").as_uri(), tmp_path, width, dark)
 
     yield open_page
     assert browser.get_log("browser") == []

@@ -2,12 +2,12 @@
 
 import contextlib
 import csv
-import shutil
 import time
 
 import numpy as np
 import pytest
 
+from headless import ActionChains, By, chromium, show
 from ill_runs import make
 from recordings import append, head, row, text, write
 from stepsize.lab.diagnosis import Diagnosis, Finding
@@ -16,18 +16,10 @@ from stepsize.report.runs.page import run_page
 from stepsize.report.runs.seen import Seen
 from stepsize.watch.folder import in_folder, of_paths
 
-pytest.importorskip("selenium", reason="selenium is not installed: make test-page")
 pytest.importorskip("tornado", reason="tornado is not installed: make test-page")
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-if not (CHROMIUM and DRIVER):
-    pytest.skip("there is no chromium, or no chromedriver", allow_module_level=True)
 
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-
-from serving import served  # noqa: E402
-from test_page_clicked import WATCHED, click, drag, scale  # noqa: E402
+from serving import served
+from test_page_clicked import WATCHED, click, drag, scale
 
 
 @contextlib.contextmanager
@@ -52,15 +44,8 @@ return inked / (width * height);
 
 @pytest.fixture(scope="module")
 def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCHED})
-    yield driver
-    driver.quit()
+    with chromium(WATCHED) as driver:
+        yield driver
 
 
 @pytest.fixture
@@ -68,14 +53,7 @@ def opened(browser, tmp_path):
     """Opens an address at a width, light or dark; at the end there were no errors in the console."""
 
     def open_page(address, width=1440, dark=False):
-        mode = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": mode})
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        where = {"behavior": "allow", "downloadPath": str(tmp_path)}
-        browser.execute_cdp_cmd("Browser.setDownloadBehavior", where)
-        browser.get(address)
-        return browser
+        return show(browser, address, tmp_path, width, dark)
 
     yield open_page
     browser.get("about:blank")

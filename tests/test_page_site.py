@@ -1,7 +1,6 @@
 """The site as `make site` builds it: no warning, no dead link, a search that finds, a menu on a phone."""
 
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -11,13 +10,11 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-for needed in ("sphinx", "myst_parser", "furo", "selenium"):
-    pytest.importorskip(needed, reason=f"{needed} is not installed: make test-page")
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-if not (CHROMIUM and DRIVER):
-    pytest.skip("there is no chromium, or no chromedriver", allow_module_level=True)
+from headless import chromium
 
-from selenium import webdriver  # noqa: E402
+for needed in ("sphinx", "myst_parser", "furo"):
+    pytest.importorskip(needed, reason=f"{needed} is not installed: make test-page")
+
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,14 +32,8 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(site):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        yield driver
 
 
 class Links(HTMLParser):

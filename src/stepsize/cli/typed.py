@@ -145,11 +145,6 @@ def _command(words: list[str]) -> str:
 
 
 def _is_read(text: str) -> bool:
-    from .._errors import StepsizeError
-    from ..text import parse
+    from ..suggest.reading import is_read  # of what loads only where something was mistyped
 
-    try:
-        parse(text)
-    except StepsizeError:
-        return False
-    return True
+    return is_read(text)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from .._errors import ParseError, StepsizeError, shown
+from .._errors import ParseError, shown
 from .._value import without_parentheses
 from ..schedules.base import Factor
 from ..text import parse
 from ..vocabulary import WORDS, look_up
+from .reading import is_read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def instead(word: type, given: tuple[Any, ...], named: Mapping[str, Any]) -> str
     try:
         parse(f"{name}({', '.join(arguments)})")
     except ParseError as error:
-        return error.message if _is_read(error.message.rpartition(": write ")[2]) else ""
+        return error.message if is_read(error.message.rpartition(": write ")[2]) else ""
     return ""
 
 
@@ -45,11 +46,3 @@ def no_strategy(given: object) -> str:
     if isinstance(given, type) and given.__name__ in WORDS:
         return without_parentheses(given.__name__)
     return f"a strategy is a rule and a rate, such as sgd() | 0.1, not {shown(given)}"
-
-
-def _is_read(text: str) -> bool:
-    try:
-        parse(text)
-    except StepsizeError:
-        return False
-    return True

@@ -10,7 +10,7 @@ from ..descents import descent
 from ..schedules.base import Factor
 from ..schedules.rate import rate
 from ..schedules.shapes import constant
-from ..text import _call, _fields, _is, _Reader
+from ..text import _call, _fields, _is, _Reader, parse
 from ..vocabulary import WORDS, look_up
 from .libraries import HOST_ONLY, WITHOUT_ARGUMENTS, UnfitError, is_known, made
 from .optimizers import RULES
@@ -242,3 +242,12 @@ def _length(value: Any, shares: bool) -> Any:
     if unit.startswith("sam"):
         return f"{number}samples"
     return int(float(number))
+
+
+def is_read(text: str) -> bool:
+    """Whether a text is one of the language as it stands."""
+    try:
+        parse(text)
+    except StepsizeError:
+        return False
+    return True
