@@ -22,8 +22,8 @@ from .folder import File, Files
 from .followed import Followed
 
 OFTEN = 0.2  # seconds between two looks at a file
-LISTED = 2.0  # seconds between two looks at a folder
-REST = 10.0  # times as long as a diagnosis took, until the next one
+LISTED = 2.0  # seconds between two looks at a folder, at least
+REST = 10.0  # times as long as a diagnosis or a look at a folder took, until the next one
 AT_FIRST = 6  # runs of a folder that are shown at first, the newest
 MOST_SHOWN = 64
 EMPTY = Record(steps=np.array([], dtype=int), losses=np.array([], dtype=float))  # of a run without a row
@@ -65,17 +65,21 @@ class Hub:
     _watched: dict[str, Watched] = field(default_factory=dict)
     _files: Files = field(default_factory=dict)
     _known: Files = field(default_factory=dict)  # and those that have gone since
-    _listed: float = 0.0
+    _list_at: float = 0.0
+    _listing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closed: bool = False
     _reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "reader"))
     _judge: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "judge"))
 
     async def files(self) -> Files:
         """The files that may be shown, by their names."""
-        if time.monotonic() - self._listed > LISTED or not self._files:
-            self._files = await self._in(self._reader, self.list_files)
-            self._known |= self._files
-            self._listed = time.monotonic()
+        async with self._listing:  # whoever asks meanwhile gets the answer of the same look
+            began = time.monotonic()
+            if began >= self._list_at:
+                self._files = await self._in(self._reader, self.list_files)
+                self._known |= self._files
+                now = time.monotonic()
+                self._list_at = now + max(LISTED if self._files else 0.0, REST * (now - began))
         return self._files
 
     async def chosen(self, names: Sequence[str]) -> list[str]:
