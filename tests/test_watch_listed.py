@@ -5,9 +5,10 @@ import time
 
 import pytest
 
-from stepsize.watch import hub
+from stepsize.watch import folder
 from stepsize.watch.folder import File
 from stepsize.watch.hub import Hub
+from stepsize.watch.terminal import Screen
 
 
 class Folder:
@@ -22,11 +23,11 @@ class Folder:
         return {f"{i}.csv": File(self.path / f"{i}.csv", 1.0) for i in range(self.files)}
 
 
-def asked(folder, seconds, together=1):
+def asked(runs, seconds, together=1):
     """What a server says that is asked again and again for so long, by so many at a time."""
 
     async def main():
-        watched = Hub(folder)
+        watched = Hub(runs)
         until, found = time.monotonic() + seconds, []
         while not found or time.monotonic() < until:
             found += await asyncio.gather(*(watched.files() for _ in range(together)))
@@ -39,27 +40,43 @@ def asked(folder, seconds, together=1):
 
 @pytest.mark.parametrize("files", [0, 1])
 def test_a_look_that_takes_long_is_followed_by_a_long_rest(tmp_path, monkeypatch, files):
-    monkeypatch.setattr(hub, "LISTED", 0.05)
-    folder = Folder(tmp_path, 0.2, files)
-    asked(folder, 1.0)  # of which the look is 0.2 and the rest 2.0
-    assert folder.looks == 1
+    monkeypatch.setattr(folder, "LISTED", 0.05)
+    runs = Folder(tmp_path, 0.2, files)
+    asked(runs, 1.0)  # of which the look is 0.2 and the rest 2.0
+    assert runs.looks == 1
 
 
 def test_a_quick_look_comes_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(hub, "LISTED", 0.05)
-    folder = Folder(tmp_path, 0.0)
-    asked(folder, 1.0)
-    assert folder.looks > 2
+    monkeypatch.setattr(folder, "LISTED", 0.05)
+    runs = Folder(tmp_path, 0.0)
+    asked(runs, 1.0)
+    assert runs.looks > 2
 
 
 def test_who_asks_together_gets_one_look(tmp_path):
-    folder = Folder(tmp_path, 0.1)
-    found = asked(folder, 0.0, together=8)
-    assert folder.looks == 1
+    runs = Folder(tmp_path, 0.1)
+    found = asked(runs, 0.0, together=8)
+    assert runs.looks == 1
     assert [list(one) for one in found] == [["0.csv"]] * 8
 
 
 def test_a_file_in_an_empty_folder_is_seen_soon(tmp_path):
-    folder = Folder(tmp_path, 0.0, files=0)
-    assert asked(folder, 0.5)[-1] == {}
-    assert folder.looks > 2
+    runs = Folder(tmp_path, 0.0, files=0)
+    assert asked(runs, 0.5)[-1] == {}
+    assert runs.looks > 2
+
+
+def test_the_terminal_rests_as_well(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "LISTED", 0.05)
+    runs = Folder(tmp_path, 0.2)
+    screen, until = Screen(runs, tmp_path), time.monotonic() + 1.0
+    while time.monotonic() < until:
+        screen.look()
+        time.sleep(0.01)
+    assert runs.looks == 1
+    quick = Folder(tmp_path, 0.0)
+    screen = Screen(quick, tmp_path)
+    for _ in range(5):
+        screen.look()
+        time.sleep(0.1)
+    assert quick.looks > 1
