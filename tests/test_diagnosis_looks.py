@@ -7,6 +7,7 @@ import pytest
 
 from stepsize.lab.diagnosis import diagnose
 from stepsize.lab.records.record import read
+from stepsize.report.runs.facts import facts
 
 BROKEN = "validation not finite"
 
@@ -35,3 +36,16 @@ def test_a_run_that_logs_a_metric_more_often_is_healthy(updates, metrics_every, 
 def test_a_validation_loss_that_broke_is_found_beside_metrics(metrics_every, tmp_path):
     found = told(tmp_path, 100, broken_from=60, metrics_every=metrics_every)[BROKEN]
     assert 60 < found.step <= 70
+
+
+@pytest.mark.parametrize(
+    ("look", "shown"), [({"metric/epoch": 2}, "0.5 at 20"), ({"val_loss": 0.25}, "0.25"), ({}, "0.5")]
+)
+def test_the_last_number_of_a_column_is_shown_with_its_update_where_a_later_look_has_none(look, shown, tmp_path):
+    rows = [{"kind": "stepsize recording", "version": 2}, *({"step": u, "loss": 1.0} for u in range(30))]
+    rows += [{"step": 10, "val_loss": 1.0}, {"step": 20, "val_loss": 0.5, "metric/accuracy": 0.75}]
+    rows += [{"step": 30, **look}] if look else []
+    (tmp_path / "run.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = facts(read(tmp_path / "run.jsonl"))
+    assert told["Validation loss, last"] == shown
+    assert told["accuracy, last"] == ("0.75 at 20" if look else "0.75")
