@@ -3,7 +3,9 @@
 import json
 import os
 
+import numpy as np
 import pytest
+import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from hosted import Net, data, host, sgd
@@ -122,6 +124,31 @@ def test_accelerate(tmp_path):
     assert (record.measured_at, record.validated.tolist()) == ((4, 8), [1.0, 0.5])
     assert record.metrics["accuracy"].tolist() == [0.5, 0.5]
     assert (record.planned_steps, record.optimizer["class"], len(record.grad_norms)) == (8, "SGD", 8)
+
+
+def test_accelerate_is_told_every_other_loss_and_measures_of_any_kind(tmp_path):
+    host("accelerate")
+    from stepsize.adapters.callbacks.accelerate import RecorderTracker
+
+    weight = torch.nn.Parameter(torch.zeros(1))
+    made = torch.optim.SGD([weight], lr=0.1)
+    tracker = RecorderTracker(tmp_path / "run.jsonl")
+    tracker.follow(made)
+    for u in range(6):
+        weight.grad = torch.ones(1)
+        made.step()
+        if u % 2:
+            tracker.log({"train_loss": torch.tensor(float(u)), "epoch": u // 3})
+    measures = {"accuracy": torch.tensor([0.25]), "f1": np.float32(0.5), "matrix": torch.ones(2, 2), "note": "good"}
+    tracker.log({"eval_loss": torch.tensor(2.0), **measures})
+    tracker.finish()
+    record = read(tmp_path / "run.jsonl")
+    assert (record.steps.tolist(), record.losses.tolist()) == ([1, 3, 5], [1.0, 3.0, 5.0])
+    assert record.validated[-1] == 2.0
+    assert {name: column[-1] for name, column in record.metrics.items() if name != "epoch"} == {
+        "accuracy": 0.25,
+        "f1": 0.5,
+    }
 
 
 @pytest.mark.filterwarnings("ignore")

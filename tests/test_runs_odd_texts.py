@@ -101,7 +101,7 @@ def test_a_file_that_is_gone_before_it_was_looked_at_is_waited_for(tmp_path):
         hub = Hub(lambda: in_folder(tmp_path), tmp_path)
         assert "gone.jsonl" in await hub.files()
         gone.unlink()
-        hub._listed = -1e9  # the folder is looked at again
+        hub._listing.look()  # the folder is looked at again
         try:
             return await hub.data(["gone.jsonl", "there.jsonl"], None, None)
         finally:

@@ -214,9 +214,28 @@ def test_a_token_is_asked_for_and_becomes_a_cookie(folder):
         assert "SameSite=Strict" in headers["Set-Cookie"]
         cookie = headers["Set-Cookie"].partition(";")[0]
         assert ask(port, "/data?run=a.jsonl", Cookie=cookie)[0] == 200
-        assert ask(port, "/data?run=a.jsonl", Cookie="stepsize-token=wrong")[0] == 403
+        assert ask(port, "/data?run=a.jsonl", Cookie=f"{cookie.partition('=')[0]}=wrong")[0] == 403
         assert ask(port, "/", host="evil.example", Cookie=cookie)[0] == 403
         assert ask(port, "/", host=f"192.0.2.7:{port}", Cookie=cookie)[0] == 200  # any number of this machine
+
+
+def test_two_servers_of_one_host_keep_their_cookies_apart(folder):
+    def cookie(port, token, host=None):
+        return ask(port, f"/?token={token}", host)[2]["Set-Cookie"].partition(";")[0]
+
+    guards = Guard("0.0.0.0", "first"), Guard("0.0.0.0", "second")
+    with (
+        served(lambda: in_folder(folder), folder, guards[0]) as a,
+        served(lambda: in_folder(folder), folder, guards[1]) as b,
+    ):
+        kept = dict(one.split("=") for one in (cookie(a, "first"), cookie(b, "second")))  # as a browser keeps them
+        both = "; ".join(f"{name}={value}" for name, value in kept.items())
+        assert [ask(port, "/", Cookie=both)[0] for port in (a, b)] == [200, 200]
+        tunnel = cookie(a, "first", host="localhost:8001")  # the port that the browser sees is another
+        assert tunnel.split("=")[0] not in kept
+        assert ask(a, "/", host="localhost:8001", Cookie=tunnel)[0] == 200
+        plain = cookie(a, "first", host="localhost")
+        assert ask(a, "/", host="localhost", Cookie=plain)[0] == 200
 
 
 @pytest.mark.parametrize("query", ["low=x&high=1", "low=nan&high=1", "low=1&high=inf", "low=1e999&high=2"])

@@ -202,6 +202,26 @@ def test_a_log_without_a_loss_is_said_and_may_get_one(tmp_path):
     assert len(run.record) == 1
 
 
+@pytest.mark.parametrize("age", [0, 60])
+def test_what_was_checked_is_what_is_read(tmp_path, monkeypatch, age):
+    root = tmp_path / "runs"
+    root.mkdir()
+    file, secret = root / "log.csv", tmp_path / "secret.csv"
+    file.write_text("step,loss\n0,2.5\n")
+    secret.write_text("step,loss\n0,77\n")
+    os.utime(file, (time.time() - age,) * 2)
+
+    def opened_then_replaced(path, within=None):
+        number = tail.opened(path, within)
+        file.unlink()
+        file.symlink_to(secret)
+        return number
+
+    monkeypatch.setattr(followed, "opened", opened_then_replaced)
+    record, _ = followed._read(file, root, age == 0, None)
+    assert record.losses.tolist() == [2.5]
+
+
 def test_another_kind_of_log_in_its_place_is_read_as_that(tmp_path):
     file = write(tmp_path / "run.jsonl", 5)
     run = whole(Followed(file))

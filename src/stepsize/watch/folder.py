@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -16,6 +17,8 @@ NAMES = ("trainer_state.json", "metrics.json", "history.json")
 EVENTS = "events.out.tfevents"  # begins the name of what TensorBoard reads
 OF_A_STUDY = ("journal.jsonl",)  # which holds many runs and has a page of its own
 DEEPEST, MOST = 6, 1000  # folders below the one that is named, and files of it
+LISTED = 2.0  # seconds between two listings, at least
+REST = 10.0  # times as long as a listing or a diagnosis took, until the next one
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,31 @@ class File:
 
 
 Files: TypeAlias = dict[str, File]
+
+
+class Listing:
+    """The files that may be shown, listed again when that is due: not before a rest that fits the time that it took.
+
+    Where no file is there yet, only that rest is kept, so that the first one is seen soon.
+    """
+
+    def __init__(self, list_files: Callable[[], Files]) -> None:
+        self._list_files = list_files
+        self._again_at = 0.0
+        self.files: Files = {}
+
+    @property
+    def due(self) -> bool:
+        """Whether the rest is over."""
+        return time.monotonic() >= self._again_at
+
+    def look(self) -> Files:
+        """List them now."""
+        began = time.monotonic()
+        self.files = self._list_files()
+        ended = time.monotonic()
+        self._again_at = ended + max(LISTED if self.files else 0.0, REST * (ended - began))
+        return self.files
 
 
 def of_paths(paths: Sequence[Path]) -> Files:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 import warnings
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import Any
 
 from .._errors import StepsizeError
 from ..course.recorded import KIND
+from ..lab.records.foreign.opened import content_of
 from ..lab.records.foreign.wanted import Wanted
 from ..lab.records.logs import read_log
 from ..lab.records.record import Record
@@ -129,19 +129,17 @@ def _read(path: Path, root: Path | None, half: bool, wanted: Wanted | None) -> t
     number = opened(path, root)
     if number is None:
         raise StepsizeError(f"{path} is gone")
-    with os.fdopen(number, "rb") as file, tempfile.TemporaryDirectory() as scratch:
-        where = path
-        if half and path.suffix.lower() in LINES:
-            where = Path(scratch) / path.name
-            where.write_bytes(file.read().rpartition(b"\n")[0] + b"\n")
-        with warnings.catch_warnings(record=True) as found:
-            warnings.simplefilter("always", UserWarning)
-            try:
-                record = read_log(where, wanted)
-            except StepsizeError as error:
-                raise StepsizeError(str(error).replace(str(where), str(path))) from None
-    said = "; ".join(str(one.message).replace(str(where), str(path)) for one in found)
-    return replace(record, source=str(path)), said
+    try:
+        with os.fdopen(number, "rb") as file:  # and not by its path, where a link may have been put by now
+            content = content_of(file, path)
+    except OSError as error:
+        raise StepsizeError(f"{path} cannot be read: {error.strerror or error}") from None
+    if half and path.suffix.lower() in LINES:
+        content = content.rpartition(b"\n")[0] + b"\n"
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", UserWarning)
+        record = read_log(path, wanted, content)
+    return replace(record, source=str(path)), "; ".join(str(one.message) for one in found)
 
 
 def _is_recording(path: Path, root: Path | None) -> bool:

@@ -18,12 +18,10 @@ from ..lab.records.record import Record
 from ..report.runs.page import Live, fragments, run_page
 from ..report.runs.payload import payload
 from ..report.runs.seen import Seen
-from .folder import File, Files
+from .folder import REST, File, Files, Listing
 from .followed import Followed
 
 OFTEN = 0.2  # seconds between two looks at a file
-LISTED = 2.0  # seconds between two looks at a folder
-REST = 10.0  # times as long as a diagnosis took, until the next one
 AT_FIRST = 6  # runs of a folder that are shown at first, the newest
 MOST_SHOWN = 64
 EMPTY = Record(steps=np.array([], dtype=int), losses=np.array([], dtype=float))  # of a run without a row
@@ -63,20 +61,21 @@ class Hub:
     root: Path | None = None
     wanted: Wanted | None = None
     _watched: dict[str, Watched] = field(default_factory=dict)
-    _files: Files = field(default_factory=dict)
     _known: Files = field(default_factory=dict)  # and those that have gone since
-    _listed: float = 0.0
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closed: bool = False
     _reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "reader"))
     _judge: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "judge"))
 
+    def __post_init__(self) -> None:
+        self._listing = Listing(self.list_files)
+
     async def files(self) -> Files:
         """The files that may be shown, by their names."""
-        if time.monotonic() - self._listed > LISTED or not self._files:
-            self._files = await self._in(self._reader, self.list_files)
-            self._known |= self._files
-            self._listed = time.monotonic()
-        return self._files
+        async with self._one_at_a_time:  # whoever asks meanwhile gets the answer of the same look
+            if self._listing.due:
+                self._known |= await self._in(self._reader, self._listing.look)
+        return self._listing.files
 
     async def chosen(self, names: Sequence[str]) -> list[str]:
         """Those of the names that are files of ours; without names the ones that are shown at first."""

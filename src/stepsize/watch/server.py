@@ -12,6 +12,7 @@ from typing import Any
 
 try:
     from tornado.httpserver import HTTPServer
+    from tornado.httputil import split_host_and_port
     from tornado.iostream import StreamClosedError
     from tornado.web import Application, HTTPError, RequestHandler
 except ImportError:
@@ -26,7 +27,7 @@ from .hub import MOST_SHOWN, Hub
 
 BEAT = 15.0  # seconds after which a stream without news says that it is there
 PAUSE = 0.2  # seconds between two questions whether there is more
-COOKIE = "stepsize-token"
+COOKIE = "stepsize-token"  # begins the name of the cookie
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": f"{LIVE_CSP}; frame-ancestors 'none'",
@@ -51,12 +52,17 @@ class Base(RequestHandler):
         if not self.guard.knows_host(self.request.headers.get("Host", "")):
             raise HTTPError(403, reason="this name does not lead here: open the address that stepsize watch told")
         asked = self.get_query_argument("token", None)
-        if not self.guard.lets_in(asked if asked is not None else self.get_cookie(COOKIE)):
+        if not self.guard.lets_in(asked if asked is not None else self.get_cookie(self.cookie())):
             raise HTTPError(403, reason="the token is missing: open the whole address that stepsize watch told")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish(f"{self._reason}\n")
+
+    def cookie(self) -> str:
+        """The cookie's name, with the port that the browser asked: it keeps cookies by host, for all ports of it."""
+        port = split_host_and_port(self.request.host)[1]
+        return COOKIE if port is None else f"{COOKIE}-{port}"
 
     def asked(self) -> list[str]:
         """The names in the query, with every character: tornado's own reading takes out those of control."""
@@ -89,7 +95,7 @@ class Page(Base):
 
     async def get(self) -> None:
         if self.guard.token is not None and self.get_query_argument("token", None) is not None:
-            self.set_cookie(COOKIE, self.guard.token, httponly=True, samesite="Strict", path="/")
+            self.set_cookie(self.cookie(), self.guard.token, httponly=True, samesite="Strict", path="/")
             self.redirect("/")
             return
         asked = [name for name in self.asked() if name in await self.hub.files()]

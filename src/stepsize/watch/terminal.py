@@ -20,9 +20,9 @@ from ..problems import Floats
 from ..report.page import four_digits
 from ..report.runs.marks import marks_of
 from ..report.terminal import SCALE, draw
-from .folder import Files
+from .folder import REST, Files, Listing
 from .followed import Followed
-from .hub import AT_FIRST, REST
+from .hub import AT_FIRST
 
 SECONDS = 0.5  # between two pictures
 WIDEST = 100  # cells of a curve
@@ -35,15 +35,16 @@ class Screen:
     """What the terminal shows of some runs; `look` reads what is new, `drawn` is the picture."""
 
     def __init__(self, list_files: Callable[[], Files], root: Path | None, wanted: Wanted | None = None) -> None:
-        self._list_files, self._root, self._wanted = list_files, root, wanted
+        self._listing, self._root, self._wanted = Listing(list_files), root, wanted
         self._runs: dict[str, Followed] = {}
         self._judged: dict[str, tuple[int, float, Diagnosis]] = {}  # of which version, not again before, what was found
 
     def look(self) -> None:
         """Read what is new in the files, as far as they are read at once."""
-        for name in list(self._list_files())[:AT_FIRST]:
-            if name not in self._runs:
-                self._runs[name] = Followed(self._list_files()[name].path, self._root, self._wanted)
+        if self._listing.due:
+            for name, file in list(self._listing.look().items())[:AT_FIRST]:
+                if name not in self._runs:
+                    self._runs[name] = Followed(file.path, self._root, self._wanted)
         for name, run in self._runs.items():
             while run.look():
                 pass

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from numbers import Real
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from ..torch.recorder import Recorder
 
@@ -52,7 +55,7 @@ class RecorderTracker(_host.GeneralTracker):  # type: ignore[misc]
         loss, validated = _first_of(left, _LOSSES), _first_of(left, _VALIDATED)
         if loss is not None:
             self.recorder.step(loss)
-        numbers = {name: one for name, one in left.items() if isinstance(one, (int, float))}
+        numbers = {name: one for name, one in left.items() if _is_number(one)}
         if validated is not None or numbers:
             self.recorder.validation(validated, **numbers)
 
@@ -61,6 +64,11 @@ class RecorderTracker(_host.GeneralTracker):  # type: ignore[misc]
         if self.recorder is not None:
             self.recorder.close()
         self.recorder = None
+
+
+def _is_number(one: Any) -> bool:
+    """Whether it is a number of Python or NumPy, or a tensor of one element."""
+    return isinstance(one, Real) or (isinstance(one, Tensor) and one.numel() == 1)
 
 
 def _first_of(values: dict[str, Any], names: tuple[str, ...]) -> Any:

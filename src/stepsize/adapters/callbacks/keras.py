@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
@@ -19,8 +20,9 @@ class RecorderCallback(_host.callbacks.Callback):  # type: ignore[misc]
 
     `model.fit(…, callbacks=[RecorderCallback("run.jsonl")])`. Keras shows callbacks the mean over the epoch so far; the
     loss of a batch is taken out of it, which is exact to rounding where batches are of one size, so the last batch of
-    an epoch, where it is smaller, weighs as much as the others. Gradients are not shown, so there are no norms. `path`
-    and `sinks` are as in `Recorder`, and a file that is there is refused.
+    an epoch, where it is smaller, weighs as much as the others. Gradients are not shown, so there are no norms. Where a
+    `train_step` of your own returns no "loss", a warning says so, and updates count without a row. `path` and `sinks`
+    are as in `Recorder`, and a file that is there is refused.
     """
 
     def __init__(self, path: str | Path, *, sinks: Iterable[Any] = ()) -> None:
@@ -28,6 +30,7 @@ class RecorderCallback(_host.callbacks.Callback):  # type: ignore[misc]
         self._writing = Writing("RecorderCallback", Path(path), 0, sinks)
         self.done = self._batches = 0
         self._sum = self._since = 0.0
+        self._warned = False
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Count from here."""
@@ -59,11 +62,21 @@ class RecorderCallback(_host.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Write the row of an update."""
         now = perf_counter()
-        self._batches += 1
-        total = float((logs or {})["loss"]) * self._batches
-        loss, self._sum = total - self._sum, total
-        self._put({"step": self.done, "loss": loss, "lr": self._rate, "seconds": now - self._since})
+        told = logs or {}
+        if "loss" in told:
+            loss = self._loss(float(told["loss"]))
+            self._put({"step": self.done, "loss": loss, "lr": self._rate, "seconds": now - self._since})
+        elif not self._warned:
+            self._warned = True
+            warnings.warn(_no_loss(told), stacklevel=2)
         self.done, self._since = self.done + 1, now
+
+    def _loss(self, mean: float) -> float:
+        """The loss of a batch, from the mean of the epoch up to it."""
+        self._batches += 1
+        total = mean * self._batches
+        loss, self._sum = total - self._sum, total
+        return loss
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write what was validated."""
@@ -78,3 +91,11 @@ class RecorderCallback(_host.callbacks.Callback):  # type: ignore[misc]
 
     def _put(self, row: Row) -> None:
         self._writing.put([row], self.done, self._head)
+
+
+def _no_loss(told: Iterable[str]) -> str:
+    names = ", ".join(sorted(told)) or "nothing"
+    return (
+        f"RecorderCallback: train_step told no loss ({names}), so updates have no rows: "
+        'return {"loss": …} among what it returns'
+    )

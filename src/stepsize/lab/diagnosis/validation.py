@@ -90,8 +90,11 @@ def find_broken(record: Record) -> Finding | None:
     broken = ~np.isfinite(record.validated)
     if record.measured_at is None or len(record.measured_at) != len(broken):
         return None
-    tail = len(broken) if broken.all() else int(np.argmin(broken[::-1]))
-    if tail < 2 or broken.all() or not np.isfinite(record.losses).all():
+    if broken.all() or not np.isfinite(record.losses).all():
+        return None
+    between = np.diff(np.flatnonzero(~broken), prepend=-1)  # looks at metrics alone may lie between two of these
+    tail = int(np.argmin(broken[::-1]))
+    if tail < 2 * int(between.max()):
         return None
     step = int(record.measured_at[len(broken) - tail])
     return Finding(

@@ -22,10 +22,13 @@ from .recording import from_recording, is_recording
 HEAD = 1 << 22  # bytes that say whether a file of a folder is a log
 
 
-def read_log(file: Path, wanted: Wanted | None = None) -> Record:
-    """The record of a file, whoever wrote it: `Record.save`, a `Recorder`, or another loop."""
+def read_log(file: Path, wanted: Wanted | None = None, content: bytes | None = None) -> Record:
+    """The record of a file, whoever wrote it: `Record.save`, a `Recorder`, or another loop.
+
+    `content` is what the file holds, where somebody has read it already: then it is not opened.
+    """
     wanted = wanted or Wanted()
-    found = _opened(file, wanted)
+    found = _opened(file, wanted, content)
     if isinstance(found, Record):
         return found
     record, said = record_of(selected(apart(found), wanted.run, file), file, wanted)
@@ -49,15 +52,15 @@ def _say(said: list[str]) -> None:
         warnings.warn(told, stacklevel=5)
 
 
-def _opened(file: Path, wanted: Wanted) -> Record | Rows:
+def _opened(file: Path, wanted: Wanted, content: bytes | None = None) -> Record | Rows:
     """The record of a file of ours, or the rows of another."""
-    if file.is_dir():
+    if content is None and file.is_dir():
         metrics = folders.metrics_of(file)
         rows = mlflow.of_run(metrics) if metrics is not None else None
         if rows is not None:
             return rows
         file = folders.file_in(file, _is_log)
-    content = opened(file)
+    content = opened(file) if content is None else content
     lines = _lines(content)
     own = _own(lines, file)
     if own is not None:

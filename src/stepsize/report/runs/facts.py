@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -42,10 +42,18 @@ def _looks(record: Record) -> Iterator[tuple[str, str]]:
     for name, column in columns.items():
         if column is not None and np.isfinite(column).any():
             best = int(np.nanargmin(np.where(np.isfinite(column), column, np.nan)))
-            yield f"{name}, last", four_digits(float(column[-1]))
+            yield f"{name}, last", _last(column, at)
             yield f"{name}, lowest", f"{four_digits(float(column[best]))} at {at[best]:,}"
     for name, column in (record.metrics or {}).items():
-        yield f"{name}, last", four_digits(float(column[-1]))
+        yield f"{name}, last", _last(column, at)
+
+
+def _last(column: Floats, at: Sequence[int]) -> str:
+    """The last number; where the last look has none, as one at something else, with the update of the one that has."""
+    there = np.flatnonzero(np.isfinite(column))
+    if not len(there) or there[-1] == len(column) - 1:
+        return four_digits(float(column[-1]))
+    return f"{four_digits(float(column[there[-1]]))} at {at[there[-1]]:,}"
 
 
 def _rates(record: Record) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from ..clips.norms import members_of
 from ..ranks import as_number
 from ..strategy.base import Strategy
 from .decided import TOLD, Decided, decision
+from .due import Due
 from .gradients import as_numbers, gradients_of
 from .layers import layers_of
 from .limited import Limited
@@ -49,8 +50,9 @@ class Recorder:
     loss scale of a `scaler`. docs/record.md has every column.
 
     Use it beside the loop: `recorder.step(loss)` after every `optimizer.step()`; a loss that comes before its update,
-    as in a closure, is kept for it; `recorder.validation(loss, accuracy=…)` after each look at other data. When not:
-    where you have a log with such columns already, `stepsize diagnose` reads that.
+    as in a closure, is kept for it; an update whose loss is never handed over counts and has no line.
+    `recorder.validation(loss, accuracy=…)` after each look at other data. When not: where you have a log with such
+    columns already, `stepsize diagnose` reads that.
 
     `every` ≥ 1 writes only every so many updates, which is how often numbers are read back from an accelerator.
     `layers_every` ≥ 1 is 10 where nothing is said, and 50 for a million parameters or more: there a copy of the weights
@@ -100,6 +102,8 @@ class Recorder:
         self._scale = None if scaler is None else Scale(scaler)
         self._writing = Writing("Recorder", self.path, self.done, sinks, _is_first_rank())
         self._began_at, self._pairing, self._decided = self.done, Pairing(), Decided(self.optimizer)
+        seldom = self.every * max(self.layers_every // self.every, 1)
+        self._row_due, self._layers_due = Due(self.every, self.done), Due(seldom, self.done)
         self._moving, self._moved = Moving(self.optimizer), Moved(self._layers)
         self._limited, self._spent = Limited(self.optimizer), Spent(self.optimizer)
         self._row: Row | None = None  # of an update that waits for its loss
@@ -135,7 +139,7 @@ class Recorder:
     def close(self) -> None:
         """Take the recorder off the optimizer."""
         if self._writing.open:
-            self._write_down(self._pairing.closed())
+            self._over(self._pairing.closed())
             self._put(self._news())
         for hook in self._hooks:
             hook.remove()
@@ -178,11 +182,11 @@ class Recorder:
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
         """Look at the gradients: now, or when the closure has made them."""
-        self._write_down(self._pairing.begin())
-        self._waits = False
+        self._over(self._pairing.begin())
         after: Any = optimizer._optimizer_step_post_hooks  # in the order in which they are called
         after.move_to_end(self._hooks[-1].id)
-        looked = self.done % self.every == 0
+        looked = self._row_due.at(self.done)
+        self._layered = looked and self._layers_due.at(self.done)
         if looked and self._unsure:
             self._count_again()
         decisions, metrics = self._decided.new()
@@ -190,7 +194,6 @@ class Recorder:
         self._put(_metrics_row(self.done, metrics))
         self._limited.begin(looked)
         self._row = {} if looked else None
-        self._layered = looked and (self.done // self.every) % max(self.layers_every // self.every, 1) == 0
         if self._layered:
             self._moved.keep(optimizer)
         return self._looking(optimizer, args, kwargs) if looked else None
@@ -252,12 +255,21 @@ class Recorder:
         self._waits = True
         self._write_down(self._pairing.made(optimizer))
 
+    def _over(self, losses: list[Any] | None) -> None:
+        """The last update has its losses by now, or counts without any."""
+        if losses is None and self._waits:
+            losses, self._row = [], None
+        self._write_down(losses)
+
     def _write_down(self, losses: list[Any] | None) -> None:
         """Write the line of the last update, if its loss is known."""
         if losses is None:
             return
         if self._row is not None:  # on every rank: a loss may lie on all of them
             self._put([self._line(losses, self._row)])
+            self._row_due.met(self.done)
+            if self._layered:
+                self._layers_due.met(self.done)
         elif self._decisions:
             self._put([{"step": self.done, "decisions": self._decisions}])
         self._decisions, self._row, self._waits = [], None, False

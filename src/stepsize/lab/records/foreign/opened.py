@@ -6,6 +6,7 @@ import gzip
 import io
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 from ...._errors import StepsizeError
 from ...data.text_files import older_encoding
@@ -36,9 +37,14 @@ def opened(file: Path) -> bytes:
         raise StepsizeError(f"{file} is no ordinary file: write the log into one and name that")
     try:
         with file.open("rb") as stream:
-            content = stream.read(MOST_BYTES + 1)
+            return content_of(stream, file)
     except OSError as error:
         raise StepsizeError(f"{file} cannot be read: {error.strerror or error}") from None
+
+
+def content_of(stream: BinaryIO, file: Path) -> bytes:
+    """The bytes of a file that is open, unpacked where gzip packed it."""
+    content = stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise StepsizeError(f"{file} must have at most {_size()}: keep every tenth row of it")
     return _unpacked(content, file) if content.startswith(_GZIP) else content
