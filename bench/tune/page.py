@@ -13,8 +13,8 @@ from textwrap import fill
 from . import clock
 from .goals import MISSED, Goal, goals, missed
 from .judging import Row, Summary, summed
+from .kept import OUT
 from .ours import GRID
-from .recording import OUT
 from .results import BUDGETS, Entry, Rows
 from .table import Table
 from .tasks import Cell
