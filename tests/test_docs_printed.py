@@ -30,6 +30,13 @@ def test_a_rate_that_is_carried_over_prints_what_the_page_shows():
     assert done.stdout == shown("transfer.md", "adam() | 0.004")
 
 
+def test_the_page_of_the_bench_ends_as_its_maker_writes_it():
+    pytest.importorskip("torch")
+    from bench.tune.page import _ways
+
+    assert (DOCS / "tune-bench.md").read_text(encoding="utf-8").endswith(_ways() + "\n")
+
+
 def test_the_ranges_of_the_rules_are_those_that_the_page_names():
     batch, steps = (
         {one.most for one in LAWS if one.what == what and one.name != "noise"} for what in ("batch", "steps")
