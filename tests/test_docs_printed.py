@@ -30,8 +30,9 @@ def test_a_rate_that_is_carried_over_prints_what_the_page_shows():
     assert done.stdout == shown("transfer.md", "adam() | 0.004")
 
 
-def test_the_page_of_the_bench_ends_as_its_maker_writes_it():
+def test_the_page_of_the_bench_ends_as_its_maker_writes_it(monkeypatch):
     pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(DOCS.parent)
     from bench.tune.page import _ways
 
     assert (DOCS / "tune-bench.md").read_text(encoding="utf-8").endswith(_ways() + "\n")

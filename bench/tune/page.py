@@ -250,6 +250,6 @@ def _ways() -> str:
   rates, with one seed: its excess is its winner's curse. With all seeds it costs as many times more, and is less
   cursed. "Fool the grid" are cells where it ends above 100 %: the few rows to choose by are by luck all right at a rate
   far too high, and those that judge are not.
-- **`tune`** asks for one trial at a time here, as for a loop of your own. On data, and on problems of NumPy and torch, the
-  command asks for [up to four](tune.md#several-trials-at-a-time): that is the row "tune four at a time".
+- **`tune`** asks for one trial at a time here, as for a loop of your own. On data, and on problems of NumPy and torch,
+  the command asks for [up to four](tune.md#several-trials-at-a-time): that is the row "tune four at a time".
 - **Below 0** is possible: a search that ends with several seeds may choose the luckier one."""
