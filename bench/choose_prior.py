@@ -3,8 +3,8 @@
 Each task of the table is left out once. The cells of all other tasks are tuned (`Tune`, 4 runs, the first seed); the
 best finished rate of each is a place, as `--prior DIR` reads it from a journal. Then the cells of the left task are
 tuned with the prior that these places make, and with the built-in one. `--same` takes the places of the same task at
-another batch size instead. `--few 1,3` also takes so many of the places,
-drawn at random twice. Excess and columns are those of bench/choose.py.
+another batch size instead. `--few 1,3` also takes so many of the places, drawn at random twice. Excess and columns are
+those of bench/choose.py.
 """
 
 import os
@@ -12,10 +12,16 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
+import sys
 from functools import lru_cache
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
-from choose import HEAD, Cell, Row, cells, judged, line, run, setting
+from bench.tune.judging import HEAD, Pick, Row, judged, line
+from bench.tune.ours import run, setting
+from bench.tune.table import Table, tables
 
 from stepsize.lab.choose.prior import Earlier
 from stepsize.lab.choose.tune import Tune
@@ -27,7 +33,7 @@ OF_EARLIER = 4.0  # runs
 DRAWS = 2
 
 
-def outcomes(policy: Tune, cell: Cell) -> list[Outcome]:
+def outcomes(policy: Tune, cell: Table) -> list[Outcome]:
     """What a tune of a cell trained."""
     made: dict[str, Outcome] = {}
     while hasattr(answer := policy.ask(list(made.values())), "parts"):
@@ -42,22 +48,28 @@ def place(cell: int) -> tuple[str, float] | None:
     return found[0] if found else None
 
 
-def others(cell: Cell) -> list[float]:
+def others(cell: Table) -> list[float]:
     """The places of this cell's family on all other tasks."""
     alike = [i for i, one in enumerate(TABLE) if one.kind == cell.kind and one.name != cell.name]
     near = [i for i in alike if (TABLE[i].task == cell.task) is SAME[0]]
     return [found[1] for i in near if (found := place(i)) is not None]
 
 
-def tuned(cell: Cell, budget: float, priors: list[list[float]]) -> Row:
+def tuned(cell: Table, budget: float, priors: list[list[float]]) -> Row:
     """How tunes with each of these sets of places did, with every seed."""
-    family, picks = {"adamw": "adam", "sgdm": "sgd"}[cell.kind], []
-    for seed in range(len(cell.test)):
+    family = {"adamw": "adam", "sgdm": "sgd"}[cell.kind]
+
+    def picks(seed: int) -> list[Pick]:
+        found = []
         for places in priors:
             known = (Earlier(family, tuple(sorted(places))),) if places else ()
             answer, cost = run(Tune(**setting(cell, seed, budget), earlier=known), cell)
-            picks.append((answer.trial.seed, cell.place(answer.trial.rate), cost))
-    return judged(cell, picks)
+            found.append(Pick(answer.trial.seed, cell.place(answer.trial.rate), cost))
+        return found
+
+    row = judged(cell, picks, range(cell.seeds))
+    assert row is not None
+    return row
 
 
 def main() -> None:
@@ -68,7 +80,7 @@ def main() -> None:
     ask.add_argument("--same", action="store_true")
     told = ask.parse_args()
     SAME[0] = told.same
-    TABLE.extend(one for path in told.table for one in cells(path))
+    TABLE.extend(one for path in told.table for one in tables(path))
     draw = np.random.default_rng(0)
     for kind in ("adamw", "sgdm"):
         found = sorted(x for i, one in enumerate(TABLE) if one.kind == kind and (x := place(i)) is not None)
@@ -92,7 +104,7 @@ def main() -> None:
             print(f"  {task}: {was:.1f} → {now:.1f} (mean of {len(mine)} cells)", flush=True)
 
 
-TABLE: list[Cell] = []
+TABLE: list[Table] = []
 SAME = [False]
 
 if __name__ == "__main__":

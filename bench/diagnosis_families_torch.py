@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from diagnosis_families import LARGE, Family, Group, Records, log
+from diagnosis_families import Family, Group, Records, log
+from diagnosis_ill import LARGE
 from diagnosis_trained import cosine
 from sklearn.datasets import load_digits
 from torch import Tensor, nn

@@ -14,7 +14,9 @@ import argparse
 from collections import Counter
 from dataclasses import replace
 
-from diagnosis_families import FAMILIES, GROUPS, Family, Group
+from diagnosis_families import FAMILIES, Family, Group
+from diagnosis_healthy import HEALTHY
+from diagnosis_ill import ILL
 
 from stepsize.lab.diagnosis import diagnose
 from stepsize.lab.records.record import Record
@@ -49,7 +51,7 @@ def main() -> None:
     parser.add_argument("--torch", action="store_true", help="networks of PyTorch too")
     parser.add_argument("--show", metavar="GROUP", help="print the wrong diagnoses of the groups whose name has this")
     asked = parser.parse_args()
-    groups = list(GROUPS)
+    groups = [*HEALTHY, *ILL]
     if asked.torch:
         from diagnosis_families_torch import TORCH_GROUPS
 

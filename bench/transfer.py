@@ -202,11 +202,13 @@ def errors(sizes: dict[int, float], law: Law) -> list[float]:
 
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--seeds", type=int, default=3)
+    ask.add_argument("--seeds", type=int, default=3, help="2 or more")
     ask.add_argument("--only", default="batch,steps,width,depth")
     ask.add_argument("--json", type=Path)
     ask.add_argument("--table", type=Path, help="the table of best rates that --json has kept")
     told = ask.parse_args()
+    if told.seeds < 2:
+        ask.error(f"--seeds must be 2 or more, not {told.seeds}")
     if told.table:
         kept = json.loads(told.table.read_text())
         table([one | {"best": {int(n): x for n, x in one["best"].items()}} for one in kept])

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from bench.tune.judging import Pick
+from bench.tune.kept import Kept
 from bench.tune.peers import finders, optimizers, rays, searches
-from bench.tune.peers.kept import Kept
 from bench.tune.peers.peer import Peer
 from bench.tune.peers.trials import LOST, SpentError, Trials
 
@@ -43,7 +43,7 @@ OTHERS = [(name, package, width) for name, (package, _) in searches.SEARCHES.ite
 
 
 def kept(monkeypatch, tmp_path, module):
-    store = Kept("some", tmp_path)
+    store = Kept(tmp_path / "some.jsonl")
     monkeypatch.setattr(module, "KEPT", store)
     return store
 
@@ -156,7 +156,7 @@ def test_what_was_kept_of_another_table_is_no_answer(monkeypatch, tmp_path):
 
 
 def test_a_row_knows_the_version_that_answered(tmp_path):
-    store = Kept("some", tmp_path)
+    store = Kept(tmp_path / "some.jsonl")
     peer = Peer("Optuna, TPE", "search", "optuna", lambda *_: [], kept=store)
     assert peer.version == ""
     store.put("a", version="optuna 5.0")
@@ -165,16 +165,22 @@ def test_a_row_knows_the_version_that_answered(tmp_path):
 
 
 def test_answers_survive_half_a_line(tmp_path):
-    store = Kept("some", tmp_path)
+    store = Kept(tmp_path / "some.jsonl")
     store.put("a", 1, rate=0.1)
     store.put("b", 2, rate=0.2)
     text = store.path.read_text()
     store.path.write_text(text + '{"key": ["c", 3], "ra')
-    again = Kept("some", tmp_path)
+    again = Kept(tmp_path / "some.jsonl")
     assert again.get("a", 1) == {"rate": 0.1}
     assert again.get("c", 3) is None
     again.put("c", 3, rate=0.3)
     assert [json.loads(line)["rate"] for line in store.path.read_text().splitlines()] == [0.1, 0.2, 0.3]
+
+
+def test_a_line_that_is_not_whole_costs_that_line(tmp_path):
+    store = Kept(tmp_path / "some.jsonl")
+    store.path.write_text('\n{"key": ["a", 1.1], "rate": 0.1}\n{"key": ["b"\n{"key": ["c"], "rate": 0.3}\n')
+    assert [store.get(*key) for key in (("a", 1.1), ("b",), ("c",))] == [{"rate": 0.1}, None, {"rate": 0.3}]
 
 
 def test_a_finder_has_what_the_budget_leaves_beside_the_run():

@@ -281,3 +281,7 @@ def test_the_clock_times_a_tuning_against_a_run(tmp_path):
     assert clock.table(tmp_path) == ""
     (tmp_path / clock.FILE).write_text(json.dumps({"date": "2026-11-27", "cases": {"wine": found}}))
     assert "| wine |" in clock.table(tmp_path)
+    assert "median of 1 round (" in clock.table(tmp_path)
+    twice = {side: 2 * spent for side, spent in found.items()}
+    (tmp_path / clock.FILE).write_text(json.dumps({"date": "2026-11-27", "cases": {"wine": twice}}))
+    assert "median of 2 rounds (" in clock.table(tmp_path)

@@ -8,6 +8,7 @@ table      what was recorded of a cell, and the grid of rates
 judging    how a choice is judged
 ours       the choosers of stepsize, grids and random search
 peers      other packages
+kept       answers that took long
 results    every chooser in every cell at every budget
 goals      what is asked of `tune`, and which cells miss it
 page       docs/tune-bench.md

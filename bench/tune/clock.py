@@ -85,9 +85,11 @@ def table(out: Path) -> str:
     if not (out / FILE).exists():
         return ""
     told = json.loads((out / FILE).read_text())
+    count = max(len(both["run"]) for both in told["cases"].values())
+    rounds = f"{count} round{'s' * (count > 1)}"
     lines = [
         f"A tuning of {RUNS:g} runs in a new folder, against one whole run of the trial that it chose, on the same",
-        f"engine without a study; by turns, the median of {ROUNDS} rounds (lowest to highest). Measured on",
+        f"engine without a study; by turns, the median of {rounds} (lowest to highest). Measured on",
         f"{told['date']}.",
         "",
         "| | a run, s of the processor | tune, s of the processor | tune ÷ run, processor | tune ÷ run, wall |",

@@ -13,8 +13,8 @@ from textwrap import fill
 from . import clock
 from .goals import MISSED, Goal, goals, missed
 from .judging import Row, Summary, summed
+from .kept import OUT
 from .ours import GRID
-from .recording import OUT
 from .results import BUDGETS, Entry, Rows
 from .table import Table
 from .tasks import Cell
@@ -90,10 +90,7 @@ def versions(out: Path = OUT) -> list[str]:
 
 
 def _goals(rows: Rows, choosers: Sequence[Entry], cells: Cells) -> str:
-    lines = ["## In short", "", "| what was aimed at | reached? | |", "|---|---|---|"]
-    lines += [
-        f"| {what} | {'yes' if reached else '**no**'} | {told} |" for what, reached, told in goals(rows, choosers)
-    ]
+    lines = ["## In short", "", *_aims(goals(rows, choosers))]
     away = {cell.name for cell, _ in cells if cell.task.apart}
     if away:
         held = {key: {name: row for name, row in some.items() if name in away} for key, some in rows.items()}
@@ -253,4 +250,6 @@ def _ways() -> str:
   rates, with one seed: its excess is its winner's curse. With all seeds it costs as many times more, and is less
   cursed. "Fool the grid" are cells where it ends above 100 %: the few rows to choose by are by luck all right at a rate
   far too high, and those that judge are not.
+- **`tune`** asks for one trial at a time here, as for a loop of your own. On data, and on problems of NumPy and torch,
+  the command asks for [up to four](tune.md#several-trials-at-a-time): that is the row "tune four at a time".
 - **Below 0** is possible: a search that ends with several seeds may choose the luckier one."""

@@ -25,11 +25,10 @@ from stepsize.lab.trials.outcome import Outcome
 from stepsize.lab.trials.trial import Trial
 from stepsize.lab.workload import Workload, fingerprint, sized
 
+from .kept import OUT
 from .table import LOOKS, RATES, TEXTS, Table, tables, write
 from .tasks import CELLS, Cell, Task
 
-ROOT = Path(__file__).resolve().parents[2]
-OUT = ROOT / "out" / "tune-bench"
 SHARES = (0.1, 0.3)  # of a run, that a range test takes
 
 

@@ -7,17 +7,15 @@ hash of the table and of the source that decides. Peers answer from what was rec
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 from .judging import Answers, Chooser, Row, judged
+from .kept import OUT, ROOT, Kept
 from .ours import GRID, GRIDS, POLICIES, default, everything, everything_everywhere
-from .recording import OUT, ROOT
 from .table import Table
 from .tasks import Cell
 
@@ -69,26 +67,6 @@ def _peers() -> list[Entry]:
     return [Entry(one.name, one.kind, one.picks, one.largest, one.optimizers, one.unanswered) for one in PEERS]
 
 
-class Kept:
-    """Rows that were judged before."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.found = path, dict[tuple[Any, ...], Row]()
-        if path.exists():
-            for line in path.read_text().splitlines():
-                try:
-                    told = json.loads(line)
-                    self.found[tuple(told["key"])] = Row(**told["row"])
-                except (ValueError, KeyError, TypeError):  # half a line of a process that was killed
-                    continue
-
-    def put(self, key: tuple[Any, ...], row: Row) -> None:
-        self.found[key] = row
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a") as file:
-            file.write("\n" + json.dumps({"key": key, "row": asdict(row)}))
-
-
 def stamp(table: Table) -> str:
     """A hash of what decides a row: the source, and the table."""
     digest = hashlib.sha256(_source())
@@ -119,13 +97,13 @@ def results(
                 if cell.optimizer not in one.optimizers:
                     continue
                 key = (one.name, budget, cell.name, stamps[cell.name])
-                row = kept.found.get(key) or judged(
-                    table, partial(_asked, one, cell, table, budget), range(table.seeds)
-                )
+                told = kept.get(*key)
+                ask = partial(_asked, one, cell, table, budget)
+                row = Row(**told["row"]) if told else judged(table, ask, range(table.seeds))
                 if row is not None:
                     found.setdefault((one.name, budget), {})[cell.name] = row
-                    if one.kept and key not in kept.found:
-                        kept.put(key, row)
+                    if one.kept and told is None:
+                        kept.put(*key, row=asdict(row))
     return found
 
 

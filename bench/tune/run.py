@@ -25,12 +25,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import recording
+from . import kept, recording
 from .judging import HEAD, line
 from .results import BUDGETS, Entry, Rows, entries, results
 from .tasks import CELLS, Cell
 
-PAGE = recording.ROOT / "docs" / "tune-bench.md"
+PAGE = kept.ROOT / "docs" / "tune-bench.md"
 
 
 def main(given: Sequence[str] | None = None) -> None:
@@ -61,7 +61,7 @@ def _asked(given: Sequence[str] | None) -> argparse.Namespace:
     ask.add_argument("--budgets", default=",".join(map(str, BUDGETS)), help="of judge, in runs")
     ask.add_argument("--choosers", default="*", help="of judge: a pattern of names")
     ask.add_argument("--apart", action="store_true", help="show the tasks that are held apart, too")
-    ask.add_argument("--out", type=Path, default=recording.OUT, help="the folder of what is recorded")
+    ask.add_argument("--out", type=Path, default=kept.OUT, help="the folder of what is recorded")
     ask.add_argument("--page", type=Path, default=PAGE, help="the file that page writes")
     return ask.parse_args(given)
 

@@ -20,12 +20,12 @@ from functools import partial
 from typing import Any
 
 from ..judging import Answers, Pick
+from ..kept import Kept
 from ..table import DEFAULT_RATES
-from .kept import Kept
-from .peer import Peer
+from .peer import FOLDER, Peer
 
 UPDATES, FEWEST = 100, 20  # below, none of them has points left after what it skips at both ends
-KEPT = Kept("finders")
+KEPT = Kept(FOLDER / "finders.jsonl")
 Rates = dict[str, float | None]
 RULES = ("valley", "slide", "minimum", "steep")  # of fastai
 

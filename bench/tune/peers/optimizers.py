@@ -26,11 +26,11 @@ from functools import partial
 from typing import Any
 
 from ..judging import Answers, Ran
+from ..kept import Kept
 from ..table import TEXTS
-from .kept import Kept
-from .peer import Peer
+from .peer import FOLDER, Peer
 
-KEPT = Kept("optimizers")
+KEPT = Kept(FOLDER / "optimizers.jsonl")
 DECAY = {"adamw": 0.01, "sgdm": 0.0}
 AGAIN = "robust_infrared"  # evaluates batches again, for less than a fifth of a run
 

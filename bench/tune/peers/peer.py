@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..judging import Answers
+from ..kept import OUT, Kept
 from ..table import DEFAULT_RATES
-from .kept import Kept
+
+FOLDER = Path(os.environ.get("PEERS_KEPT", OUT / "peers"))  # of what peers answered
 
 
 class Cell(Protocol):

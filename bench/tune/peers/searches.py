@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from ..judging import Answers, Pick
+from ..kept import Kept
 from ..table import DEFAULT_RATES
 from . import optunas, rays
-from .kept import Kept
-from .peer import Cell, Peer, Recorded
-from .trials import Ended, SpentError, Trials
+from .peer import FOLDER, Cell, Peer, Recorded
+from .trials import End, SpentError, Trials
 
 RANGES = {
     "wide": {"adamw": (1e-5, 1.0), "sgdm": (1e-4, 3.0)},
@@ -33,11 +33,11 @@ RANGES = {
 }
 DRAWS = 3  # of random search, for each seed
 MOST = 17.0  # whole runs, of the longest search
-KEPT = Kept("searches")
+KEPT = Kept(FOLDER / "searches.jsonl")
 Rates = Callable[[Cell, int, int], np.ndarray]  # of a cell, how many and which draw
 
 
-def _best(seed: int, ends: list[Ended], budget: float) -> Answers:
+def _best(seed: int, ends: list[End], budget: float) -> Answers:
     """The best of what was whole within a budget, and what had been used when the last trial within it ended."""
     within = [one for one in ends if one.at <= budget + 1e-9]
     whole = [one for one in within if one.loss is not None]
@@ -95,7 +95,7 @@ def _seen(table: Recorded) -> int:
     return zlib.crc32(np.ascontiguousarray(table.held, float).tobytes()) ^ zlib.crc32(table.rates.tobytes())
 
 
-def made(search: str, width: str, cell: Cell, table: Recorded, seed: int, most: float = MOST) -> list[Ended]:
+def made(search: str, width: str, cell: Cell, table: Recorded, seed: int, most: float = MOST) -> list[End]:
     """Make a search until its budget is used; what ended when."""
     trials = Trials(table, seed, most)
     about = f"{cell.name} {seed}"
@@ -113,7 +113,7 @@ def record(search: str, width: str, cell: Cell, table: Recorded, seed: int, vers
 
 def _kept(search: str, width: str, cell: Cell, table: Recorded, seed: int, budget: float) -> Answers:
     found = KEPT.get(search, width, cell.name, seed, _seen(table))
-    return [] if found is None else _best(seed, [Ended(*one) for one in found["ends"]], budget)
+    return [] if found is None else _best(seed, [End(*one) for one in found["ends"]], budget)
 
 
 def _named(name: str, width: str) -> str:

@@ -15,7 +15,7 @@ class SpentError(Exception):
     """The budget is used."""
 
 
-class Ended(NamedTuple):
+class End(NamedTuple):
     """A trial that ended or paused: what was used by then, in whole runs, its last loss, and the place of its rate."""
 
     at: float
@@ -30,7 +30,7 @@ class Trials:
         self.table, self.held = table, table.held[:, seed]
         self.count = len(self.held)  # looks of a run
         self.most, self.used = int(most * self.count + 1e-9), 0
-        self.ends: list[Ended] = []
+        self.ends: list[End] = []
 
     def losses(self, rate: float) -> Iterator[float]:
         """The loss at each look of a run with this rate; it ends with the run, or where that is lost."""
@@ -45,7 +45,7 @@ class Trials:
 
     def ended(self, rate: float, loss: float | None) -> None:
         """A trial ended: with its last loss, or stopped, or paused."""
-        self.ends.append(Ended(self.used / self.count, loss, self.table.place(rate)))
+        self.ends.append(End(self.used / self.count, loss, self.table.place(rate)))
 
     def run(self, rate: float) -> None:
         """A whole run, with nobody who would stop it."""

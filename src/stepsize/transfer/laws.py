@@ -20,8 +20,8 @@ class Law:
 
     `what` is batch, steps, width or depth, `name` the word for it, `kinds` the optimizers that it is for: "sgd" or
     "adam". `holds` says in a sentence where it holds, and `most` up to which ratio of the sizes its source or a
-    measurement here went. Equal sizes give 1, a way back undoes the way there, and two ways in a row are one: for every
-    law. Source: `source`, with its year.
+    measurement here went; that of `noise` is a round number of ours. Equal sizes give 1, a way back undoes the way
+    there, and two ways in a row are one: for every law. Source: `source`, with its year.
 
     >>> law_of("batch", "sqrt").factor(256, 4096), law_of("batch", "linear").factor(256, 128)
     (4.0, 0.5)

@@ -1,32 +1,33 @@
-"""Answers that took training, as JSON lines that are added to: a recording that was killed goes on where it was.
+"""Answers that took long, as JSON lines that are added to: a process that was killed goes on where it was.
 
-The folder is `out/tune-bench/peers` of the repository, or PEERS_KEPT. A line has the keys that it is found by, what was
-answered, and the version of the package that did. The last line of a key counts; half a line at the end is not one.
+A line has the keys that it is found by, and what was answered; one that is not whole is none. The last line of a key
+counts.
 """
 
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-Key = tuple[str | int, ...]
-ROOT = Path(__file__).resolve().parents[3]  # of the repository
-FOLDER = Path(os.environ.get("PEERS_KEPT", ROOT / "out/tune-bench/peers"))
+ROOT = Path(__file__).resolve().parents[2]  # of the repository
+OUT = ROOT / "out" / "tune-bench"  # what is recorded; Git ignores it
+Key = tuple[str | int | float, ...]
 
 
 class Kept:
     """One file, read when it is first asked."""
 
-    def __init__(self, name: str, folder: Path = FOLDER) -> None:
-        self.path = folder / f"{name}.jsonl"
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self._found: dict[Key, dict[str, Any]] | None = None
 
-    def get(self, *key: str | int) -> dict[str, Any] | None:
+    def get(self, *key: str | int | float) -> dict[str, Any] | None:
         return self._all().get(key)
 
-    def put(self, *key: str | int, **answer: Any) -> None:
+    def put(self, *key: str | int | float, **answer: Any) -> None:
         self._all()[key] = answer
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a") as file:
@@ -43,6 +44,12 @@ class Kept:
             if text and not text.endswith("\n"):  # killed in the middle of a line
                 text = text[: text.rfind("\n") + 1]
                 self.path.write_text(text)
-            lines = map(json.loads, text.splitlines())
-            self._found = {tuple(line.pop("key")): line for line in lines}
+            self._found = dict(_answers(text))
         return self._found
+
+
+def _answers(text: str) -> Iterator[tuple[Key, dict[str, Any]]]:
+    for line in text.splitlines():
+        with suppress(ValueError):  # half a line, of two processes that wrote at once
+            told = json.loads(line)
+            yield tuple(told.pop("key")), told
