@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from commandline import run
 from stepsize.cli import commands
+from stepsize.cli.output import print_json
 from stepsize.lab.compare import compare
 from stepsize.lab.study.study import Study
 from studied import a_plan, a_workload
