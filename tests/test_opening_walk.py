@@ -46,7 +46,7 @@ def test_a_first_rate_that_is_lost_is_too_high_whatever_the_one_above_it_does():
 
 
 def test_a_rate_that_fell_back_to_its_start_is_behind_any_that_is_alive():
-    fell = {0: [0.6, 0.95, 0.96, 0.97]}
+    fell = {0: [0.6, 0.97, 0.97, 0.97]}
     assert walked(1.6, {0: (0.2, 0.97)}, curves=fell)[0] is None
     assert walked(1.6, {0: (0.2, 0.97), 2: (0.1, math.nan), -2: (0.1, 0.99)}, curves=fell)[0] == -2
 
