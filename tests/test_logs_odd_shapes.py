@@ -37,7 +37,7 @@ def test_a_plan_is_none_where_the_steps_begin_again(tmp_path):
 
 def test_values_that_a_key_names_are_read_without_a_step(tmp_path):
     file = tmp_path / "log.csv"
-    file.write_text("metric,value,note\n" + "".join(f"loss,{loss},best loss=9\nlr,0.1,best loss=9\n" for loss in FALLING))
+    file.write_text("metric,value,note\n" + "".join(f"loss,{loss},loss=9\nlr,0.1,loss=9\n" for loss in FALLING))
     assert read(file).losses.tolist() == FALLING
 
 
