@@ -76,6 +76,13 @@ def test_a_table_cut_anywhere_has_its_whole_rows(tmp_path):
         assert one.until(rows).losses.tolist() == whole.losses[:rows].tolist()
 
 
+def test_a_row_that_is_cut_off_in_its_loss_is_none(tmp_path):
+    """The first digits of a loss are another loss."""
+    text = "step,loss,lr\n0,1.5,0.1\n1,1.25,0.1\n2,0.875,0.1\n"
+    for end in range(text.index("2,"), text.rindex(",") + 1):
+        assert read(written(tmp_path, text[:end])).losses.tolist() == [1.5, 1.25], text[:end]
+
+
 def test_lines_of_json_cut_anywhere_have_their_whole_rows(tmp_path):
     text = "".join(json.dumps({"step": i, "train": {"loss": 2 / (i + 1)}}) + "\n" for i in range(10))
     for end in range(text.index("\n"), len(text)):
@@ -85,7 +92,8 @@ def test_lines_of_json_cut_anywhere_have_their_whole_rows(tmp_path):
 
 def test_a_printed_line_that_is_cut_off_is_passed_over(tmp_path):
     text = "".join(f"step {i} loss {2 / (i + 1):.4f} lr 0.01\n" for i in range(10))
-    assert len(read(written(tmp_path, text[: text.rindex("loss")], "log.txt"))) == 9
+    for end in range(text.rindex("step"), text.rindex(" lr")):
+        assert len(read(written(tmp_path, text[:end], "log.txt"))) == 9, text[:end]
 
 
 # --- files without an end, or too large

@@ -155,6 +155,11 @@ def test_one_rank_is_read_and_that_is_said(tmp_path):
     assert one.losses.tolist() == FALLING[:40]
 
 
+def test_processes_that_wrote_updates_of_their_own_are_one_run(tmp_path):
+    rows = [(i, i % 2, FALLING[i]) for i in range(40)]
+    assert read(written(tmp_path, csv("step,rank,loss", rows))).losses.tolist() == FALLING[:40]
+
+
 def test_a_device_that_is_always_the_same_is_no_rank(tmp_path):
     assert len(read(written(tmp_path, csv("step,device,loss", [(i, 0, FALLING[i]) for i in range(40)])))) == 40
 
@@ -167,6 +172,21 @@ def test_micro_batches_are_averaged_and_that_is_said(tmp_path):
 
 
 # --- looks
+
+
+def test_means_of_epochs_between_the_updates_of_training_are_no_updates(tmp_path):
+    """As fairseq writes them: "train_inner" is what it trained, "train" the mean over an epoch."""
+    rows = []
+    for i in range(40):
+        rows.append({"split": "train_inner", "num_updates": i, "loss": FALLING[i]})
+        if i % 10 == 9:
+            rows += [
+                {"split": "train", "num_updates": i, "loss": 7.0},
+                {"split": "valid", "num_updates": i, "loss": 9.0},
+            ]
+    one = read(written(tmp_path, "\n".join(map(json.dumps, rows)), "log.jsonl"))
+    assert one.losses.tolist() == FALLING[:40]
+    assert one.validated.tolist() == [9.0] * 4
 
 
 @pytest.mark.parametrize(("column", "training", "other"), [("split", "train", "val"), ("mode", "TRAIN", "eval"),
@@ -231,6 +251,15 @@ def test_a_nan_beside_a_rate_is_one_of_the_run_though_an_accuracy_is_new(tmp_pat
 def test_looks_between_cells_that_are_filled_with_nan(tmp_path):
     rows = [(i, FALLING[i], FALLING[i] if i % 10 == 9 else "nan") for i in range(60)]
     assert read(written(tmp_path, csv("step,loss,val_loss", rows))).measured_at == (9, 19, 29, 39, 49, 59)
+
+
+@pytest.mark.parametrize(("every", "after", "lasting"), [(2, 10, True), (2, 2, False), (10, 18, False), (10, 19, True)])
+def test_a_loss_that_is_nan_for_longer_than_looks_are_apart_is_one_of_the_run(tmp_path, every, after, lasting):
+    """More than twice as many NaN stand at the end as ever between two looks."""
+    rows = [(i, FALLING[i], FALLING[i] if i % every == every - 1 else "nan") for i in range(30)]
+    rows += [(i, FALLING[i], "nan") for i in range(30, 30 + after)]
+    one = read(written(tmp_path, csv("step,loss,val_loss", rows)))
+    assert bool(np.isnan(one.validated).any()) == lasting
 
 
 def test_looks_that_are_nan_to_the_end_are_of_the_run(tmp_path):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from commandline import run
 from stepsize.cli import commands
+from stepsize.cli.output import print_json
 from stepsize.lab.compare import compare
 from stepsize.lab.study.study import Study
 from studied import a_plan, a_workload
@@ -111,10 +113,25 @@ def test_a_comparison_writes_its_files_whole_wherever_its_lines_go(folder):
         assert all(json.loads(line)["kind"] for line in (report / "journal.jsonl").read_text().splitlines())
 
 
+@pytest.mark.parametrize("shell", [CLOSED, FULL, "| true"])
+def test_a_search_writes_its_page_wherever_its_lines_go(shell, folder):
+    ended(started("tune", f"--out found {shell}", folder))
+    script = "import stepsize; stepsize.trial().finish(1.0)"
+    call = f'"$0" -m stepsize tune "sgd() | 0.1" --steps 5 --budget 1 --out own -- "$0" -c "{script}" {shell}'
+    subprocess.run(["sh", "-c", call, sys.executable], capture_output=True, check=False, cwd=folder)
+    for name in ("found", "own"):
+        assert (folder / name / "tune.html").read_text().rstrip().endswith("</html>")
+
+
 @pytest.mark.parametrize("shell", ["2>&-", "2>/dev/full", ">&- 2>&-", ">&- 2>/dev/full"])
 def test_a_mistake_that_nobody_can_read_keeps_its_exit_code(shell, folder):
     call = ["sh", "-c", f'exec "$0" -m stepsize show "cosin()" {shell}', sys.executable]
     assert subprocess.run(call, capture_output=True, check=False).returncode == 2
+
+
+def test_a_number_that_json_has_no_word_for_is_null(capsys):
+    print_json({"loss": math.nan, "rates": (0.5, -math.inf), "by": {"seed": math.inf}, "said": "nan"})
+    assert capsys.readouterr().out == '{"loss": null, "rates": [0.5, null], "by": {"seed": null}, "said": "nan"}\n'
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one not in SILENT])

@@ -90,8 +90,8 @@ def test_inside_its_range_nothing_is_said():
         scaled(STRATEGY["adam"], width=(64, 256), depth=(2, 8)),
         scaled("0.1", batch=(32, 64), rule="linear"),
         scaled(STRATEGY["sgd"], batch=(32, 64), noise_scale=100, rule="linear"),
-        scaled(STRATEGY["adam"], batch=(32, 3200), rule="none")
-        and scaled(STRATEGY["adam"], batch=(32, 64), rule="none"),
+        scaled(STRATEGY["adam"], batch=(32, 64), rule="none"),
+        scaled(0.1, depth=(2, 4), rule="sqrt"),
     ):
         assert not [line for one in healthy.steps for line in one.outside]
 
@@ -102,6 +102,8 @@ def test_inside_its_range_nothing_is_said():
         ({"batch": (8, 512)}, "differ by a factor of 64, and what is known ends at 32"),
         ({"batch": (8, 16), "rule": "sqrt"}, "the rule is one for adam, not for sgd"),
         ({"batch": (8, 64), "rule": "linear", "noise_scale": 50}, "a batch of 64 is above the noise scale of 50"),
+        ({"batch": (64, 8), "rule": "linear", "noise_scale": 50}, "a batch of 64 is above the noise scale of 50"),
+        ({"batch": (512, 8)}, "differ by a factor of 64, and what is known ends at 32"),
         ({"depth": (2, 4)}, "the rule is one for adam"),
     ],
 )
@@ -110,6 +112,16 @@ def test_outside_its_range_it_says_so_and_answers(how, said):
     assert any(said in line for line in found.steps[0].outside)
     assert found.rate > 0
     assert "Outside its range: " in str(found)
+
+
+def test_a_rate_alone_is_that_of_the_optimizer_that_its_rule_is_for():
+    kinds = {rule: scaled(0.1, batch=(8, 16), rule=rule).steps[0].kind for rule in ("linear", "sqrt", "none")}
+    assert kinds == {"linear": "sgd", "sqrt": "adam", "none": "sgd"}
+
+
+def test_equal_sizes_leave_every_digit_of_a_rate():
+    assert scaled("sgd() | 0.1234567", batch=(8, 8)).text == "sgd() | 0.1234567"
+    assert scaled("sgd() | 0.1234567", batch=(8, 16)).text == "sgd() | 0.2469"
 
 
 def test_controllers_are_named():

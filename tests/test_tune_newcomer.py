@@ -143,6 +143,9 @@ def test_what_was_mistyped_is_one_line_that_says_what_to_write(words, said, tmp_
 def test_a_script_in_the_place_of_data_is_told_where_it_belongs():
     said = typed.by_command("compare: train.py needs the name of a function: write train.py:go", ["tune", "train.py"])
     assert said.endswith('a script that trains is tuned by stepsize tune "adam() | 1e-3" -- python train.py')
+    later = ["tune", "--steps", "40", "my folder/train.py:"]
+    said = typed.by_command("compare: my folder/train.py needs the name of a function: write it", later)
+    assert said.endswith("-- python 'my folder/train.py'")
     assert "script" not in typed.by_command("compare: train.py is empty", ["tune", "train.py"])
 
 

@@ -42,7 +42,7 @@ def _tell(told: Diagnosis, as_json: bool) -> None:
     """One diagnosis, whole."""
     console = Console(highlight=False)
     if as_json:
-        _print_json(told.as_dict())
+        print_json(told.as_dict())
     elif console.is_terminal:
         _draw(told, console)
     else:
@@ -56,7 +56,7 @@ def _journal(path: Path, number: int | None, strategy: str | None, as_json: bool
     runs = _chosen(every, path, number, strategy)
     if as_json:
         for one in runs:
-            _print_json({**_about(one), **diagnose(one.outcome.record).as_dict()})
+            print_json({**_about(one), **diagnose(one.outcome.record).as_dict()})
     elif number is not None:
         trial = runs[0].outcome.trial
         name = runs[0].plan.strategies[runs[0].strategy].name
@@ -123,21 +123,6 @@ def _about(one: Listed) -> dict[str, Any]:
     which = {"run": one.number, "strategy": entrant.name, "text": entrant.text, "base": outcome.trial.rate}
     ended = {"updates": outcome.made, "diverged": outcome.diverged, "loss": outcome.train[-1]}
     return which | {"seed": outcome.trial.seed} | ended
-
-
-def _print_json(told: dict[str, Any]) -> None:
-    print_json({name: finite_only(one) for name, one in told.items()})
-
-
-def finite_only(value: object) -> object:
-    """The same with None for numbers that JSON has no word for."""
-    if isinstance(value, dict):
-        return {name: finite_only(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [finite_only(one) for one in value]
-    if isinstance(value, float) and value - value != 0:
-        return None
-    return value
 
 
 def _draw(told: Diagnosis, console: Console) -> None:

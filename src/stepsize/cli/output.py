@@ -161,11 +161,20 @@ def note(message: str) -> None:
 
 
 def print_json(line: dict[str, Any]) -> None:
-    """One JSON object a line; where the output is not UTF-8, in ASCII, so that no character is lost."""
+    """One JSON object a line; where the output is not UTF-8, in ASCII, so that no character is lost.
+
+    A number that JSON has no word for is null.
+    """
     import json
 
     unicode = (sys.stdout.encoding or "ascii").lower().replace("-", "").startswith("utf")
-    print(json.dumps(line, ensure_ascii=not unicode))
+    try:
+        text = json.dumps(line, ensure_ascii=not unicode, allow_nan=False)
+    except ValueError:
+        from ..course.log import finite_only
+
+        text = json.dumps(finite_only(line), ensure_ascii=not unicode)
+    print(text)
 
 
 def lost(error: OSError) -> int:

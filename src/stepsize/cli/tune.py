@@ -65,9 +65,12 @@ def tune_command(
             return INTERRUPTED
         finally:
             place.close()
-    _print(found, given.subject.validated, as_json)
+    try:
+        _print(found, given.subject.validated, as_json)
+    finally:  # a pipe may have broken
+        if out is not None:
+            put(out / PAGE, [tuned_page(found, given.subject).encode()])
     if out is not None:
-        put(out / PAGE, [tuned_page(found, given.subject).encode()])
         tell(
             f"written to {out}: {PAGE} (open it in a browser), {FILE}; the same command with a larger --budget goes on"
         )

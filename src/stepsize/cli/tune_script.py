@@ -69,15 +69,15 @@ def tune_script(
             tell("ended before a trial was judged: there is no verdict yet")
             return INTERRUPTED
         verdict, outcomes = desk.policy_verdict(), desk.outcomes()
-    _print(verdict, as_json)
+    try:
+        _print(verdict, as_json)
+    finally:  # a pipe may have broken
+        if out is not None:
+            mine = tuple(one for one in outcomes if policy.arm(one.trial) is not None)  # there may be other runs too
+            about = replace(subject, model="A script, by what it reports.")
+            page = tuned_page(Tuned(verdict, mine, ()), about, "score" if maximise else "loss")
+            put(out / PAGE, [page.encode()])
     if out is not None:
-        mine = tuple(one for one in outcomes if policy.arm(one.trial) is not None)  # a folder may hold other runs too
-        page = tuned_page(
-            Tuned(verdict, mine, ()),
-            replace(subject, model="A script, by what it reports."),
-            "score" if maximise else "loss",
-        )
-        put(out / PAGE, [page.encode()])
         files = f"{PAGE} (open it in a browser), {FILE}, {RUNS}"
         tell(f"written to {out}: {files}; the same command with a larger --budget goes on")
     if interrupted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 
 from .._errors import StepsizeError
@@ -86,8 +87,9 @@ def by_command(said: str, words: Sequence[str]) -> str:
     ('find: x.csv is empty', 'sgd: no')
     """
     owner = "compare: "
-    if words[:1] == ["tune"] and "needs the name of a function" in said:
-        said += f'; a script that trains is tuned by stepsize tune "adam() | 1e-3" -- python {words[1]}'
+    script, needed, _ = said.removeprefix(owner).partition(" needs the name of a function")
+    if words[:1] == ["tune"] and needed:
+        said += f'; a script that trains is tuned by stepsize tune "adam() | 1e-3" -- python {shlex.quote(script)}'
     read_by = words[0] if words and words[0] in ("compare", "find", "tune") else "compare"
     return f"{read_by}: {said.removeprefix(owner)}" if said.startswith(owner) else said
 

@@ -6,7 +6,7 @@ import errno
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -120,18 +120,36 @@ def line_of(row: Mapping[str, Any]) -> bytes:
     try:
         text = _ENCODED(row)
     except ValueError:  # a number that has no word in JSON
-        text = _ENCODED(_named(row))
+        text = _ENCODED(_odd(row, str))
     return (text + "\n").encode(errors="backslashreplace")  # a lone surrogate becomes its JSON escape
 
 
-def _named(value: Any) -> Any:
-    """The same with the names of numbers that JSON has no word for."""
+def finite(value: float | None) -> float | None:
+    """A number, None where JSON has no word for it.
+
+    >>> finite(0.5), finite(math.nan), finite(None)
+    (0.5, None, None)
+    """
+    return value if value is not None and math.isfinite(value) else None
+
+
+def finite_only(value: Any) -> Any:
+    """Plain Python with None for every number that JSON has no word for.
+
+    >>> finite_only({"loss": math.inf, "rates": (0.1, math.nan)})
+    {'loss': None, 'rates': [0.1, None]}
+    """
+    return _odd(value, finite)
+
+
+def _odd(value: Any, told: Callable[[float], object]) -> Any:
+    """The same with something else for the numbers that JSON has no word for."""
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return value if math.isfinite(value) else told(value)
     if isinstance(value, Mapping):
-        return {key: _named(one) for key, one in value.items()}
+        return {key: _odd(one, told) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_named(one) for one in value]
+        return [_odd(one, told) for one in value]
     return value
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._errors import StepsizeError, number, whole
 from ..problems import Floats
+from .log import finite
 from .range_test import FEWEST, NOT_ALONE, Found, find
 
 LOW, HIGH = 1e-7, 10.0  # fastai's; 1, where Lightning's ends, is below the best rate of plain descent on small models
@@ -50,11 +51,11 @@ class Swept:
             "low": found.low,
             "high": found.high,
             "rules": self.rules,
-            "noise": found.noise if math.isfinite(found.noise) else None,
+            "noise": finite(found.noise),
             "why": found.why,
             "instead": self.instead,
             "rates": self.rates.tolist(),
-            "losses": [one if math.isfinite(one) else None for one in self.losses.tolist()],
+            "losses": list(map(finite, self.losses.tolist())),
             "until": found.until,
         }
 

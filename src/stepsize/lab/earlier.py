@@ -57,7 +57,7 @@ def best_places(outcomes: Iterable[Outcome]) -> list[tuple[str, float]]:
 def _end(one: Outcome) -> float | None:
     """The loss that chooses, at the end of a trial that came to it."""
     losses = one.validation if one.record.validated is not None else one.train
-    return losses[-1] if one.over and one.made >= one.trial.steps and losses else None
+    return losses[-1] if one.made >= one.trial.steps and losses else None
 
 
 def _mean(losses: Sequence[float]) -> float:

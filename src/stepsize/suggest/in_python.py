@@ -5,6 +5,7 @@ from __future__ import annotations
 from .._errors import ParseError, shown
 from .._value import without_parentheses
 from ..schedules.base import Factor
+from ..stage import Rule, Transform
 from ..text import parse
 from ..vocabulary import WORDS, look_up
 from .reading import is_read
@@ -39,9 +40,9 @@ def no_strategy(given: object) -> str:
     """What is said of a value that is not yet a strategy: what it is, and the strategy that it can be a part of."""
     if isinstance(given, Factor):
         return f"{given} is a schedule without a rule and a rate: write sgd() | 0.1 * {given._grouped()}"
-    if hasattr(given, "update"):
+    if isinstance(given, Rule):
         return f"{given} is a rule without a rate: write {given} | 0.1"
-    if hasattr(given, "check_rule"):
+    if isinstance(given, Transform):
         return f"{given} has no rule and no rate behind it: write {given} | sgd() | 0.1"
     if isinstance(given, type) and given.__name__ in WORDS:
         return without_parentheses(given.__name__)

@@ -169,8 +169,7 @@ def _outside(
     law: Law, old: int, new: int, kind: str, optimizer: str | None, given: descent | rate, noise: float | None
 ) -> Iterator[str]:
     """Why this is outside what its source and the measurements here speak of."""
-    known = optimizer is not None or isinstance(given, descent)
-    if law.name != "none" and kind not in law.kinds and known:
+    if law.name != "none" and kind not in law.kinds:
         rule = str(given.rule) if isinstance(given, descent) and optimizer is None else kind
         yield f"the rule is one for {' and '.join(law.kinds)}, not for {rule}"
     ratio = max(old / new, new / old)

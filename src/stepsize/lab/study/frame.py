@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..._errors import StepsizeError, shown
+from ...course.log import finite
 from ..trials.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -81,11 +81,7 @@ def _looks(one: Outcome, names: dict[str, str]) -> list[dict[str, Any]]:
     columns |= {names[name]: values.tolist() for name, values in (one.record.metrics or {}).items()}
     key = one.trial.key
     lines = zip(*columns.values(), strict=True)
-    return [{"trial": key} | dict(zip(columns, map(_finite, line), strict=True)) for line in lines]
-
-
-def _finite(value: Any) -> Any:
-    return value if value is None or math.isfinite(value) else None
+    return [{"trial": key} | dict(zip(columns, map(finite, line), strict=True)) for line in lines]
 
 
 def _in_polars(columns: dict[str, list[Any]], schema: dict[str, str]) -> polars.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...course.log import finite
 from ...problems import Floats
 from ..records.lines import packed, unpacked
 from ..records.record import Record
@@ -106,4 +107,4 @@ class Outcome:
 def _finite(column: Floats | None, count: int) -> tuple[float | None, ...]:
     if column is None:
         return (None,) * count
-    return tuple(one if math.isfinite(one) else None for one in column.tolist())
+    return tuple(map(finite, column.tolist()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -10,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ...course.log import finite_only
 from ...lab.records.record import Decision, Record
 
 NEAR = 0.01  # of the run: decisions of one kind that are nearer than this are one mark
@@ -35,8 +35,8 @@ class Mark:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain Python for JSON, which has no word for a factor that is not finite."""
-        told = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return told | ({} if self.factor is None or math.isfinite(self.factor) else {"factor": None})
+        found: dict[str, Any] = finite_only({name: getattr(self, name) for name in self.__dataclass_fields__})
+        return found
 
     @property
     def where(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...course.log import finite
 from ...lab.records.decimated import PARTS, decimated, window
 from ...problems import Floats
 from ..palette import colour, dark, dash
@@ -74,7 +75,7 @@ def _line(line: Line, values: Floats, number: int, place: int, several: bool) ->
 
 def _short(values: Floats) -> list[float | None]:
     """Six digits of each number, which a screen cannot tell from all of them; what is none is a gap."""
-    return [float(f"{one:.6g}") if one - one == 0 else None for one in values.tolist()]
+    return [finite(float(f"{one:.6g}")) for one in values.tolist()]
 
 
 def _run(run: Seen, number: int, first: int) -> dict[str, Any]:
