@@ -132,7 +132,7 @@ def recorded(name: str, rate: float, seed: int, folder: Path) -> Record:
 
 def evenness(record: Record) -> float:
     assert record.layers is not None
-    norms = [float(np.median(one)) for one in record.layers.values()]
+    norms = [float(np.nanmedian(one)) for one in record.layers.values()]
     return min(norms) / max(norms)
 
 
