@@ -9,14 +9,17 @@ import re
 import string
 import subprocess
 import sys
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 from unittest import mock
 
 import pytest
+from jinja2 import Environment, nodes
 from rich.cells import cell_len
 
 import stepsize
+import stepsize.chinese
 from commandline import run
 from stepsize import StepsizeError
 from stepsize._language import of_environment, speak, spoken
@@ -24,6 +27,7 @@ from stepsize.chinese import CATALOGUE
 from stepsize.cli.commands import main
 from stepsize.cli.helped import commands, options, texts
 from stepsize.cli.language import SPEAKING, speaks
+from stepsize.report.templates import texts as texts_of_script
 from stepsize.schedules.base import Factor
 from stepsize.schedules.doubts import doubts
 from stepsize.schedules.questions import outline
@@ -89,6 +93,25 @@ def helped():
         yield from (option.help for option in options(command, main))
 
 
+ASSETS = SOURCE / "report" / "assets"
+
+
+def in_pages():
+    """The texts of templates and scripts, with the names of the fields that are given."""
+    for path in ASSETS.glob("*.jinja"):
+        for call in Environment().parse(path.read_text(encoding="utf-8")).find_all(nodes.Call):
+            if isinstance(call.node, nodes.Name) and call.node.name == "say":
+                yield call.args[0].as_const(), {one.key for one in call.kwargs}
+    for path in ASSETS.glob("*/*.js"):
+        source = path.read_text(encoding="utf-8")
+        for found in re.finditer(r"\bsay\((?!text)", source):
+            [text] = texts_of_script(source[found.start() :].partition("\n")[0])[:1]
+            rest = source[found.end() + len(json.dumps(text, ensure_ascii=False)) :]
+            given = re.match(r", \{ ((?:[^{}]|\{[^{}]*\})*) \}\)", rest)
+            assert given or rest.startswith(")"), f"{path.name}: {text}: write say(text, {{ name: value }}) in one line"
+            yield text, set(re.findall(r"(?:^|, )(\w+)(?=:|,|$)", given[1])) if given else set()
+
+
 def fields(text):
     return {(name, spec) for _, name, spec, _ in string.Formatter().parse(text) if name is not None}
 
@@ -96,7 +119,7 @@ def fields(text):
 def test_every_text_is_in_the_catalogue_and_the_catalogue_has_no_other():
     said = {call.args[0].value for call in calls() if literal(call)}
     assert len(said) > 150
-    assert {*said, *in_tables(), *helped()} == set(CATALOGUE)
+    assert {*said, *in_tables(), *helped(), *(text for text, _ in in_pages())} == set(CATALOGUE)
 
 
 def test_what_is_said_without_being_written_there_comes_from_a_table():
@@ -108,6 +131,24 @@ def test_a_text_and_its_fields_are_given_together():
         if literal(call) and call.func.id == "say":
             given = {one.arg for one in call.keywords}
             assert given == {name for name, _ in fields(call.args[0].value)}, ast.unparse(call)
+
+
+def test_a_text_of_a_page_and_its_fields_are_given_together():
+    for text, given in in_pages():
+        assert given == {name for name, _ in fields(text)}, text
+
+
+def test_no_text_stands_twice_in_the_catalogue():
+    parts = [one for module in vars(stepsize.chinese).values() if inspect.ismodule(module) for one in keys(module)]
+    assert [text for text, count in Counter(parts).items() if count > 1] == []
+    assert set(parts) == set(CATALOGUE)
+
+
+def keys(module):
+    """The texts of a module of the catalogue, as they are written: a dictionary would hide what stands twice."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.Dict):
+            yield from (key.value for key in node.keys)
 
 
 @pytest.mark.parametrize("text", CATALOGUE, ids=lambda text: text[:40])

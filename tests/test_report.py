@@ -16,7 +16,7 @@ from stepsize import StepsizeError, parse
 from stepsize.lab.records.record import Record
 from stepsize.lab.study.plan import Plan
 from stepsize.lab.trials.outcome import Outcome
-from stepsize.report import numbers
+from stepsize.report import numbers, templates
 from stepsize.report.charts import ceiling, chart_data
 from stepsize.report.figures import save, save_figures, schedule_figure
 from stepsize.report.numbers import Mean
@@ -211,6 +211,7 @@ def test_texts_are_shown_exactly_and_escaped(journal):
 
 def test_without_the_packages_the_error_says_what_to_install(journal, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
+    templates._template.cache_clear()  # as in a new process
     with pytest.raises(StepsizeError, match=r"pip install 'stepsize\[compare\]'"):
         page(summarise(journal))
 

@@ -11,40 +11,22 @@ from typing import TYPE_CHECKING, Any
 from .._errors import StepsizeError, shown
 from ..course.log import put
 from .charts import ceiling
+from .drawing import ON_EITHER_PAGE, drawing
 from .numbers import Curve, Summary
 from .palette import GREY_ON_EITHER, colour, dash
 
+from matplotlib.figure import Figure  # isort: skip - after drawing, which says what to install
+from matplotlib.lines import Line2D  # isort: skip
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator  # isort: skip
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-try:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure as _Figure
-    from matplotlib.lines import Line2D
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
-except ImportError:
-    raise StepsizeError("pictures need extra packages: pip install 'stepsize[compare]'") from None
 
 KINDS = ("png", "svg", "pdf")
 DEEPEST = 1e-4  # the share of a strategy's highest rate down to which a log axis shows it
 _NARROWEST = 34  # letters of a column of a legend whose names wrap
 _FREE = 2  # lines of a legend that the figure has room for
 _LETTER, _SAMPLE, _LINE = 0.075, 0.6, 0.165  # inches: a letter of a legend, the line before it, its height
-STYLE: dict[Any, Any] = {  # Any: matplotlib spells out every name that may be a key
-    "figure.constrained_layout.wspace": 0.04,
-    "svg.hashsalt": "stepsize",
-    "pdf.fonttype": 42,
-    "font.family": "DejaVu Sans",
-    "text.color": "#1b1f24",
-    "axes.labelcolor": "#59616b",
-    "axes.edgecolor": "#9aa2ac",
-    "xtick.color": "#59616b",
-    "ytick.color": "#59616b",
-}
-ON_EITHER_PAGE: dict[Any, Any] = dict.fromkeys(
-    ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), GREY_ON_EITHER
-)
 
 
 def save_figures(summary: Summary, folder: Path, kind: str = "png") -> list[Path]:
@@ -56,9 +38,9 @@ def save_figures(summary: Summary, folder: Path, kind: str = "png") -> list[Path
         raise StepsizeError(f'save_figures: kind must be "png", "svg" or "pdf", not {shown(kind)}')
     panels = {"loss": _losses, "rates": _rates, "basins": _basins}
     written = []
-    with mpl.rc_context(STYLE):
+    with drawing():
         for name, panel in panels.items():
-            figure = _Figure(figsize=(7.5, 5.0), layout="constrained")
+            figure = Figure(figsize=(7.5, 5.0), layout="constrained")
             panel(figure.subplots(), summary)
             written.append(_with_legend(figure, summary, folder / f"{name}.{kind}", columns=4))
         return [*written, save_overview(summary, folder / f"overview.{kind}")]
@@ -66,8 +48,8 @@ def save_figures(summary: Summary, folder: Path, kind: str = "png") -> list[Path
 
 def save_overview(summary: Summary, path: Path) -> Path:
     """Write the three pictures of a comparison side by side as one file, PNG, SVG or PDF by its ending."""
-    with mpl.rc_context(STYLE):
-        figure = _Figure(figsize=(15, 5.0), layout="constrained")
+    with drawing():
+        figure = Figure(figsize=(15, 5.0), layout="constrained")
         for axes, panel in zip(figure.subplots(1, 3), (_losses, _rates, _basins), strict=True):
             panel(axes, summary)
         return _with_legend(figure, summary, path, columns=8)
@@ -80,8 +62,8 @@ def schedule_figure(
 
     A value is in force from its step to the next one, so what jumps is drawn as a jump.
     """
-    with mpl.rc_context(STYLE):
-        figure = _Figure(figsize=(8, 4.0), layout="constrained")
+    with drawing():
+        figure = Figure(figsize=(8, 4.0), layout="constrained")
         axes = figure.subplots()
         for i, (_, steps, values) in enumerate(curves):
             _stairs(axes, i, steps, values, 1.8)
@@ -105,15 +87,15 @@ def save(figure: Figure, path: Path, transparent: bool = False) -> None:
     }
     metadata: dict[str, Any] = undated[kind]
     drawn = io.BytesIO()
-    with mpl.rc_context(STYLE):
+    with drawing():
         figure.savefig(drawn, format=kind, dpi=150, metadata=metadata, transparent=transparent)
     put(path, [drawn.getvalue()])
 
 
 def inline(draw: Callable[[Axes], None]) -> str:
     """One pair of axes as SVG text to stand inside a page, light or dark; `draw` fills it."""
-    with mpl.rc_context(STYLE | ON_EITHER_PAGE):
-        figure = _Figure(figsize=(8, 4.4), layout="constrained")
+    with drawing(ON_EITHER_PAGE):
+        figure = Figure(figsize=(8, 4.4), layout="constrained")
         axes = figure.subplots()
         draw(axes)
         axes.grid(True, color=GREY_ON_EITHER, linewidth=0.5, alpha=0.35)

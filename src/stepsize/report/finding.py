@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ..course.swept import Swept
-from .figures import STYLE, _dress, _line, _log, save
+from .drawing import drawing
+from .figures import _dress, _line, _log, save
 from .palette import colour
 
-import matplotlib as mpl  # isort: skip - after figures, which says what to install
-from matplotlib.figure import Figure  # isort: skip
+from matplotlib.figure import Figure  # isort: skip - after drawing, which says what to install
 
 
 def save_sweep(told: Swept, path: Path) -> Path:
@@ -21,7 +21,7 @@ def save_sweep(told: Swept, path: Path) -> Path:
     open. Losses far above the start are cut off.
     """
     found, whole = told.found, np.isfinite(told.losses)
-    with mpl.rc_context(STYLE):
+    with drawing():
         figure = Figure(figsize=(8, 4.6), layout="constrained")
         axes = figure.subplots()
         if found.low is not None and found.high is not None:

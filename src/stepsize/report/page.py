@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
-from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
 
-from .._errors import StepsizeError
 from ..lab.study.plan import Entrant, Plan
 from .charts import chart_data
 from .columns import columns, grouped
@@ -17,6 +13,7 @@ from .exports.cells import header, lowest, rows
 from .exports.csv import written
 from .numbers import Row, Summary
 from .palette import colour, dark, dash
+from .templates import asset, four_digits, markup, rendered, script, script_safe
 
 MODULES = (
     "common", "state", "numbers", "theme", "smooth", "tip", "chart", "steps", "slider", "bases", "table", "strategies",
@@ -28,19 +25,10 @@ CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'
 
 def page(summary: Summary) -> str:
     """The whole page of a comparison as HTML text."""
-    try:
-        from jinja2 import Environment, StrictUndefined
-        from markupsafe import Markup
-    except ImportError:
-        raise StepsizeError("pictures need extra packages: pip install 'stepsize[compare]'") from None
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters.update(
-        four_digits=four_digits, percent=_percent, count=lambda n: f"{n:,}", whole=lambda n: f"{n:.4g}"
-    )
-    template = environment.from_string(asset("page.html.jinja"))
     assets = {"uplot_js": "uPlot.iife.min.js", "uplot_css": "uPlot.min.css", "uplot_licence": "uPlot-LICENSE"}
     found = columns(summary)
-    return template.render(
+    return rendered(
+        "page.html.jinja",
         summary=summary,
         settings=summary.settings,
         chosen_by=summary.settings.chosen_by,
@@ -55,22 +43,16 @@ def page(summary: Summary) -> str:
         looks=[{"light": colour(i), "dark": dark(i), "dash": dash(i)} for i in range(len(summary.rows))],
         widths=[_width(row) for row in summary.rows],
         command=command(summary.settings),
-        data=Markup(script_safe(chart_data(summary) | {"table": _table(summary)})),
-        page_js=Markup(script([f"page/{name}" for name in MODULES])),
-        page_css=Markup(asset("page.css")),
-        **{name: Markup(asset(path)) for name, path in assets.items()},
+        data=markup(script_safe(chart_data(summary) | {"table": _table(summary)})),
+        page_js=markup(script([f"page/{name}" for name in MODULES])),
+        page_css=markup(asset("page.css")),
+        **{name: markup(asset(path)) for name, path in assets.items()},
     )
 
 
 def _table(summary: Summary) -> dict[str, Any]:
     """What the page's download of the table holds: the cells of `table_csv`."""
     return {"header": header(summary), "rows": [[written(cell) for cell in row] for row in rows(summary)]}
-
-
-def script(names: Sequence[str]) -> str:
-    """The modules of a page, in their order, as one script whose names are its own."""
-    modules = "\n".join(asset(f"{name}.js") for name in names)
-    return f'"use strict";\n(() => {{\n{modules}}})();'
 
 
 def command(settings: Plan) -> str:
@@ -98,18 +80,6 @@ def _named(one: Entrant) -> str:
     return one.text if one.name == one.text else f"{one.name}={one.text}"
 
 
-def four_digits(value: float | None) -> str:
-    """A number in four digits, without the zeros of an exponent.
-
-    >>> four_digits(0.00003162), four_digits(100.0), four_digits(None)
-    ('3.162e-5', '100', '–')
-    """
-    if value is None:
-        return "–"
-    digits, letter, power = f"{value:.4g}".partition("e")
-    return f"{digits}e{int(power)}" if letter else digits
-
-
 def _width(row: Row) -> str:
     if row.basin is None:
         return "–"
@@ -126,17 +96,3 @@ def _factor(ratio: float) -> str:
 def _cut_off(row: Row) -> bool:
     """Whether the basin reaches an end of the grid, so that it may be wider than what was seen."""
     return row.basin is not None and (row.basin[0] == row.bases[0].base or row.basin[1] == row.bases[-1].base)
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{part / whole:.0%}" if whole else "–"
-
-
-def asset(path: str) -> str:
-    """A file of this package's assets."""
-    return (files(__package__) / "assets" / path).read_text(encoding="utf-8")
-
-
-def script_safe(value: Any) -> str:
-    """JSON that cannot end its script element: every `<` is written as an escape."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._errors import StepsizeError
 from ..lab.choose.said import sentences
 from ..lab.study.plan import Subject
 from ..lab.trials.outcome import Outcome
 from ..lab.tune import Tuned
-from .page import CSP, asset, four_digits
+from .page import CSP
 from .palette import either
+from .templates import asset, four_digits, markup, rendered
 
 
 def tuned_page(found: Tuned, subject: Subject, loss: str | None = None) -> str:
@@ -21,15 +21,8 @@ def tuned_page(found: Tuned, subject: Subject, loss: str | None = None) -> str:
     training where there is none, of trials that pause and go on.
     """
     paused, loss = loss is None, called(subject.validated) if loss is None else loss
-    try:
-        from jinja2 import Environment, StrictUndefined
-        from markupsafe import Markup
-    except ImportError:
-        raise StepsizeError("pictures need extra packages: pip install 'stepsize[compare]'") from None
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters.update(four_digits=four_digits)
-    template = environment.from_string(asset("tune.html.jinja"))
-    return template.render(
+    return rendered(
+        "tune.html.jinja",
         verdict=found.verdict,
         said=sentences_of(found, loss),
         loss=loss,
@@ -38,8 +31,8 @@ def tuned_page(found: Tuned, subject: Subject, loss: str | None = None) -> str:
         trials=_rows(found),
         asked=found.asked,
         csp=CSP,
-        page_css=Markup(asset("page.css")),
-        basin=Markup(_svg(found, loss)),
+        page_css=markup(asset("page.css")),
+        basin=markup(_svg(found, loss)),
     )
 
 

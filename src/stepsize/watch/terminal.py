@@ -17,8 +17,8 @@ from ..lab.records.decimated import decimated
 from ..lab.records.foreign.wanted import Wanted
 from ..lab.records.record import Record
 from ..problems import Floats
-from ..report.page import four_digits
 from ..report.runs.marks import marks_of
+from ..report.templates import four_digits
 from ..report.terminal import SCALE, draw
 from .folder import REST, Files, Listing
 from .followed import Followed

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...lab.records.record import Record
 from ...problems import Floats
-from ..page import four_digits
+from ..templates import four_digits
 
 
 def facts(record: Record) -> dict[str, str]:

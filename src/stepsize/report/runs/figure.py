@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...lab.records.decimated import decimated
-from ..figures import STYLE, _dress, _line, _log, save, wrapped
+from ..drawing import drawing
+from ..figures import _dress, _line, _log, save, wrapped
 from ..palette import colour
 from .marks import Mark, marks_of
 from .payload import log_axes
 from .seen import Seen
 from .series import PANELS, Line, Panel, lines_of
 
-import matplotlib as mpl  # isort: skip - after figures, which says what to install
-from matplotlib.figure import Figure  # isort: skip
+from matplotlib.figure import Figure  # isort: skip - after drawing, which says what to install
 from matplotlib.lines import Line2D  # isort: skip
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def save_runs(runs: Sequence[Seen], path: Path) -> Path:
     shown = [panel for panel in PANELS if any(line.panel == panel.name for own in lines for line in own)]
     told = _findings(runs)
     rows = -(-max(1, len(shown)) // COLUMNS)
-    with mpl.rc_context(STYLE):
+    with drawing():
         figure = Figure(figsize=(12, 3.4 * rows + 0.25 * told.count("\n") + 0.8), layout="constrained")
         axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
         for panel, ax in zip(shown, axes, strict=False):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from itertools import islice
 from typing import Any
 
-from ..._errors import StepsizeError
-from ..page import CSP, asset, four_digits, script, script_safe
+from ..page import CSP
+from ..templates import asset, markup, rendered, script, script_safe
 from .facts import facts
 from .marks import Mark, marks_of
 from .payload import log_axes, payload
@@ -43,7 +42,6 @@ class Live:
 
 def run_page(runs: Sequence[Seen], live: Live | None = None) -> str:
     """The whole page of runs as HTML text; it asks the network for nothing, but for its own server where it is live."""
-    markup = _markup()
     parts = max(LEAST_PARTS, PARTS // max(1, len(runs))) if live is None else LEAST_PARTS
     data = payload(runs, parts=parts)
     log = log_axes(runs)
@@ -52,7 +50,8 @@ def run_page(runs: Sequence[Seen], live: Live | None = None) -> str:
         "live": None if live is None else asdict(live),
     }
     most = max((len(one.record) for one in runs), default=0)
-    page: str = _template("run.html.jinja").render(
+    return rendered(
+        "run.html.jinja",
         title=_title(runs, live),
         live=live is not None,
         folder=None if live is None else live.folder,
@@ -65,7 +64,6 @@ def run_page(runs: Sequence[Seen], live: Live | None = None) -> str:
         **{name: markup(one) for name, one in fragments(runs).items()},
         **{name: markup(asset(path)) for name, path in ASSETS.items()},
     )
-    return page
 
 
 def fragments(runs: Sequence[Seen]) -> dict[str, str]:
@@ -74,9 +72,10 @@ def fragments(runs: Sequence[Seen]) -> dict[str, str]:
     labels = list(dict.fromkeys(label for one in columns for label in one))
     every = list(_marks(runs))
     return {
-        "about": _template("run_about.html.jinja").render(about=_about(runs)),
-        "facts": _template("run_facts.html.jinja").render(runs=runs),
-        "numbers": _template("run_numbers.html.jinja").render(
+        "about": rendered("run_about.html.jinja", about=_about(runs)),
+        "facts": rendered("run_facts.html.jinja", runs=runs),
+        "numbers": rendered(
+            "run_numbers.html.jinja",
             runs=runs,
             facts=columns,
             labels=labels,
@@ -113,23 +112,3 @@ def _about(runs: Sequence[Seen]) -> list[str]:
 def _said(value: Any) -> bool:
     """Whether a setting is worth a word: one that is off or not given is none."""
     return value is not None and value is not False
-
-
-def _markup() -> Any:
-    """What says that a text is HTML already."""
-    _template("run_about.html.jinja")  # which tells what to install
-    from markupsafe import Markup
-
-    return Markup
-
-
-@cache
-def _template(name: str) -> Any:
-    """A template of ours; every text that is put into it is escaped."""
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError:
-        raise StepsizeError("pages need extra packages: pip install 'stepsize[compare]'") from None
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters.update(four_digits=four_digits)
-    return environment.from_string(asset(name))
