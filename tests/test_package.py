@@ -23,6 +23,17 @@ def test_every_file_names_this_version():
     assert f'version: "{stepsize.__version__}"\n' in RECIPE
 
 
+def test_the_changes_begin_with_this_version_and_its_day():
+    version, day = re.search(r"^## (\S+) \((\S+)\)$", (ROOT / "CHANGELOG.md").read_text(), re.M).groups()
+    assert version == stepsize.__version__
+    assert f"date-released: {day}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_every_page_that_the_changes_name_is_there():
+    for page in re.findall(r"\]\(([^)]+)\)", (ROOT / "CHANGELOG.md").read_text()):
+        assert (ROOT / page).is_file(), page
+
+
 def test_the_recipe_asks_for_what_the_project_asks_for():
     asked = re.search(r"^  run:\n((?:    - .*\n)+)", RECIPE, re.M).group(1)
     listed = [one.removeprefix("    - ").replace(" ", "") for one in asked.splitlines()]

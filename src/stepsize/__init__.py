@@ -103,7 +103,7 @@ if TYPE_CHECKING:
     from .schedules.warp import warp as warp
     from .text import parse as parse
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _ELSEWHERE = {
     "LengthError": "_errors",
