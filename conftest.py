@@ -31,11 +31,19 @@ def run_shell(example) -> None:
             raise AssertionError(f"a snippet may run stepsize or make, not {words[0]}")
 
 
+_folders: dict[Path, Path] = {}
+
+
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder for what a snippet writes."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def folder(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder for what a document's snippets write and read: each document has one, empty at its beginning."""
+    document = request.node.path
+    if document not in _folders:
+        _folders[document] = tmp_path_factory.mktemp(document.stem)
+    monkeypatch.chdir(_folders[document])
+    return _folders[document]
 
 
 @pytest.fixture(autouse=True, scope="session")

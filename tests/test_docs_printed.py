@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import stepsize
 from commandline import run
 from stepsize.transfer.laws import LAWS
 
@@ -23,6 +24,21 @@ def test_the_tune_of_the_first_page_prints_what_the_page_shows(page, tmp_path):
     pytest.importorskip("sklearn")
     done = run("tune", "digits", cwd=tmp_path)
     assert done.stdout == shown(page, "sgd(momentum=0.9) | 0.12")
+
+
+def test_the_start_page_shows_what_its_commands_print(tmp_path):
+    pytest.importorskip("sklearn")
+    done = run("tune", "wine", "adam() | 0.01 * cosine()", cwd=tmp_path)
+    assert done.stdout == shown("start.md", "adam() | 0.088")
+    words = ("explain", "0.1 * (warmup('5%') >> cosine())", "--steps", "500")
+    assert run(*words).stdout == shown("start.md", "Updates 0 to 24")
+    assert run(*words, "--lang", "zh").stdout == shown("zh/start.md", "第 0 到 24 次更新")
+
+
+@pytest.mark.parametrize("page", ["start.md", "zh/start.md"])
+def test_the_start_page_names_the_wheel_of_this_version(page):
+    named = set(re.findall(r"stepsize-[\d.]+-py3", (DOCS / page).read_text(encoding="utf-8")))
+    assert named == {f"stepsize-{stepsize.__version__}-py3"}
 
 
 def test_a_rate_that_is_carried_over_prints_what_the_page_shows():
