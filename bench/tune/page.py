@@ -55,8 +55,8 @@ def _begin(cells: Cells, apart: bool, out: Path) -> str:
     )
     what = (
         "How good is the rate that [tune](tune.md) finds, what does it cost, and what do others find for as much? "
-        f"A **cell** is a task with an optimizer and a batch size. There are {len(cells)}. In every cell all of 37 rates, "
-        "a factor of √2 apart, were trained whole from several seeds, "
+        f"A **cell** is a task with an optimizer and a batch size. There are {len(cells)}. In every cell all of 37 "
+        "rates, a factor of √2 apart, were trained whole from several seeds, "
         f"{sum(table.test.size for _, table in cells):,} runs in all. A chooser sees the training and the validation "
         "part alone, and names a run. It is judged by its **excess**: by how many percent the loss of that run on the "
         "test part lies above the loss at the best fixed rate of the 37. Smaller is better, and 0 is the best rate."
@@ -247,8 +247,8 @@ def _ways() -> str:
   they suggest is trained whole; where they suggest none, the default rate is. Optimizers without a rate make real whole
   runs.
 - **Random search** is asked three times from each seed.
-- **The whole grid** chooses by the validation loss among all 37 rates, with one seed. Its excess is that of a winner who
-  was lucky on the validation part. With all seeds it costs as many times more, and luck counts less.
+- **The whole grid** chooses by the validation loss among all 37 rates, with one seed. Its excess is that of a winner
+  who was lucky on the validation part. With all seeds it costs as many times more, and luck counts less.
 - **"Fool the grid"** are cells where it ends above 100 %. The few rows to choose by are by luck all right at a rate far
   too high, and those that judge are not.
 - **`tune`** asks for one trial at a time here, as for a loop of your own. On data, and on problems of NumPy and torch,
