@@ -55,11 +55,11 @@ def _begin(cells: Cells, apart: bool, out: Path) -> str:
     )
     what = (
         "How good is the rate that [tune](tune.md) finds, what does it cost, and what do others find for as much? "
-        f"Here are {len(cells)} cells, a task with an optimizer and a batch size each. In every one all of 37 rates, "
-        "half an octave apart, were trained whole from several seeds, "
-        f"{sum(table.test.size for _, table in cells):,} runs in all. Who chooses sees the training and the validation "
-        "part alone. What is judged is the **excess**: the loss on the test part of the run that was chosen, over that "
-        "at the best fixed rate of the 37, less one, in percent."
+        f"A **cell** is a task with an optimizer and a batch size. There are {len(cells)}. In every cell all of 37 "
+        "rates, a factor of √2 apart, were trained whole from several seeds, "
+        f"{sum(table.test.size for _, table in cells):,} runs in all. A chooser sees the training and the validation "
+        "part alone, and names a run. It is judged by its **excess**: by how many percent the loss of that run on the "
+        "test part lies above the loss at the best fixed rate of the 37. Smaller is better, and 0 is the best rate."
     )
     made = (
         f"records what is missing, judges, and writes this page. Made on {time.strftime('%Y-%m-%d')} with Python "
@@ -242,14 +242,15 @@ def _ways() -> str:
 - **Runs.** A warmup of 5 % of the updates, then a cosine to zero; AdamW with a weight decay of 0.01, SGD with a
   momentum of 0.9. A seed decides the starting weights and the order of the batches. Rows are split 60/20/20
   (wine 40/30/30).
-- **Who chooses** is asked once from each seed of a cell, and answers with a run. Policies of stepsize and searches are
+- **A chooser** is asked once from each seed of a cell, and answers with a run. Policies of stepsize and searches are
   run on the recorded runs: a trial that is stopped costs what it used. Finders make real short runs, and the rate that
   they suggest is trained whole; where they suggest none, the default rate is. Optimizers without a rate make real whole
   runs.
-- **Random search** is asked three times from each seed. The whole grid chooses by the validation loss among all 37
-  rates, with one seed: its excess is its winner's curse. With all seeds it costs as many times more, and is less
-  cursed. "Fool the grid" are cells where it ends above 100 %: the few rows to choose by are by luck all right at a rate
-  far too high, and those that judge are not.
+- **Random search** is asked three times from each seed.
+- **The whole grid** chooses by the validation loss among all 37 rates, with one seed. Its excess is that of a winner
+  who was lucky on the validation part. With all seeds it costs as many times more, and luck counts less.
+- **"Fool the grid"** are cells where it ends above 100 %. The few rows to choose by are by luck all right at a rate far
+  too high, and those that judge are not.
 - **`tune`** asks for one trial at a time here, as for a loop of your own. On data, and on problems of NumPy and torch,
   the command asks for [up to four](tune.md#several-trials-at-a-time): that is the row "tune four at a time".
 - **Below 0** is possible: a search that ends with several seeds may choose the luckier one."""

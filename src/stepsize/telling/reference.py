@@ -75,9 +75,10 @@ _ABOUT = {
 }
 _INTRODUCTION = """# Schedules
 
-Every schedule, from its own documentation; written by `python -m stepsize.telling.reference`, not by hand. A
-schedule is a dimensionless factor of the base rate. Lengths are steps (`500`), shares (`"5%"`), epochs (`"3ep"`),
-samples or tokens; a schedule without a length takes what is left of the run. Every picture shows 1000 updates.
+Every schedule, with its picture, formula, use and end. To choose one, see [Which schedule?](which-schedule.md). A
+schedule is a factor: it multiplies the base rate, and has no unit. Lengths are steps (`500`), shares (`"5%"`), epochs
+(`"3ep"`), samples or tokens. A schedule without a length takes what is left of the run. Every picture shows 1000
+updates. `python -m stepsize.telling.reference` writes this page from the documentation of the words.
 """
 _ENDS = re.compile(
     r"^(After|It never ends|It lasts|The last update|Update 0|A new value|Without a length|While it|Each part begins)"
