@@ -16,6 +16,7 @@ from stepsize.lab.choose.halving import Halving
 from stepsize.lab.choose.race import Race
 from stepsize.lab.choose.scattered import Scattered
 from stepsize.lab.choose.tune import Tune, open_still
+from stepsize.lab.tune import so_far_of
 
 BUDGETS = (1.0, 1.3, 2.2, 4.0, 9.0)
 every = pytest.mark.parametrize("kind", POLICIES, ids=lambda one: one.__name__)
@@ -89,6 +90,21 @@ def test_of_several_strategies_the_better_one_wins_under_one_budget(kind):
     _, made, verdict = rounds(a_policy(kind, 5.0, (ADAM, plain)), hill)
     assert {one.trial.text for one in made.values()} == {ADAM, plain}
     assert verdict.trial.text == plain
+
+
+@pytest.mark.parametrize("better", [ADAM, SGD])
+def test_while_nothing_is_finished_the_strategy_that_is_ahead_is_named(better):
+    """What Ctrl-C would answer, and what the lines of a tune call the best so far."""
+    policy, hill = a_policy(Tune, 4.0, (ADAM, SGD)), Hill(best_of={better: 2.0})
+    asked, _, _ = rounds(policy, hill)
+    made, named = {}, []
+    for answer in asked:
+        made |= {part.trial.key: hill.outcome(part.trial, part.until) for part in answer.parts}
+        outcomes = list(made.values())
+        if {one.trial.text for one in outcomes} == {ADAM, SGD} and not any(one.over for one in outcomes):
+            named.append(so_far_of(policy, outcomes).trial.text)
+    assert len(named) > 2
+    assert set(named) == {better}
 
 
 @every

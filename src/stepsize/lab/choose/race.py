@@ -231,10 +231,21 @@ class Now:
             keys = [(arm, i) for i in range(len(basin.grid)) if not self.lost((arm, i)) and self.open((arm, i))]
             keys = [key for key in keys if not whole or 1 - self.share(key) <= self.left + EPS]
             if keys:
-                found.append(min(keys, key=lambda key: basin.risk[key[1]]))
+                found.append(min(keys, key=self.risk))
         if len(found) > 1 and (tried := [key for key in found if any(arm == key[0] for arm, _ in self.at)]):
             found = tried
         return max(found, key=self.reached, default=None)
+
+    def safest_begun(self) -> Key | None:
+        """The best strategy's rate of least expected excess among those that run: what to name if it ends now."""
+        alive = [key for key, one in self.at.items() if not one.lost]
+        arms = [[key for key in alive if key[0] == arm] for arm in range(len(self.basins))]
+        found = [min(keys, key=lambda key: (self.risk(key), self.at[key].trial.rate)) for keys in arms if keys]
+        return max(found, key=self.reached, default=None)
+
+    def risk(self, key: Key) -> float:
+        """The expected excess of a candidate over the best rate of its strategy."""
+        return float(self.basins[key[0]].risk[key[1]])
 
     def ask(self, wanted: Sequence[tuple[Key, float]], why: str) -> Asked | None:
         """Ask for candidates up to shares of their runs."""

@@ -93,8 +93,8 @@ class Tune(Race):
         if any(one.done for one in runs) or not alive:
             return super().chosen(runs)
         now = Now(self, runs)
-        risks = {id(one): float(now.basins[arm].risk[i]) for (arm, i), one in now.at.items()}
-        return min(alive, key=lambda one: (risks.get(id(one), math.inf), one.trial.rate))
+        found = now.safest_begun()
+        return min(alive, key=lambda one: one.trial.rate) if found is None else now.at[found]
 
     def _last(self, now: Now) -> Asked | None:
         """Where nothing was finished and nothing can be: the safest rate goes on, to the last mark that is paid for."""
