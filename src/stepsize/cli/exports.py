@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import StepsizeError
+from .._language import say
 from ..course.log import put, unwritable
 from ..lab.study.journal import FILE
 from ..report.numbers import Summary
@@ -31,9 +32,25 @@ class Exports:
             if path is None:
                 continue
             if path.suffix.lower() != ending:
-                raise StepsizeError(f"--{name} {path} must end in {ending}: write {path.with_suffix(ending)}")
+                instead = path.with_suffix(ending)
+                raise StepsizeError(
+                    say(
+                        "--{name} {path} must end in {ending}: write {instead}",
+                        name=name,
+                        path=path,
+                        ending=ending,
+                        instead=instead,
+                    )
+                )
             if not path.parent.is_dir() and path.parent != self.out:  # which is made
-                raise StepsizeError(f"--{name} {path}: there is no folder {path.parent}: make it first")
+                raise StepsizeError(
+                    say(
+                        "--{name} {path}: there is no folder {folder}: make it first",
+                        name=name,
+                        path=path,
+                        folder=path.parent,
+                    )
+                )
 
     def write(self, summary: Summary) -> list[str]:
         """Write everything that was asked for; a line for each says where it is."""
@@ -44,7 +61,7 @@ class Exports:
             path: Path | None = getattr(self, name)
             if path is not None:
                 getattr(self, f"_{name}")(summary, path)
-                told.append(f"written to {path}")
+                told.append(say("written to {path}", path=path))
         return told
 
     def _csv(self, summary: Summary, path: Path) -> None:
@@ -75,4 +92,5 @@ def _folder(summary: Summary, out: Path) -> str:
     pictures = save_figures(summary, out)
     put(out / "index.html", [page(summary).encode()])
     names = ", ".join(one.name for one in pictures)
-    return f"written to {out}: index.html (open it in a browser), {names}, {FILE}"
+    files = f"{names}, {FILE}"
+    return say("written to {folder}: index.html (open it in a browser), {files}", folder=out, files=files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import StepsizeError, shown
+from .._language import say
 from .._value import Value
 from .base import Dialect
 from .shapes import Curve, optional_length
@@ -94,9 +95,10 @@ class opaque(Curve):
 
 def unwritten(which: str = "opaque(…)") -> str:
     """Why a Python function is in no text, document or pickle, and what to write instead."""
-    return (
-        f"{which} is a Python function, which cannot be written down or read back: "
-        "write formula('…') for arithmetic of t, or table(…) for a list of values"
+    return say(
+        "{which} is a Python function, which cannot be written down or read back: "
+        "write formula('…') for arithmetic of t, or table(…) for a list of values",
+        which=which,
     )
 
 
