@@ -9,8 +9,6 @@ from .._language import said
 CLICKS = {
     r"Invalid value for (?P<where>.+?): (?P<told>.+)": "Invalid value for {where}: {told}",
     r"Missing argument (?P<name>'.+?')\.": "Missing argument {name}.",
-    r"Missing option (?P<name>'.+?')\.(?: .+)?": "Missing option {name}.",
-    r"Missing command\.": "Missing command.",
     r"No such option:? (?P<name>\S+?)\.? Did you mean (?P<near>\S+)\?": "No such option {name}. Did you mean {near}?",
     r"No such option:? (?P<name>\S+?)\.? \(.+?: (?P<near>[^()]+?)\??\)": "No such option {name}. Did you mean {near}?",
     r"No such option:? (?P<name>\S+?)\.?": "No such option {name}.",
