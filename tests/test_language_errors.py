@@ -421,3 +421,18 @@ def test_a_reading_that_goes_well_loads_no_messages():
         "assert not found, found"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+FOUND = {
+    "compare price.csv": "没有文件 price.csv：是不是 prices.csv？",
+    "prices.csv": "没有命令 'prices.csv'：请写 stepsize diagnose prices.csv，或者 stepsize compare prices.csv",
+    "explain 0.1 prices.csv 'cosine()'": 'shell 把 * 换成了文件名：请给表达式加引号，stepsize explain "0.1 * cosine()"',
+    "show 'cosine()' --png no/a.png": "no/a.png 写不了：没有这个文件或文件夹",
+}
+
+
+@pytest.mark.parametrize(("line", "told"), FOUND.items(), ids=FOUND)
+def test_a_line_beside_a_file(line, told, tmp_path, every_command):
+    (tmp_path / "prices.csv").write_text("a,b\n1,2\n")
+    done = run("--lang", "zh", *shlex.split(line), cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"错误：{told}\n")
