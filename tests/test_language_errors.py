@@ -375,12 +375,11 @@ def test_a_number_out_of_range(number, chinese):
     assert refused(caught.value.format_message()) == f"'--x' 的值无效：{number} 不在范围 1<=x<=9 之内。"
 
 
-@pytest.mark.parametrize("said", ["compare：x.csv 是空的"])
-def test_an_error_of_data_has_the_name_of_the_command(said, chinese):
-    assert by_command(said, ["find", "x.csv"]) == "find：x.csv 是空的"
+def test_an_error_of_data_has_the_name_of_the_command(chinese):
+    assert by_command("compare: x.csv 是空的", ["find", "x.csv"]) == "find：x.csv 是空的"
     assert by_command("sgd：不行", ["find"]) == "sgd：不行"
-    assert by_command("compare：train.py 需要函数的名字：a", ["tune", "train.py"]) == (
-        'tune：train.py 需要函数的名字：a；要给训练脚本调参，用 stepsize tune "adam() | 1e-3" -- python train.py'
+    assert by_command("compare: train.py 需要写明函数名：请写 a", ["tune", "train.py"]) == (
+        'tune：train.py 需要写明函数名：请写 a；要给训练脚本调参，用 stepsize tune "adam() | 1e-3" -- python train.py'
     )
 
 

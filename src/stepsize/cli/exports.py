@@ -61,7 +61,7 @@ class Exports:
             path: Path | None = getattr(self, name)
             if path is not None:
                 getattr(self, f"_{name}")(summary, path)
-                told.append(say("written to {path}", path=path))
+                told.append(f"written to {path}")
         return told
 
     def _csv(self, summary: Summary, path: Path) -> None:
@@ -92,5 +92,4 @@ def _folder(summary: Summary, out: Path) -> str:
     pictures = save_figures(summary, out)
     put(out / "index.html", [page(summary).encode()])
     names = ", ".join(one.name for one in pictures)
-    files = f"{names}, {FILE}"
-    return say("written to {folder}: index.html (open it in a browser), {files}", folder=out, files=files)
+    return f"written to {out}: index.html (open it in a browser), {names}, {FILE}"

@@ -90,7 +90,7 @@ def by_command(told: str, words: Sequence[str]) -> str:
     >>> by_command("compare: x.csv is empty", ["find", "x.csv"]), by_command("sgd: no", ["find"])
     ('find: x.csv is empty', 'sgd: no')
     """
-    owner = said("compare: ")
+    owner = "compare: "  # in every language
     script, needed, _ = told.removeprefix(owner).partition(said(" needs the name of a function"))
     if words[:1] == ["tune"] and needed:
         told = say(
