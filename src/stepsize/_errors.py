@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ._language import say
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +52,7 @@ class ParseError(StepsizeError):
     """A text is not an expression of the vocabulary; `column` counts from 1."""
 
     def __init__(self, message: str, column: int) -> None:
-        super().__init__(f"column {column}: {message}")
+        super().__init__(say("column {column}: {message}", column=column, message=message))
         self.message = shortened(message)
         self.column = column
 
@@ -103,9 +105,21 @@ def _bounded(
     ):
         return plain
     signs = ((">", above), ("≥", low), ("≤", high), ("<", below))
-    bounds = " and ".join(f"{sign} {bound:g}" for sign, bound in signs if bound is not None)
-    wanted = f"a number {bounds}".rstrip()
-    raise StepsizeError(f"{owner}: {field} must be {wanted}, not {_said(value, plain)}")
+    wanted = _number_within([f"{sign} {bound:g}" for sign, bound in signs if bound is not None])
+    raise _must_be(owner, field, wanted, _said(value, plain))
+
+
+def _number_within(bounds: list[str]) -> str:
+    if not bounds:
+        return say("a number")
+    if len(bounds) == 1:
+        return say("a number {bound}", bound=bounds[0])
+    return say("a number {low} and {high}", low=bounds[0], high=bounds[1])
+
+
+def _must_be(owner: str, field: str, wanted: str, value: str) -> StepsizeError:
+    told = say("{owner}: {field} must be {wanted}, not {value}", owner=owner, field=field, wanted=wanted, value=value)
+    return StepsizeError(told)
 
 
 def whole(
@@ -120,9 +134,9 @@ def whole(
     """Return `value` as an int within the bounds and 2^53, or raise an error; 3.0 is whole, 3.5 is not."""
     plain = _bounded(owner, field, value, None, low, high, below)
     if plain != int(plain):
-        raise StepsizeError(f"{owner}: {field} must be a whole number, not {plain!r}")
+        raise _must_be(owner, field, say("a whole number"), repr(plain))
     if abs(plain) > FARTHEST:
-        raise StepsizeError(f"{owner}: {field} must be a whole number up to 2^53, {FARTHEST}, not {shown(plain)}")
+        raise _must_be(owner, field, say("a whole number up to 2^53, {most}", most=FARTHEST), shown(plain))
     return int(plain)
 
 
@@ -130,7 +144,7 @@ def flag(owner: str, field: str, value: object) -> bool:
     """Return `value` if it is True or False, or raise an error that says so."""
     if value is True or value is False:
         return bool(value)
-    raise StepsizeError(f"{owner}: {field} must be True or False, not {shown(value)}")
+    raise _must_be(owner, field, say("True or False"), shown(value))
 
 
 def one_of(owner: str, field: str, value: object, options: Iterable[str]) -> str:
@@ -138,8 +152,13 @@ def one_of(owner: str, field: str, value: object, options: Iterable[str]) -> str
     words = tuple(options)
     if isinstance(value, str) and value in words:
         return value
-    wanted = " or ".join(map(repr, words)) if len(words) < 3 else f"one of {', '.join(words)}"
-    raise StepsizeError(f"{owner}: {field} must be {wanted}, not {shown(value)}")
+    raise _must_be(owner, field, _one_of(words), shown(value))
+
+
+def _one_of(words: tuple[str, ...]) -> str:
+    if len(words) == 2:
+        return say("{first!r} or {last!r}", first=words[0], last=words[1])
+    return repr(words[0]) if len(words) == 1 else say("one of {words}", words=", ".join(words))
 
 
 def shown(value: object) -> str:
@@ -149,11 +168,11 @@ def shown(value: object) -> str:
     ('0.1', 'a whole number of 5001 digits', 'xxx…')
     """
     if type(value) is int and abs(value) >= 10**30:
-        return f"a whole number of {_digits(value)} digits"
+        return say("a whole number of {digits} digits", digits=_digits(value))
     try:
         text = " ".join(repr(value).split())
     except Exception:
-        return f"a {type(value).__name__}"
+        return say("a {kind}", kind=type(value).__name__)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 

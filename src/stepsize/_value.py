@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from ._errors import StepsizeError, flag, number, one_of, shown, whole
+from ._language import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def without_parentheses(word: str) -> str:
     >>> without_parentheses("sgd")
     'sgd is a word without its parentheses: write sgd()'
     """
-    return f"{word} is a word without its parentheses: write {word}()"
+    return say("{word} is a word without its parentheses: write {word}()", word=word)
 
 
 def _union(cls: type, found: Any) -> Any:
@@ -316,7 +317,8 @@ def _store_checked(value: Value, fields: list[Field], given: dict[str, Any]) -> 
         _store_each(value, fields, given)
     except StepsizeError as error:
         other = _swapped(value, fields, given)
-        raise (StepsizeError(f"{error}; the other way round: write {other}") if other else error) from None
+        said = say("{problem}; the other way round: write {other}", problem=error, other=other)
+        raise (StepsizeError(said) if other else error) from None
 
 
 def _store_each(value: Value, fields: list[Field], given: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._errors import StepsizeError
+from ._language import say
 from ._value import Value, field
 from .measures import broadcast as broadcast
 from .quantities import at_start, check_there, consult, needs_of
@@ -56,7 +57,7 @@ class descent(Value):
         for stage in self.stages:
             if isinstance(stage, Rule):
                 return stage
-        raise StepsizeError(f"{self} has no rule: write sgd() | {self}")
+        raise StepsizeError(say("{part} has no rule: write sgd() | {part}", part=self))
 
     @property
     def rate(self) -> Rate:
@@ -65,7 +66,8 @@ class descent(Value):
             if isinstance(stage, rate):
                 return stage
         ruled = any(isinstance(stage, Rule) for stage in self.stages)
-        raise StepsizeError(f"{self} has no rate: write {self} | {'' if ruled else 'sgd() | '}0.01")
+        line = f"{self} | {'' if ruled else 'sgd() | '}0.01"
+        raise StepsizeError(say("{part} has no rate: write {line}", part=self, line=line))
 
     @property
     def parts(self) -> Parts:
@@ -210,7 +212,8 @@ def _stages(side: object) -> tuple[Stage | rate, ...]:
     if isinstance(side, (int, float)) and not isinstance(side, bool):
         return (rate(side),)
     if isinstance(side, Factor):
-        raise StepsizeError(f"{side} is a factor without a base rate: write 0.01 * {side._grouped()}")
+        line = f"0.01 * {side._grouped()}"
+        raise StepsizeError(say("{factor} is a factor without a base rate: write {line}", factor=side, line=line))
     return ()
 
 
@@ -222,26 +225,40 @@ def _rate_at(far: rate, done: Any) -> tuple[Any, tuple[Any, ...], Any]:
 def _check_order(stages: tuple[Stage | rate, ...]) -> None:
     """At most one rule and one rate, the rule first, and only clips after the rate."""
     if not stages:
-        raise StepsizeError("descent needs stages: write sgd() | 0.01")
+        raise StepsizeError(say("descent needs stages: write sgd() | 0.01"))
     ruled = rated = None
     for stage in stages:
         if isinstance(stage, rate):
             if ruled is None:
-                raise StepsizeError(f"a rate comes after a rule: write sgd() | {stage}")
+                raise StepsizeError(say("a rate comes after a rule: write sgd() | {rate}", rate=stage))
             if rated is not None:
-                raise StepsizeError(f"two rates, {rated} and {stage}: a descent has one; multiply factors instead")
+                raise StepsizeError(
+                    say(
+                        "two rates, {first} and {second}: a descent has one; multiply factors instead",
+                        first=rated,
+                        second=stage,
+                    )
+                )
             rated = stage
         elif isinstance(stage, Rule):
             if rated is not None or ruled is not None:
                 raise StepsizeError(
-                    f"two rules or a rule after the rate: {stage} must be the only one, before the rate"
+                    say("two rules or a rule after the rate: {rule} must be the only one, before the rate", rule=stage)
                 )
             ruled = stage
         elif isinstance(stage, Transform):
             if rated is not None and not isinstance(stage, Clip):
-                raise StepsizeError(f"after the rate only a clip may follow: write {stage} before the rate {rated}")
+                raise StepsizeError(
+                    say(
+                        "after the rate only a clip may follow: write {stage} before the rate {rate}",
+                        stage=stage,
+                        rate=rated,
+                    )
+                )
         else:
-            raise StepsizeError(f"a descent is made of clips, a rule and a rate, not {stage!r}: write sgd() | 0.01")
+            raise StepsizeError(
+                say("a descent is made of clips, a rule and a rate, not {given!r}: write sgd() | 0.01", given=stage)
+            )
     if ruled is not None:
         for i, stage in enumerate(stages):
             if isinstance(stage, Transform):

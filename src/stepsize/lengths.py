@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._errors import FARTHEST, LengthError, StepsizeError, number, shown, whole
+from ._language import said, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ Length: TypeAlias = "int | str"
 Ramp: TypeAlias = "list[tuple[int, float]]"
 
 _UNITS = ("%", "ep", "samples", "tok")
-_HELP = 'write steps (500), a share ("5%"), epochs ("3ep"), samples ("1e6samples") or tokens ("2e9tok")'
+_EITHER = {"tok": "tokens_per_step, or batch_size and tokens_per_sample"}
 
 
 class MissingFactError(LengthError):
@@ -22,7 +23,8 @@ class MissingFactError(LengthError):
     """
 
     def __init__(self, told: str, facts: str) -> None:
-        super().__init__(f"{told} needs {facts}: write .over(total_steps, {facts.partition(',')[0]}=…)")
+        instead = f".over(total_steps, {facts.partition(',')[0]}=…)"
+        super().__init__(_needed(told, facts, instead))
         self.told, self.facts = told, facts
 
     @property
@@ -32,10 +34,14 @@ class MissingFactError(LengthError):
 
     def at(self, instead: str) -> LengthError:
         """The same said at another door, where `instead` is what to write."""
-        return LengthError(f"{self.told} needs {self.facts}: write {instead}")
+        return LengthError(_needed(self.told, self.facts, instead))
 
     def __reduce__(self) -> tuple[object, ...]:
         return MissingFactError, (self.told, self.facts)
+
+
+def _needed(told: str, facts: str, instead: str) -> str:
+    return say("{length} needs {facts}: write {instead}", length=told, facts=said(facts), instead=instead)
 
 
 def check_length(owner: str, field: str, length: object) -> Length:
@@ -48,28 +54,40 @@ def check_length(owner: str, field: str, length: object) -> Length:
         split_length(owner, field, length)
         return length.strip()
     if hasattr(length, "is_integer") and not length.is_integer():
-        raise LengthError(
-            f"{owner}: {field} {shown(length)} is neither steps nor a share{_instead(owner, field, length)}"
-        )
+        raise LengthError(_broken(owner, field, length))
     if isinstance(length, (int, float)) and not isinstance(length, bool) and length == 0:
-        raise StepsizeError(f"{owner}: {field} must be a number > 0, not {length!r}{_left_out(owner, field)}")
+        told = say("{owner}: {field} must be a number > 0, not {length!r}", owner=owner, field=field, length=length)
+        raise StepsizeError(_left_out(owner, field, told))
     number(owner, field, length, above=0)
     return whole(owner, field, length)
 
 
-def _instead(owner: str, field: str, length: object) -> str:
-    """What to write for a broken number: a part of one is a share of the run, or was meant as a rate."""
+def _broken(owner: str, field: str, length: object) -> str:
+    """What is said of a broken number: a part of one is a share of the run, or was meant as a rate."""
+    problem = say(
+        "{owner}: {field} {length} is neither steps nor a share", owner=owner, field=field, length=shown(length)
+    )
     if not isinstance(length, float) or not 0 < length < 1:
-        return f"; {_HELP}"
+        return say("{problem}; {help}", problem=problem, help=_help())
     share = f"{100 * length:.10g}%"
     if field != "length":
-        return f": write '{share}' for a share of the run"
-    return f": write {owner}('{share}') for a share of the run, {float(length)!r} * {owner}() for a rate"
+        return say("{problem}: write '{share}' for a share of the run", problem=problem, share=share)
+    return say(
+        "{problem}: write {word}('{share}') for a share of the run, {rate!r} * {word}() for a rate",
+        problem=problem,
+        word=owner,
+        share=share,
+        rate=float(length),
+    )
 
 
-def _left_out(owner: str, field: str) -> str:
-    """What to write in place of a part that lasts no time, as a configuration with 0 updates of warm-up asks for."""
-    return f": leave {owner}(…) out" if field == "length" else ""
+def _help() -> str:
+    return say('write steps (500), a share ("5%"), epochs ("3ep"), samples ("1e6samples") or tokens ("2e9tok")')
+
+
+def _left_out(owner: str, field: str, problem: str) -> str:
+    """The same, and to leave out a part that lasts no time, as a configuration with 0 updates of warm-up has it."""
+    return say("{problem}: leave {word}(…) out", problem=problem, word=owner) if field == "length" else problem
 
 
 def split_length(owner: str, field: str, length: str) -> tuple[float, str]:
@@ -85,13 +103,24 @@ def split_length(owner: str, field: str, length: str) -> tuple[float, str]:
                 amount = float(text.removesuffix(unit))
             except ValueError:
                 break
-            nothing = _left_out(owner, field) if amount == 0 else ""
-            if unit == "%" and not 0 < amount <= 100:
-                raise LengthError(f"{owner}: {field} must be a share above 0% up to 100%, not {shown(text)}{nothing}")
-            if not 0 < amount < float("inf"):
-                raise LengthError(f"{owner}: {field} must be longer than nothing, not {shown(text)}{nothing}")
-            return amount, unit
-    raise LengthError(f"{owner}: {field} {shown(text)} is not a length; {_HELP}")
+            if 0 < amount < float("inf") and (unit != "%" or amount <= 100):
+                return amount, unit
+            told = _beyond(owner, field, text, unit)
+            raise LengthError(_left_out(owner, field, told) if amount == 0 else told)
+    problem = say("{owner}: {field} {length} is not a length", owner=owner, field=field, length=shown(text))
+    raise LengthError(say("{problem}; {help}", problem=problem, help=_help()))
+
+
+def _beyond(owner: str, field: str, text: str, unit: str) -> str:
+    length = shown(text)
+    if unit == "%":
+        return say(
+            "{owner}: {field} must be a share above 0% up to 100%, not {length}",
+            owner=owner,
+            field=field,
+            length=length,
+        )
+    return say("{owner}: {field} must be longer than nothing, not {length}", owner=owner, field=field, length=length)
 
 
 class Horizon:
@@ -142,16 +171,20 @@ class Horizon:
         else:
             steps = self._by_samples(owner, field, length, amount, at, backward)
         if not steps <= FARTHEST:
-            raise LengthError(f"{owner}: {field} {shown(length)} is {steps:.3g} steps of this run, more than 2^53")
+            told = say(
+                "{owner}: {field} {length} is {steps:.3g} steps of this run, more than 2^53",
+                owner=owner,
+                field=field,
+                length=shown(length),
+                steps=steps,
+            )
+            raise LengthError(told)
         return max(1, int(steps + 0.5))
 
     def _by_samples(self, owner: str, field: str, length: str, amount: float, at: int, backward: bool) -> float:
         """Steps from `at` on (or back) until so many samples or tokens went through, along the ramp."""
         if self.ramp is None:
-            fact = (
-                "batch_size" if length.endswith("samples") else "tokens_per_step, or batch_size and tokens_per_sample"
-            )
-            raise _unknown(owner, field, length, fact)
+            raise _unknown(owner, field, length, "batch_size" if length.endswith("samples") else _EITHER["tok"])
         if length.endswith("tok"):
             if self.tokens_per_sample is None:
                 raise _unknown(owner, field, length, "tokens_per_sample")
@@ -176,14 +209,17 @@ def _ramp(owner: str, batch_size: float | Ramp | None) -> list[tuple[int, float]
     pairs = [one for one in batch_size if isinstance(one, (list, tuple)) and len(one) == 2]
     steps = [whole(owner, "batch_size", step, low=0) for step, _ in pairs]
     if len(pairs) != len(batch_size) or not steps or steps[0] != 0 or steps != sorted(set(steps)):
-        raise StepsizeError(
-            f"{owner}: a ramp of batch_size begins at step 0 and rises: [(0, 32), (1000, 64)], not {batch_size}"
+        told = say(
+            "{owner}: a ramp of batch_size begins at step 0 and rises: [(0, 32), (1000, 64)], not {given}",
+            owner=owner,
+            given=batch_size,
         )
+        raise StepsizeError(told)
     return [(step, number(owner, "batch_size", size, above=0)) for step, (_, size) in zip(steps, pairs, strict=True)]
 
 
 def _unknown(owner: str, field: str, length: str, facts: str) -> MissingFactError:
-    return MissingFactError(f"{owner}: {field} {shown(length)}", facts)
+    return MissingFactError(say("{owner}: {field} {length}", owner=owner, field=field, length=shown(length)), facts)
 
 
 def _optional(owner: str, field: str, value: float | None) -> float | None:

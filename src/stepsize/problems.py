@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._errors import StepsizeError, number
+from ._language import say
 
 Floats = NDArray[np.float64]
 Params = dict[str, Floats]
@@ -68,7 +69,14 @@ class _Linear:
         self.size: int | None = len(self.X)
         self.begin = np.zeros(shape) if start is None else np.asarray(start, dtype=float).copy()
         if self.begin.shape != shape:
-            raise StepsizeError(f"{owner}: start must have shape {shape}, not {self.begin.shape}")
+            raise StepsizeError(
+                say(
+                    "{owner}: start must have shape {shape}, not {given}",
+                    owner=owner,
+                    shape=shape,
+                    given=self.begin.shape,
+                )
+            )
 
     def start(self, seed: int) -> Params:
         return {"theta": self.begin.copy()}
@@ -197,7 +205,7 @@ class logistic(_Linear):
         super().__init__("logistic", table, start, (table.shape[1],))
         self.targets = _column("logistic", y, len(table))[:, None]
         if not np.isin(self.targets, (0.0, 1.0)).all():
-            raise StepsizeError("logistic: y must hold 0 and 1; for more classes write problems.softmax(X, y)")
+            raise StepsizeError(say("logistic: y must hold 0 and 1; for more classes write problems.softmax(X, y)"))
 
     def metrics(self, params: Params, rows: Rows | None = None) -> dict[str, Floats]:
         """The share of rows whose more probable class is theirs (at even odds, class 0 is answered)."""
@@ -227,11 +235,13 @@ class softmax(_Linear):
         table = _table("softmax", X)
         labels = _column("softmax", y, len(table))
         if not (labels == np.floor(labels)).all() or labels.min() < 0:
-            raise StepsizeError("softmax: y must hold whole numbers from 0, one for each class")
+            raise StepsizeError(say("softmax: y must hold whole numbers from 0, one for each class"))
         shown = int(labels.max()) + 1
         classes = max(shown, 2) if classes is None else classes
         if classes < shown:
-            raise StepsizeError(f"softmax: classes must be ≥ {shown}, which y shows, not {classes}")
+            raise StepsizeError(
+                say("softmax: classes must be ≥ {least}, which y shows, not {given}", least=shown, given=classes)
+            )
         super().__init__("softmax", table, start, (table.shape[1], classes))
         self.targets = np.eye(classes)[labels.astype(int)]
 
@@ -278,14 +288,14 @@ class objective:
         self, value_and_grad: Callable[[Any], tuple[float, Any]], params: ArrayLike | dict[str, ArrayLike]
     ) -> None:
         if not callable(value_and_grad):
-            raise StepsizeError("objective: value_and_grad must be a function that returns (value, gradient)")
+            raise StepsizeError(say("objective: value_and_grad must be a function that returns (value, gradient)"))
         self.size: int | None = None
         self.function = value_and_grad
         self.named = isinstance(params, dict)
         parts = params if isinstance(params, dict) else {"params": params}
         self.begin = {name: np.array(one, dtype=float) for name, one in parts.items()}
         if not self.begin:
-            raise StepsizeError("objective: params must hold at least one array")
+            raise StepsizeError(say("objective: params must hold at least one array"))
 
     def start(self, seed: int) -> Params:
         return {name: one.copy() for name, one in self.begin.items()}
@@ -306,7 +316,13 @@ class objective:
             found = {name: np.asarray(one) for name, one in (slope if self.named else {"params": slope}).items()}
             wanted, shapes = ({n: one.shape for n, one in x.items()} for x in (self.begin, found))
             if shapes != wanted:
-                raise StepsizeError(f"objective: the gradient must have the form {wanted} of params, not {shapes}")
+                raise StepsizeError(
+                    say(
+                        "objective: the gradient must have the form {wanted} of params, not {given}",
+                        wanted=wanted,
+                        given=shapes,
+                    )
+                )
             for name, one in found.items():
                 grads[name][i] = one
         return losses, grads
@@ -315,28 +331,47 @@ class objective:
 def _pair(answer: Any) -> tuple[float, Any]:
     if isinstance(answer, tuple) and len(answer) == 2 and np.ndim(answer[0]) == 0:
         return answer
-    raise StepsizeError("objective: the function must return (value, gradient), a number and what params is made of")
+    raise StepsizeError(
+        say("objective: the function must return (value, gradient), a number and what params is made of")
+    )
 
 
 def _table(owner: str, X: ArrayLike) -> Floats:
     try:
         table = np.ascontiguousarray(X, dtype=float)
     except (TypeError, ValueError):
-        raise StepsizeError(f"{owner}: X must hold numbers in rows and columns") from None
+        raise StepsizeError(say("{owner}: X must hold numbers in rows and columns", owner=owner)) from None
     if table.ndim != 2 or 0 in table.shape:
-        raise StepsizeError(f"{owner}: X must have shape (rows, columns), at least 1 of each, not {table.shape}")
+        raise StepsizeError(
+            say(
+                "{owner}: X must have shape (rows, columns), at least 1 of each, not {given}",
+                owner=owner,
+                given=table.shape,
+            )
+        )
     if not np.isfinite(table).all():
-        raise StepsizeError(f"{owner}: X has NaN or infinite values; fill or drop them first")
+        raise StepsizeError(_not_finite(owner, "X"))
     return table
+
+
+def _not_finite(owner: str, name: str) -> str:
+    return say("{owner}: {name} has NaN or infinite values; fill or drop them first", owner=owner, name=name)
 
 
 def _column(owner: str, y: ArrayLike, rows: int) -> Floats:
     try:
         column = np.asarray(y, dtype=float)
     except (TypeError, ValueError):
-        raise StepsizeError(f"{owner}: y must hold numbers") from None
+        raise StepsizeError(say("{owner}: y must hold numbers", owner=owner)) from None
     if column.shape != (rows,):
-        raise StepsizeError(f"{owner}: y must have shape ({rows},) like the rows of X, not {column.shape}")
+        raise StepsizeError(
+            say(
+                "{owner}: y must have shape ({rows},) like the rows of X, not {given}",
+                owner=owner,
+                rows=rows,
+                given=column.shape,
+            )
+        )
     if not np.isfinite(column).all():
-        raise StepsizeError(f"{owner}: y has NaN or infinite values; fill or drop them first")
+        raise StepsizeError(_not_finite(owner, "y"))
     return column

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 from ._errors import StepsizeError
+from ._language import say
 from .measures import Array, Arrays, difference, dot, global_norm
 from .observed import seen
 
@@ -99,7 +100,9 @@ def check_there(controllers: Iterable[Any], there: Collection[str], first: bool)
             may_lack = name == "metric" or (first and name in NOT_AT_FIRST)
             if name not in there and not may_lack:
                 how = "step(…, loss_of=…)" if name == "loss_at" else f"seen({name}=…)"
-                raise StepsizeError(f"{one.word()} needs the {name} at every update: pass {how}")
+                raise StepsizeError(
+                    say("{word} needs the {name} at every update: pass {how}", word=one.word(), name=name, how=how)
+                )
 
 
 def consult(

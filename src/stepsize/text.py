@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from ._errors import FARTHEST, ParseError, StepsizeError, shown
+from ._language import say
 from ._value import without_parentheses
 from .schedules.base import Factor
 from .vocabulary import WORDS, look_up
@@ -28,18 +29,6 @@ _LONGEST, _MOST_BRACKETS = 1_000_000, 600
 _LONGEST_LIST = 16_000_000  # with the numbers of tables and the knots between them, which are read one by one
 _DEEPEST = 56  # levels of syntax: a value of 50 levels may take a few more
 _LONGEST_TOLD = 400  # of longer texts no other line is sought
-_OPERATORS = "a text combines words with |, >>, + and *"
-_NOT_PART = {
-    "Compare": "a comparison",
-    "BoolOp": "and, or",
-    "Subscript": "a square bracket",
-    "Attribute": "a dot",
-    "IfExp": "if",
-    "Lambda": "lambda",
-    "Dict": "a brace",
-    "Set": "a brace",
-    "JoinedStr": "an f-string",
-}
 
 
 def parse(text: str, words: Mapping[str, Callable[..., Any]] | None = None) -> Any:
@@ -58,7 +47,7 @@ def parse(text: str, words: Mapping[str, Callable[..., Any]] | None = None) -> A
     stepsize._errors.ParseError: column 1: unknown word 'cosin', did you mean 'cosine'? All words: stepsize list
     """
     if not isinstance(text, str):
-        raise StepsizeError(f"parse takes a text such as '0.1 * cosine()', not {shown(text)}")
+        raise StepsizeError(say("parse takes a text such as '0.1 * cosine()', not {value}", value=shown(text)))
     own = _own_words(words or {})
     try:
         return read(text, own)
@@ -77,9 +66,10 @@ def read(text: str, own: Mapping[str, Callable[..., Any]]) -> Any:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _call(look_up("rate"), (value,), {}, 1, "rate")
     if isinstance(value, tuple):
-        raise ParseError("a comma makes a list here: write a decimal point, 0.1", 1)
+        raise ParseError(say("a comma makes a list here: write a decimal point, 0.1"), 1)
     if not hasattr(value, "fields"):
-        raise ParseError(f"{shown(text.strip())} is no strategy: write 0.1 * cosine() or sgd() | 0.1", 1)
+        told = say("{text} is no strategy: write 0.1 * cosine() or sgd() | 0.1", text=shown(text.strip()))
+        raise ParseError(told, 1)
     return value
 
 
@@ -87,11 +77,15 @@ def _own_words(words: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..
     """A user's own words, checked."""
     for word, meaning in words.items():
         if word in WORDS or word == "opaque":
-            raise StepsizeError(f"parse: {shown(word)} is a word of the vocabulary: give yours another name")
+            told = say("parse: {word} is a word of the vocabulary: give yours another name", word=shown(word))
+            raise StepsizeError(told)
         if not (isinstance(word, str) and word.isidentifier() and callable(meaning)):
-            raise StepsizeError(
-                f"parse: words are names with their class or function, not {shown(word)}: {shown(meaning)}"
+            told = say(
+                "parse: words are names with their class or function, not {word}: {meaning}",
+                word=shown(word),
+                meaning=shown(meaning),
             )
+            raise StepsizeError(told)
     return dict(words)
 
 
@@ -107,7 +101,7 @@ def as_descent(strategy: object) -> descent:
     if isinstance(strategy, str):
         strategy = parse(strategy)
     if isinstance(strategy, rate):
-        raise StepsizeError(f"{strategy} is a rate without a rule: write sgd() | {strategy}")
+        raise StepsizeError(say("{rate} is a rate without a rule: write sgd() | {rate}", rate=strategy))
     if not isinstance(strategy, descent):
         raise StepsizeError(import_module("stepsize.suggest.in_python").no_strategy(strategy))
     strategy.split()  # an error says where the rule or the rate is missing
@@ -128,22 +122,28 @@ def as_strategy(strategy: object) -> descent | rate:
 
 def _tree(text: str) -> ast.expr:
     if not text.strip():
-        raise ParseError("the text is empty: write 0.1 * cosine() or sgd() | 0.1", 1)
+        raise ParseError(say("the text is empty: write 0.1 * cosine() or sgd() | 0.1"), 1)
     length, brackets = _measured(text)
     if length > _LONGEST:
-        raise ParseError(f"the text has {length} characters, at most {_LONGEST} are read", 1)
+        told = say("the text has {length} characters, at most {most} are read", length=length, most=_LONGEST)
+        raise ParseError(told, 1)
     if "#" in text:
-        raise ParseError("# begins a comment, which is not part of the language: leave it out", text.index("#") + 1)
+        told = say("# begins a comment, which is not part of the language: leave it out")
+        raise ParseError(told, text.index("#") + 1)
     if brackets > _MOST_BRACKETS:
-        raise ParseError(f"the text has more than {_MOST_BRACKETS} parentheses", text.index("(") + 1)
+        raise ParseError(say("the text has more than {most} parentheses", most=_MOST_BRACKETS), text.index("(") + 1)
     line = text.replace("\r", " ").replace("\n", " ").replace("\t", " ")
     start = len(line) - len(line.lstrip())
     try:
         return _shifted(compile(line.strip(), "<text>", "eval", _ONLY_TREE).body, start)
     except SyntaxError as error:
-        raise ParseError(_syntax(line, error), start + max(error.offset or 1, 1)) from None
+        from .unread import no_expression
+
+        told = no_expression(line, error.msg or "", _DEEPEST)
+        raise ParseError(told, start + max(error.offset or 1, 1)) from None
     except (ValueError, RecursionError, MemoryError):
-        raise ParseError(f"nested deeper than {_DEEPEST} levels, or a strange character", 1) from None
+        told = say("nested deeper than {most} levels, or a strange character", most=_DEEPEST)
+        raise ParseError(told, 1) from None
 
 
 def _measured(text: str) -> tuple[int, int]:
@@ -167,27 +167,6 @@ def _shifted(tree: ast.expr, start: int) -> ast.expr:
     return tree
 
 
-def _syntax(line: str, error: SyntaxError) -> str:
-    if line.rstrip().endswith(("|", "*", "+", ">>")):
-        return f"something is missing after {line.rstrip()[-1]}: {_OPERATORS}"
-    if line.count("'") % 2 or line.count('"') % 2:
-        return "a quote is not closed: write warmup('5%')"
-    if any(unit in line and f"{unit}'" not in line and f'{unit}"' not in line for unit in ("%", "ep)", "tok)")):
-        return "a share or another unit stands in quotes: write warmup('5%') or warmup('3ep')"
-    opened, closed = line.count("("), line.count(")")
-    if opened > closed:
-        return f"{_count(opened - closed)} not closed: add {')' * min(opened - closed, 20)}"
-    if closed > opened:
-        return f"{_count(closed - opened)} too many: remove {')' * min(closed - opened, 20)}"
-    if "nested" in (error.msg or ""):
-        return f"nested deeper than {_DEEPEST} levels"
-    return f"this is not an expression ({(error.msg or '').partition(';')[0]}): {_OPERATORS}"
-
-
-def _count(brackets: int) -> str:
-    return "1 parenthesis" if brackets == 1 else f"{brackets} parentheses"
-
-
 def _is(node: object, kind: str) -> bool:
     return type(node).__name__ == kind
 
@@ -203,11 +182,14 @@ class _Reader:
     def read(self, node: ast.expr, depth: int) -> Any:
         self.start = getattr(node, "stepsize_start", self.start)
         if depth > _DEEPEST:
-            raise ParseError(f"nested deeper than {_DEEPEST} levels", self.column(node))
+            from .unread import too_deep
+
+            raise ParseError(too_deep(_DEEPEST), self.column(node))
         reader: Callable[[Any, int], Any] | None = getattr(self, f"_{type(node).__name__.lower()}", None)
         if reader is None:
-            what = _NOT_PART.get(type(node).__name__, "this")
-            raise ParseError(f"{what} is not part of the language: {_OPERATORS}", self.column(node))
+            from .unread import no_part
+
+            raise ParseError(no_part(type(node).__name__), self.column(node))
         return reader(node, depth)
 
     def column(self, node: ast.AST) -> int:
@@ -223,7 +205,8 @@ class _Reader:
             return self._large(value, node)
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
-        raise ParseError(f"{shown(value)} is no number, text or truth value", self.column(node))
+        told = say("{value} is no number, text or truth value", value=shown(value))
+        raise ParseError(told, self.column(node))
 
     def _large(self, value: int, node: ast.Constant) -> int | float:
         """A whole number beyond what floats count in ones: itself where it is short, else the float nearest to it."""
@@ -232,7 +215,7 @@ class _Reader:
         try:
             return float(value)
         except OverflowError:
-            told = f"{shown(value)} is larger than any number that can be used, 1.8e308"
+            told = say("{value} is larger than any number that can be used, 1.8e308", value=shown(value))
             raise ParseError(told, self.column(node)) from None
 
     def _unaryop(self, node: ast.UnaryOp, depth: int) -> Any:
@@ -242,7 +225,7 @@ class _Reader:
                 return -value
             if _is(node.op, "UAdd"):
                 return value
-        raise ParseError("only a number can have a sign", self.column(node))
+        raise ParseError(say("only a number can have a sign"), self.column(node))
 
     def _tuple(self, node: ast.Tuple | ast.List, depth: int) -> Any:
         return tuple(self.read(one, depth + 1) for one in node.elts)
@@ -287,7 +270,9 @@ class _Reader:
             elif _is(node.op, "BitOr"):
                 result = left | right if hasattr(left, "fields") or hasattr(right, "fields") else NotImplemented
             else:
-                raise ParseError(f"this operator is not part of the language: {_OPERATORS}", column)
+                from .unread import no_operator
+
+                raise ParseError(no_operator(), column)
         except ParseError:
             raise
         except StepsizeError as error:
@@ -295,7 +280,9 @@ class _Reader:
         except TypeError:
             result = NotImplemented
         if result is NotImplemented:
-            raise ParseError(f"{shown(left)} and {shown(right)} do not combine this way: {_OPERATORS}", column)
+            from .unread import do_not_combine
+
+            raise ParseError(do_not_combine(left, right), column)
         return result
 
     def _name(self, node: ast.Name, depth: int) -> Any:
@@ -308,26 +295,30 @@ class _Reader:
 
             raise ParseError(unwritten(), self.column(node))
         if word in ("lr", "learning_rate") and word not in self.words:
-            raise ParseError(f"{word} is no word of a text: write the number itself, 0.1", self.column(node))
+            told = say("{word} is no word of a text: write the number itself, 0.1", word=word)
+            raise ParseError(told, self.column(node))
         if word not in WORDS and word not in self.words:
-            similar = _similar(word, [*self.words, *WORDS])
-            raise ParseError(f"unknown word {shown(word)}{similar} All words: stepsize list", self.column(node))
+            from .unread import unknown
+
+            raise ParseError(unknown(word, [*self.words, *WORDS]), self.column(node))
 
     def _call(self, node: ast.Call, depth: int) -> Any:
         if not _is(node.func, "Name"):
-            raise ParseError("only a word can be called: write cosine()", self.column(node.func))
+            raise ParseError(say("only a word can be called: write cosine()"), self.column(node.func))
         word: str = node.func.id  # type: ignore[attr-defined]
         self._known(word, node)
         for one in node.args:
             if _is(one, "Starred"):
-                raise ParseError("* is not part of the language here: write the arguments out", self.column(one))
+                told = say("* is not part of the language here: write the arguments out")
+                raise ParseError(told, self.column(one))
         arguments = tuple(self.read(one, depth + 1) for one in node.args)
         named: dict[str, Any] = {}
         for keyword in node.keywords:
             if keyword.arg is None:
-                raise ParseError("** is not part of the language: write the arguments out", self.column(keyword.value))
+                told = say("** is not part of the language: write the arguments out")
+                raise ParseError(told, self.column(keyword.value))
             if keyword.arg in named:
-                told = f"{word}: {keyword.arg} is written twice: leave one of them out"
+                told = say("{word}: {field} is written twice: leave one of them out", word=word, field=keyword.arg)
                 raise ParseError(told, self.column(keyword.value))
             named[keyword.arg] = self.read(keyword.value, depth + 1)
         return _call(self.words.get(word) or look_up(word), arguments, named, self.column(node.func), word)
@@ -347,12 +338,12 @@ def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str,
     for field in named:
         if field in ("lr", "learning_rate") and name != "plan":
             if isinstance(word, type) and hasattr(word, "update"):
-                raise ParseError(f"the rate comes after the rule: write {name}() | 0.1", column)
-            raise ParseError(f"the rate comes before a schedule: write 0.1 * {name}(…)", column)
+                raise ParseError(say("the rate comes after the rule: write {word}() | 0.1", word=name), column)
+            raise ParseError(say("the rate comes before a schedule: write 0.1 * {word}(…)", word=name), column)
         if field not in fields and name != "plan":
-            takes = f"its fields are {', '.join(fields)}" if fields else "it has none"
-            near = _similar(field, fields).rstrip(".")
-            raise ParseError(f"{name} has no field {shown(field)}{near} ({takes})", column)
+            from .unread import no_field
+
+            raise ParseError(no_field(name, field, fields), column)
     try:
         if isinstance(word, type):  # what is wrong is told below, so the class need not tell it
             return type.__call__(word, *arguments, **named)
@@ -362,18 +353,9 @@ def _call(word: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str,
     except StepsizeError as error:
         raise ParseError(str(error), column) from None
     except (TypeError, OverflowError):
-        lacks = _missing(word, len(arguments), named)
-        told = f"{name} needs {lacks}" if lacks else f"{name} does not take these arguments"
-        raise ParseError(f"{told}: write its fields by name, {', '.join(fields) or 'name=value'}", column) from None
+        from .unread import by_name
 
-
-def _missing(word: Callable[..., Any], given: int, named: dict[str, Any]) -> str:
-    """The first field without a default that was not given."""
-    from inspect import Parameter, signature
-
-    taken = [one for one in signature(word).parameters.values() if one.kind is not Parameter.VAR_POSITIONAL]
-    left = [one for one in taken[given:] if one.kind is not Parameter.VAR_KEYWORD and one.name not in named]
-    return next((one.name for one in left if one.default is Parameter.empty), "")
+        raise ParseError(by_name(word, name, len(arguments), named, fields), column) from None
 
 
 def _fields(word: Callable[..., Any]) -> tuple[str, ...]:
@@ -382,11 +364,3 @@ def _fields(word: Callable[..., Any]) -> tuple[str, ...]:
         return ()
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return tuple(name for name in names if name != "self")
-
-
-def _similar(word: str, known: Any) -> str:
-    from difflib import get_close_matches
-
-    meant = import_module("stepsize.suggest.spelling").ALSO_CALLED.get(word.lower())
-    found = [meant] if meant in known else get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f", did you mean {found[0]!r}?" if found else "."

@@ -9,7 +9,9 @@ from .answers import ANSWERS
 from .doubts import DOUBTS
 from .drawn import DRAWN
 from .helped import HELPED
+from .mistyped import MISTYPED
 from .phrases import PHRASES
+from .refusals import REFUSALS
 from .sentences import SENTENCES
 
-CATALOGUE: dict[str, str] = SENTENCES | PHRASES | ANSWERS | DOUBTS | DRAWN | HELPED
+CATALOGUE: dict[str, str] = SENTENCES | PHRASES | ANSWERS | DOUBTS | DRAWN | HELPED | REFUSALS | MISTYPED

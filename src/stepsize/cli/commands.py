@@ -12,7 +12,7 @@ import rich_click as click
 
 from .. import __version__
 from .._errors import StepsizeError
-from .._language import LANGUAGES, spoken
+from .._language import LANGUAGES, say, spoken
 from .budget import Budget, BudgetKind
 from .kinds import Above, Expression, Rates, Whole
 from .looking import diagnose, study
@@ -20,7 +20,7 @@ from .output import DONE, EXIT_CODES, INTERRUPTED, fail, tell
 from .scale import scale
 from .seen import report, watch
 from .start import DEFAULT_STEPS, MOST_STEPS
-from .typed import apart, by_command, data_first, meant, shielded
+from .typed import apart, by_command, data_first, in_its_words, meant, shielded
 
 click.rich_click.TEXT_MARKUP = "markdown"
 click.rich_click.MAX_WIDTH = 100
@@ -54,16 +54,16 @@ def run() -> int:
     except plain.exceptions.Exit as stop:
         code = stop.exit_code
     except plain.exceptions.Abort:
-        tell("interrupted")
+        tell(say("interrupted"))
         code = INTERRUPTED
     except SystemExit:  # click's answer to a reader that has gone, such as head
         raise BrokenPipeError from None
     except plain.ClickException as error:
-        code = fail(meant(error.format_message()) or " ".join(error.format_message().split()) + _where_help_is(error))
+        code = fail(_not_meant(error))
     except StepsizeError as error:
         code = fail(by_command(str(error), sys.argv[1:]))
     except MemoryError:
-        code = fail("this does not fit into memory: pass fewer rows, or a smaller --rates grid")
+        code = fail(say("this does not fit into memory: pass fewer rows, or a smaller --rates grid"))
     return code if isinstance(code, int) else DONE
 
 
@@ -76,9 +76,15 @@ def _in_its_language() -> AbstractContextManager[None]:
     return translated(main)
 
 
-def _where_help_is(error: plain.ClickException) -> str:
-    context = getattr(error, "ctx", None)
-    return f" (see {context.command_path} --help)" if context is not None else ""
+def _not_meant(error: plain.ClickException) -> str:
+    """What is said of a line that click refuses."""
+    clicks = error.format_message()
+    if better := meant(clicks):
+        return better
+    told, context = in_its_words(" ".join(clicks.split())), getattr(error, "ctx", None)
+    if context is None:
+        return told
+    return say("{problem} (see {command} --help)", problem=told, command=context.command_path)
 
 
 def _units(command: Any) -> Any:
@@ -171,7 +177,8 @@ def list_words(kind: str | None, as_json: bool) -> int:
 
     kind = None if kind is None else kind.lower().removesuffix("s")
     if kind not in (None, *words.KINDS):
-        raise StepsizeError(f"there is no kind {kind!r}: write one of {', '.join(words.KINDS)}")
+        kinds = ", ".join(words.KINDS)
+        raise StepsizeError(say("there is no kind {kind!r}: write one of {kinds}", kind=kind, kinds=kinds))
     return words.list_words(kind, as_json)
 
 
@@ -296,11 +303,14 @@ def tune(
         own = {name: options[name] for name in ("steps", "out", "jobs", "as_json", "prior", "resume")}
         for name, default in (("target", None), ("task", None), ("batch_size", 32), ("cluster", None)):
             if options[name] != default:
-                raise StepsizeError(f"--{name.replace('_', '-')} is for DATA, and the script decides: leave it out")
+                option = f"--{name.replace('_', '-')}"
+                raise StepsizeError(say("{option} is for DATA, and the script decides: leave it out", option=option))
         own |= {"budget": budget.runs, "seconds": budget.seconds, "trials": budget.trials}
         return tune_script((data, *expressions), script, maximise=maximise, **own)
     if maximise:
-        raise StepsizeError("--maximise is for a script that reports a score: of DATA the loss decides; leave it out")
+        raise StepsizeError(
+            say("--maximise is for a script that reports a score: of DATA the loss decides; leave it out")
+        )
     from .paths import look_at
 
     data_first("tune", data, expressions)

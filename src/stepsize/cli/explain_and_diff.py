@@ -73,7 +73,8 @@ def _schedule(text: str) -> Any:
         return value.rate
     if not callable(value):
         rule = "" if hasattr(value, "update") else "sgd() | "
-        raise StepsizeError(f"{value} has no rate to compare: write {value} | {rule}0.01")
+        line = f"{value} | {rule}0.01"
+        raise StepsizeError(say("{value} has no rate to compare: write {line}", value=value, line=line))
     return value
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import StepsizeError
+from .._language import say
 from ..course.log import put, unwritable
 from ..lab.study.journal import FILE
 from ..report.numbers import Summary
@@ -31,9 +32,25 @@ class Exports:
             if path is None:
                 continue
             if path.suffix.lower() != ending:
-                raise StepsizeError(f"--{name} {path} must end in {ending}: write {path.with_suffix(ending)}")
+                instead = path.with_suffix(ending)
+                raise StepsizeError(
+                    say(
+                        "--{name} {path} must end in {ending}: write {instead}",
+                        name=name,
+                        path=path,
+                        ending=ending,
+                        instead=instead,
+                    )
+                )
             if not path.parent.is_dir() and path.parent != self.out:  # which is made
-                raise StepsizeError(f"--{name} {path}: there is no folder {path.parent}: make it first")
+                raise StepsizeError(
+                    say(
+                        "--{name} {path}: there is no folder {folder}: make it first",
+                        name=name,
+                        path=path,
+                        folder=path.parent,
+                    )
+                )
 
     def write(self, summary: Summary) -> list[str]:
         """Write everything that was asked for; a line for each says where it is."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import click as plain
 
+from .._language import say
 from .typed import SHIELD
 
 
@@ -25,7 +26,8 @@ class Whole(plain.IntRange):
         try:
             whole = value if isinstance(value, int) else _whole(str(value))
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is not a whole number, such as {max(self.min or 0, 10)}", param, ctx)
+            least = max(self.min or 0, 10)
+            self.fail(say("{value!r} is not a whole number, such as {example}", value=value, example=least), param, ctx)
         return super().convert(whole, param, ctx)
 
 
@@ -40,7 +42,8 @@ class Above(plain.FloatRange):
         try:
             number = float(text.removesuffix("%")) / 100 if self.max is not None and text.endswith("%") else float(text)
         except ValueError:
-            self.fail(f"{value!r} is not a number, such as {0.3 if self.max is not None else 0.001:g}", param, ctx)
+            example = 0.3 if self.max is not None else 0.001
+            self.fail(say("{value!r} is not a number, such as {example:g}", value=value, example=example), param, ctx)
         return super().convert(number, param, ctx)
 
 
@@ -68,9 +71,11 @@ class Rates(plain.ParamType[tuple[float, ...]]):
             low, high, count = value.split(":")
             grid = float(low), float(high), int(count)
         except ValueError:
-            self.fail(f"{value!r} is not LOW:HIGH:N, such as 1e-4:1:9, nor a list such as 0.01,0.1", param, ctx)
+            told = say("{value!r} is not LOW:HIGH:N, such as 1e-4:1:9, nor a list such as 0.01,0.1", value=value)
+            self.fail(told, param, ctx)
         if not (0 < grid[0] < grid[1] < float("inf") and 2 <= grid[2] <= 1000):
-            self.fail(f"{value!r} must have 0 < LOW < HIGH and N from 2 to 1000, such as 1e-4:1:9", param, ctx)
+            told = say("{value!r} must have 0 < LOW < HIGH and N from 2 to 1000, such as 1e-4:1:9", value=value)
+            self.fail(told, param, ctx)
         return grid
 
     def _list(self, value: str, param: plain.Parameter | None, ctx: plain.Context | None) -> tuple[float, ...]:
@@ -79,7 +84,8 @@ class Rates(plain.ParamType[tuple[float, ...]]):
         except ValueError:
             rates = ()
         if not rates or not all(0 < one < float("inf") for one in rates):
-            self.fail(f"{value!r} is neither LOW:HIGH:N nor a list of rates above 0, such as 0.01,0.1,1", param, ctx)
+            told = say("{value!r} is neither LOW:HIGH:N nor a list of rates above 0, such as 0.01,0.1,1", value=value)
+            self.fail(told, param, ctx)
         return rates
 
 
@@ -94,7 +100,7 @@ class Sizes(plain.ParamType[tuple[int, int]]):
         try:
             old, new = (_whole(one) for one in value.split(":"))
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is not OLD:NEW, two whole numbers such as 256:4096", param, ctx)
+            self.fail(say("{value!r} is not OLD:NEW, two whole numbers such as 256:4096", value=value), param, ctx)
         if min(old, new) < 1:
-            self.fail(f"{value!r} must have two sizes from 1 on, such as 256:4096", param, ctx)
+            self.fail(say("{value!r} must have two sizes from 1 on, such as 256:4096", value=value), param, ctx)
         return old, new

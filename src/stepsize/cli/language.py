@@ -9,6 +9,7 @@ from .._language import LANGUAGES, of_environment, say, speak
 from .output import fail, note
 
 SPEAKING = ("show", "explain", "diff", "help")  # the commands that are whole in every language, besides the help of all
+COMMANDS = (*SPEAKING, "list", "compare", "tune", "find", "scale", "study", "diagnose", "report", "watch")
 
 
 def listen(arguments: list[str]) -> bool:
@@ -19,7 +20,7 @@ def listen(arguments: list[str]) -> bool:
     """
     words, asked = taken(arguments[1:])
     if asked is not None and asked not in LANGUAGES:
-        fail(f"--lang takes {' or '.join(LANGUAGES)}, not {asked!r}")
+        fail(f"--lang takes {' or '.join(LANGUAGES)}, not {asked!r}")  # whoever asks for another reads English
         return False
     arguments[1:] = words
     language = asked or of_environment(os.environ)
@@ -59,7 +60,7 @@ def speaks(words: list[str]) -> bool:
     ours = words[: words.index("--")] if "--" in words else words
     if "--json" in ours:
         return False
-    return not ours or "--help" in ours or "-h" in ours or ours[0] in SPEAKING
+    return not ours or "--help" in ours or "-h" in ours or ours[0] in SPEAKING or ours[0] not in COMMANDS
 
 
 def _can_be_written(language: str) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from .._language import say
 from .log_options import log_options
 from .output import EXIT_CODES
 
@@ -31,7 +32,7 @@ def show_study(folder: Path, as_json: bool) -> int:
     """
     from .paths import look_for
 
-    look_for(folder, "name the --out folder of an earlier stepsize compare or tune")
+    look_for(folder, say("name the --out folder of an earlier stepsize compare or tune"))
     from .study import show_command
 
     return show_command(folder, as_json)
@@ -50,7 +51,7 @@ def merge_studies(into: Path, others: tuple[Path, ...]) -> int:
     from .paths import look_for
 
     for one in others:
-        look_for(one, "name the --out folder of an earlier stepsize compare or tune")
+        look_for(one, say("name the --out folder of an earlier stepsize compare or tune"))
     from .study import merge_command
 
     return merge_command(into, others)
@@ -79,7 +80,7 @@ def diagnose(path: Path, wanted: Wanted, strategy: str | None, as_json: bool) ->
     """
     from .paths import look_for
 
-    look_for(path, "name a file of run.save(…), a CSV or a JSON lines log")
+    look_for(path, say("name a file of run.save(…), a CSV or a JSON lines log"))
     from .diagnose import diagnose_command
 
     return diagnose_command(path, wanted, strategy, as_json)

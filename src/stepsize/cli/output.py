@@ -151,7 +151,7 @@ def tell(line: str) -> None:
 
 def fail(message: str) -> int:
     """One line on standard error, and the exit code for something that cannot be done."""
-    tell(f"error: {message}")
+    tell(say("error: {message}", message=message))
     return CANNOT
 
 
@@ -182,12 +182,20 @@ def lost(error: OSError) -> int:
     if isinstance(error, BrokenPipeError):
         code = DONE
     elif error.filename is not None:
-        code = fail(f"{error.filename} cannot be read or written ({error.strerror}): choose another")
+        why, file = _why(error), error.filename
+        code = fail(say("{file} cannot be read or written ({why}): choose another", file=file, why=why))
+    elif error.errno == errno.EBADF:
+        code = fail(say("the output cannot be written (it is closed): send it elsewhere"))
     else:
-        why = "it is closed" if error.errno == errno.EBADF else error.strerror or str(error)
-        code = fail(f"the output cannot be written ({why}): send it elsewhere")
+        code = fail(say("the output cannot be written ({why}): send it elsewhere", why=_why(error)))
     _mute(sys.stdout)
     return code
+
+
+def _why(error: OSError) -> str:
+    from .._reasons import reason
+
+    return reason(error)
 
 
 def _mute(stream: Any) -> None:

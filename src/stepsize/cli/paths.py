@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from .._errors import StepsizeError
+from .._language import say
 
 _FILES = (".csv", ".parquet", ".py")
 
@@ -14,7 +15,7 @@ def look_at(data: str) -> None:
     """An error where `data` is written as a file and is none; a word may be a name that is known later."""
     path = data.rpartition(":")[0] if ".py:" in data else data
     if path.lower().endswith(_FILES) or os.sep in path:
-        look_for(Path(path), "name a .csv or .parquet file, file.py:function, or a bundled set such as digits")
+        look_for(Path(path), say("name a .csv or .parquet file, file.py:function, or a bundled set such as digits"))
 
 
 def look_for(path: Path, otherwise: str) -> None:
@@ -26,6 +27,15 @@ def look_for(path: Path, otherwise: str) -> None:
     try:
         there = os.listdir(path.parent)
     except OSError:
-        raise StepsizeError(f"there is no file {path}, and no folder {path.parent}: {otherwise}") from None
-    near = get_close_matches(path.name, there, n=1)
-    raise StepsizeError(f"there is no file {path}: {f'did you mean {path.with_name(near[0])}?' if near else otherwise}")
+        raise StepsizeError(
+            say(
+                "there is no file {path}, and no folder {folder}: {instead}",
+                path=path,
+                folder=path.parent,
+                instead=otherwise,
+            )
+        ) from None
+    if near := get_close_matches(path.name, there, n=1):
+        meant = path.with_name(near[0])
+        raise StepsizeError(say("there is no file {path}: did you mean {meant}?", path=path, meant=meant))
+    raise StepsizeError(say("there is no file {path}: {instead}", path=path, instead=otherwise))

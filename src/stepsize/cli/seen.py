@@ -7,6 +7,7 @@ from typing import Any
 
 import rich_click as click
 
+from .._language import say
 from .kinds import Whole
 from .log_options import log_options
 from .output import EXIT_CODES
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from ..lab.records.foreign.wanted import Wanted
 
 PORT = 7654
-NAMED = "name a file that a Recorder or run.save(…) wrote, a CSV or a JSON lines log"
 
 
 @click.command(epilog=EXIT_CODES)
@@ -43,7 +43,7 @@ def report(runs: tuple[Path, ...], wanted: Wanted, **options: Any) -> int:
     from .paths import look_for
 
     for one in runs:
-        look_for(one, NAMED)
+        look_for(one, say("name a file that a Recorder or run.save(…) wrote, a CSV or a JSON lines log"))
     from .report import report_command
 
     return report_command(runs, wanted=wanted, **options)

@@ -88,7 +88,8 @@ def _curves(
     shown = value.rate if value.word() == "descent" else value
     if not callable(shown):
         rule = "" if hasattr(value, "update") else "sgd() | "
-        raise StepsizeError(f"{value} has no rate to show: write {value} | {rule}0.01")
+        line = f"{value} | {rule}0.01"
+        raise StepsizeError(say("{value} has no rate to show: write {line}", value=value, line=line))
     return [_curve(str(value), shown, steps, units, given)]
 
 
@@ -133,7 +134,14 @@ def _curve(
 
 def _finite(text: str, value: float, t: int) -> float:
     if value - value != 0:
-        raise StepsizeError(f"{text} is {value} at step {t}: choose a smaller base, or bound it with clamp(…)")
+        raise StepsizeError(
+            say(
+                "{text} is {value} at step {step}: choose a smaller base, or bound it with clamp(…)",
+                text=text,
+                value=value,
+                step=t,
+            )
+        )
     return value
 
 
@@ -153,7 +161,8 @@ def _places(at: str | None, steps: int) -> list[int]:
     places = []
     for one in at.split(","):
         if not is_count(one.strip()):
-            raise StepsizeError(f"--at takes steps from 0 such as 0,1,999, not {shown(one.strip())}")
+            given = shown(one.strip())
+            raise StepsizeError(say("--at takes steps from 0 such as 0,1,999, not {given}", given=given))
         places.append(int(one))
     return places
 
@@ -166,8 +175,11 @@ def picture(path: str, ending: str) -> str:
     stem, dot, other = path.rpartition(".")
     kind = other.lower() if stem and dot and "/" not in other else ""
     instead = f"{option} {stem if kind else path}{ending}"
-    also = f", or --{kind} {path}" if kind in ("png", "svg") else ""
-    raise StepsizeError(f"{option} writes {ending[1:].upper()}, not {shown(path)}: write {instead}{also}")
+    problem = say("{option} writes {format}, not {path}", option=option, format=ending[1:].upper(), path=shown(path))
+    if kind in ("png", "svg"):
+        other = f"--{kind} {path}"
+        raise StepsizeError(say("{problem}: write {line}, or {other}", problem=problem, line=instead, other=other))
+    raise StepsizeError(say("{problem}: write {line}", problem=problem, line=instead))
 
 
 def _save(path: str, curves: list[tuple[str, Any, Callable[[int], float], str]], steps: int) -> None:

@@ -7,6 +7,7 @@ import shlex
 import sys
 
 from .._errors import StepsizeError
+from .._language import said, say, spoken
 from .start import is_negative
 
 TYPE_CHECKING = False
@@ -68,38 +69,51 @@ def apart(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     if words[0] != "tune":
         if place + 1 == len(words) or is_negative(words[place + 1]) or _is_read(words[place + 1]):
             return list(words), ()
-        raise StepsizeError(
-            f'{words[0]} runs no script: write stepsize tune "adam() | 1e-3" -- {" ".join(words[place + 1 :])}'
+        told = say(
+            '{command} runs no script: write stepsize tune "adam() | 1e-3" -- {script}',
+            command=words[0],
+            script=" ".join(words[place + 1 :]),
         )
+        raise StepsizeError(told)
     if place == 1:
-        raise StepsizeError(
-            'tune: no strategy stands before --: write stepsize tune "adam() | 1e-3" -- python train.py'
-        )
+        told = say('tune: no strategy stands before --: write stepsize tune "adam() | 1e-3" -- python train.py')
+        raise StepsizeError(told)
     if place + 1 == len(words):
-        raise StepsizeError("no command stands behind --: write the one that trains, such as -- python train.py")
+        told = say("no command stands behind --: write the one that trains, such as -- python train.py")
+        raise StepsizeError(told)
     return list(words[:place]), tuple(words[place + 1 :])
 
 
-def by_command(said: str, words: Sequence[str]) -> str:
+def by_command(told: str, words: Sequence[str]) -> str:
     """A message of what reads data, which speaks as `compare`, under the name of the command that was typed.
 
     >>> by_command("compare: x.csv is empty", ["find", "x.csv"]), by_command("sgd: no", ["find"])
     ('find: x.csv is empty', 'sgd: no')
     """
-    owner = "compare: "
-    script, needed, _ = said.removeprefix(owner).partition(" needs the name of a function")
+    owner = "compare: "  # in every language
+    script, needed, _ = told.removeprefix(owner).partition(said(" needs the name of a function"))
     if words[:1] == ["tune"] and needed:
-        said += f'; a script that trains is tuned by stepsize tune "adam() | 1e-3" -- python {shlex.quote(script)}'
+        told = say(
+            '{problem}; a script that trains is tuned by stepsize tune "adam() | 1e-3" -- python {script}',
+            problem=told,
+            script=shlex.quote(script),
+        )
+    if not told.startswith(owner):
+        return told
     read_by = words[0] if words and words[0] in ("compare", "find", "tune") else "compare"
-    return f"{read_by}: {said.removeprefix(owner)}" if said.startswith(owner) else said
+    return say("{name}: {line}", name=read_by, line=told.removeprefix(owner))
 
 
 def data_first(command: str, data: str, others: Sequence[str] = ()) -> None:
     """An error where a strategy stands in the place of the data."""
     if command == "tune" and _is_read(data) and any(one.split("/")[-1].startswith("python") for one in others):
-        raise StepsizeError(f'tune: -- stands before the command that trains: write stepsize tune "{data}" -- python …')
+        told = say(
+            'tune: -- stands before the command that trains: write stepsize tune "{text}" -- python …', text=data
+        )
+        raise StepsizeError(told)
     if not data.isidentifier() and not os.path.exists(data) and _is_read(data):
-        raise StepsizeError(f'{command}: DATA comes first: write stepsize {command} digits "{data}"')
+        told = say('{command}: DATA comes first: write stepsize {command} digits "{text}"', command=command, text=data)
+        raise StepsizeError(told)
 
 
 def whole(command: str, words: Sequence[str]) -> str:
@@ -107,30 +121,46 @@ def whole(command: str, words: Sequence[str]) -> str:
     if len(words) < 2:
         return ""
     if any(os.path.exists(word) and not _is_read(word) for word in words):
-        return f'the shell put file names in place of *: quote the expression, stepsize {command} "0.1 * cosine()"'
+        return say(
+            'the shell put file names in place of *: quote the expression, stepsize {command} "0.1 * cosine()"',
+            command=command,
+        )
     text = " ".join(words)
-    return f'the shell took the expression apart: write stepsize {command} "{text}"' if _is_read(text) else ""
+    if not _is_read(text):
+        return ""
+    return say('the shell took the expression apart: write stepsize {command} "{text}"', command=command, text=text)
 
 
-def meant(said: str) -> str:
+def in_its_words(clicks: str) -> str:
+    """A message of click in the language that is spoken."""
+    if spoken() == "en":
+        return clicks
+    from .refused import refused
+
+    return refused(clicks)
+
+
+def meant(clicks: str) -> str:
     """A better message than click's own, where what was typed is understood; else empty."""
     words = sys.argv[1:]
-    if said.startswith("No such command") and words:
+    if clicks.startswith("No such command") and words:
         return _command(words)
-    if said.startswith("Missing argument") and words[0] == "tune" and "--" in words:
-        return 'no strategy stands before --: write stepsize tune "adam() | 1e-3" -- python train.py'
-    if said.startswith("Got unexpected extra argument"):
+    if clicks.startswith("Missing argument") and words[0] == "tune" and "--" in words:
+        return say('no strategy stands before --: write stepsize tune "adam() | 1e-3" -- python train.py')
+    if clicks.startswith("Got unexpected extra argument"):
         texts = [word for word in words[1:] if not word.startswith("--")]
         if words[0] in ("find", "scale") and _is_read(texts[-1]):
-            return f"{words[0]} takes one strategy, not {texts[-1]!r} as well"
+            return say("{command} takes one strategy, not {text!r} as well", command=words[0], text=texts[-1])
         if words[0] == "list":
-            return f"list takes no word: write stepsize list, or stepsize help {texts[0].partition('(')[0]}"
+            word = texts[0].partition("(")[0]
+            return say("list takes no word: write stepsize list, or stepsize help {word}", word=word)
         return whole(words[0], texts) if words[0] in _EXAMPLES else ""
     for option, instead in _NO_OPTIONS.items():
-        if said.startswith(f"No such option '{option}'"):
-            return f"No such option '{option}': {instead}"
-    if said.startswith("Missing argument") and words[0] in _EXAMPLES:
-        return f"{said.rstrip('.')}: write stepsize {words[0]} {_EXAMPLES[words[0]]}"
+        if clicks.startswith(f"No such option '{option}'"):
+            return say("No such option '{option}': {instead}", option=option, instead=said(instead))
+    if clicks.startswith("Missing argument") and words[0] in _EXAMPLES:
+        line = f"stepsize {words[0]} {_EXAMPLES[words[0]]}"
+        return say("{problem}: write {line}", problem=in_its_words(clicks).rstrip(".。"), line=line)
     return ""
 
 
@@ -138,11 +168,12 @@ def _command(words: list[str]) -> str:
     """What a word that is no command was meant to be."""
     first = words[0]
     if first.lower() in _MEANT:
-        return f"No such command {first!r}: write stepsize {_MEANT[first.lower()]}"
+        command = _MEANT[first.lower()]
+        return say("No such command {word!r}: write stepsize {command}", word=first, command=command)
     if os.path.exists(first):
-        return f"No such command {first!r}: write stepsize diagnose {first}, or stepsize compare {first}"
+        return say("No such command {word!r}: write stepsize diagnose {word}, or stepsize compare {word}", word=first)
     if _is_read(first) and (not first.isidentifier()):
-        return f'No command before the expression: write stepsize show "{first}"'
+        return say('No command before the expression: write stepsize show "{text}"', text=first)
     return ""
 
 

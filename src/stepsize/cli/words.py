@@ -6,6 +6,7 @@ import inspect
 import re
 
 from .._errors import StepsizeError
+from .._language import say
 from ..text import parse
 from ..vocabulary import WORDS, kind_of, look_up, summary
 from .output import fail, print_json
@@ -48,7 +49,7 @@ def help_word(word: str) -> int:
             parse(f"{name}()" if call and not call.group(2) else word)
         except StepsizeError as error:
             return fail(told(error))
-        return fail(f"{word} is no single word: write stepsize explain {word!r}")
+        return fail(say("{word} is no single word: write stepsize explain {word!r}", word=word))
     print(f"{call_of(name)}\n{kind_of(name)}\n\n{inspect.getdoc(look_up(name))}")
     return 0
 

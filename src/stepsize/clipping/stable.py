@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from .._errors import StepsizeError
+from .._language import say
 from .._space import held_by, namespace
 from .._value import field
 from ..descents import Array, Arrays, Clip, Rule, RuleState
@@ -46,7 +47,14 @@ class stable(Clip):
             self._misplaced()
         beta2 = getattr(rule, "beta2", self.beta2)
         if beta2 != self.beta2:
-            raise StepsizeError(f"stable: beta2 is {self.beta2}, that of {rule} {beta2}: write stable(beta2={beta2})")
+            raise StepsizeError(
+                say(
+                    "stable: beta2 is {own}, that of {rule} {beta2}: write stable(beta2={beta2})",
+                    own=self.beta2,
+                    rule=rule,
+                    beta2=beta2,
+                )
+            )
 
     def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
         self._misplaced()
@@ -74,5 +82,9 @@ class stable(Clip):
 
     def _misplaced(self) -> NoReturn:
         raise StepsizeError(
-            f"{self} needs a rule with a running second moment before it (adam, rmsprop): write adam() | {self} | 0.001"
+            say(
+                "{clip} needs a rule with a running second moment before it (adam, rmsprop): "
+                "write adam() | {clip} | 0.001",
+                clip=self,
+            )
         )

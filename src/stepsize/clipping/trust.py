@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._errors import StepsizeError
+from .._language import say
 from .._space import held_by, namespace
 from .._value import field
 from ..descents import Array, Arrays, Transform
@@ -33,7 +34,9 @@ class trust(Transform):
 
     def _check_fields(self) -> None:
         if self.high is not None and self.high < self.low:
-            raise StepsizeError(f"trust: high must be at least low, {self.low!r}, not {self.high!r}")
+            raise StepsizeError(
+                say("trust: high must be at least low, {low!r}, not {high!r}", low=self.low, high=self.high)
+            )
 
     def apply(self, flowing: Arrays, params: Arrays, many: bool = False) -> tuple[Arrays, Array]:
         changed = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import StepsizeError, number, shown
+from .._language import say
 from .._space import held_by, namespace
 from .._value import field
 from ..descents import Array, Arrays, Clip
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
 def _axis(owner: str, field: str, value: Any) -> int:
     axis = number(owner, field, value)
     if axis not in (0, -1):
-        raise StepsizeError(f"{owner}: {field} must be 0 (out, in) or -1 (in, out), not {shown(value)}")
+        raise StepsizeError(
+            say(
+                "{owner}: {field} must be 0 (out, in) or -1 (in, out), not {value}",
+                owner=owner,
+                field=field,
+                value=shown(value),
+            )
+        )
     return int(axis)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import StepsizeError
+from .._language import say
 from .._value import field
 from ..lengths import Length, check_length
 from ..schedules.shapes import in_steps
@@ -71,7 +72,7 @@ class armijo(Controller):
         factor, may_grow = state
         loss, slope, rate = (self.given(now, name) for name in ("loss", "slope", "rate"))
         if now.loss_at is None:
-            raise StepsizeError("armijo needs the loss at other rates: pass step(…, loss_of=…) or seen(loss_at=…)")
+            raise StepsizeError(say("armijo needs the loss at other rates: pass step(…, loss_of=…) or seen(loss_at=…)"))
         if not all(math.isfinite(one) for one in (loss, slope, rate)):
             return factor, state, f"loss {loss}, slope {slope}, rate {rate}: held at {factor:.4g}"
         if slope <= 0:

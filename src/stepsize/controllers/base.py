@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._errors import StepsizeError
+from .._language import say
 from .._named import Named as State
 from .._value import field
 from ..lengths import Length, check_length
@@ -72,7 +73,14 @@ class Controller(Factor):
         """A quantity that it cannot do without, as a plain float, or an error that names it."""
         value = getattr(now, name)
         if value is None:
-            raise StepsizeError(f"{self.word()} needs the {name} at every update: pass seen({name}=…)")
+            raise StepsizeError(
+                say(
+                    "{word} needs the {name} at every update: pass {how}",
+                    word=self.word(),
+                    name=name,
+                    how=f"seen({name}=…)",
+                )
+            )
         return float(value)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import StepsizeError
+from .._language import say
 from .._value import field
 from .base import Controller, State
 
@@ -63,7 +64,11 @@ class hypergradient(Controller):
     def _check_fields(self) -> None:
         if self.form == "multiplicative" and self.beta >= 1:
             raise StepsizeError(
-                f"hypergradient: beta must be a number > 0 and < 1 for {self.form!r}, not {self.beta!r}"
+                say(
+                    "hypergradient: beta must be a number > 0 and < 1 for {form!r}, not {beta!r}",
+                    form=self.form,
+                    beta=self.beta,
+                )
             )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import StepsizeError
+from .._language import say
 from .._value import field
 from .base import Counting, State
 from .watched import FALLEN, MODES, WATCHED, endless
@@ -97,7 +98,7 @@ class plateau(Counting):
             if self.watch == "metric":
                 return factor, state, ""
             raise StepsizeError(
-                "plateau needs the loss at every update: pass seen(loss=…), or write plateau(watch='metric')"
+                say("plateau needs the loss at every update: pass seen(loss=…), or write plateau(watch='metric')")
             )
         value = float(given)
         odd = "" if math.isfinite(value) else f"{self.watch} {value}: "

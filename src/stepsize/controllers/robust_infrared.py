@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import StepsizeError
+from .._language import say
 from .._named import frozen
 from .._value import field
 from .base import Controller, State
@@ -117,7 +118,7 @@ class robust_infrared(Controller):
     def step(self, state: State, now: seen) -> tuple[float, State, str]:
         loss, slope, length, base = (self.given(now, name) for name in self.needs[:4])
         if now.loss_at is None:
-            raise StepsizeError("robust_infrared needs the loss_at of every update: pass step(…, loss_of=…)")
+            raise StepsizeError(say("robust_infrared needs the loss_at of every update: pass step(…, loss_of=…)"))
         memory, left = _Memory(*state), loss - (self.floor or 0.0)
         if not _plain(loss, left, slope, length):
             return 0.0, state, f"loss {loss}, slope {slope}, direction {length}: no step"

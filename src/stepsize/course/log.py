@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from .._errors import StepsizeError
+from .._language import say
 
 MOST_SAID = 5  # line numbers that a sentence names
 UNFINISHED = ".part"  # ends the temporary name of a file
@@ -108,7 +109,9 @@ def put(path: Path, parts: Iterable[bytes]) -> None:
 
 def unwritable(path: Path, error: OSError) -> StepsizeError:
     """The one line of a disk that is full, or of a folder that is not there."""
-    return StepsizeError(f"{path} cannot be written: {error.strerror or error}")
+    from .._reasons import reason
+
+    return StepsizeError(say("{path} cannot be written: {why}", path=path, why=reason(error)))
 
 
 def line_of(row: Mapping[str, Any]) -> bytes:

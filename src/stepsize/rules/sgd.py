@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._errors import StepsizeError
+from .._language import say
 from .._space import as_number, namespace
 from .._value import field
 from ..descents import Array, Rule, RuleState
@@ -29,7 +30,7 @@ class sgd(Rule):
     def _check_fields(self) -> None:
         if self.nesterov and (self.momentum <= 0 or self.dampening != 0):
             raise StepsizeError(
-                "sgd: nesterov needs momentum > 0 and dampening 0: write sgd(momentum=0.9, nesterov=True)"
+                say("sgd: nesterov needs momentum > 0 and dampening 0: write sgd(momentum=0.9, nesterov=True)")
             )
 
     def init(self, param: Array) -> RuleState:

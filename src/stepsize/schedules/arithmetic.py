@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._errors import StepsizeError, shown
+from .._language import say
 from .base import Dialect, Factor
 from .combine import Several, factors
 from .rate import rate
@@ -17,9 +18,11 @@ def add(left: Factor, right: object) -> Any:
     if isinstance(right, Factor):
         return plus(left, right)
     if isinstance(right, rate):
-        raise StepsizeError(f"a factor and a rate cannot be added: write {right.base!r} * ({left} + {right.factor})")
+        line = f"{right.base!r} * ({left} + {right.factor})"
+        raise StepsizeError(say("a factor and a rate cannot be added: write {line}", line=line))
     if isinstance(right, (int, float)):
-        raise StepsizeError(f"a factor and a number cannot be added: write {left} + constant({shown(right)})")
+        line = f"{left} + constant({shown(right)})"
+        raise StepsizeError(say("a factor and a number cannot be added: write {line}", line=line))
     return NotImplemented
 
 

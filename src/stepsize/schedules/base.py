@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import FARTHEST, LengthError, StepsizeError, shown
+from .._language import say
 from .._space import as_float64, namespace
 from .._value import Value, field
 from ..lengths import Horizon
@@ -156,7 +157,7 @@ class Factor(Value):
                 value = self._scalar(t)
                 if value < 1e309:  # infinity, as a constant; no factor is negative, and NaN is less than nothing
                     return value
-                return self._as_entry(t, f"it is {value}")
+                return self._as_entry(t, say("it is {value}", value=value))
         except AttributeError:
             return self._first_call(t)
         except TypeError as error:
@@ -181,8 +182,8 @@ class Factor(Value):
         except (TypeError, ValueError, OverflowError):
             step = math.nan
         if not step >= 0:
-            raise StepsizeError(f"a schedule starts at step 0: t must be ≥ 0, not {shown(t)}")
-        return self(step) if step <= FARTHEST else self._as_entry(step, "it is too far")
+            raise StepsizeError(say("a schedule starts at step 0: t must be ≥ 0, not {given}", given=shown(t)))
+        return self(step) if step <= FARTHEST else self._as_entry(step, say("it is too far"))
 
     def _as_entry(self, t: float, error: object) -> float:
         """What an array has at a step where a number has no answer: arrays go on from 1/0, as to min(1/0, 1)."""
@@ -213,7 +214,7 @@ class Factor(Value):
         except (ValueError, ArithmeticError) as error:
             raise error if isinstance(error, StepsizeError) else self._undefined(t, error) from None
         if not value < math.inf:
-            raise self._undefined(t, f"it is {value}")
+            raise self._undefined(t, say("it is {value}", value=value))
         return value
 
     def _on_array(self, t: Any) -> Any:
@@ -237,7 +238,10 @@ class Factor(Value):
                 return self._entry_by_entry(xp)
             text = _in_floats(text)
         if len(text) > _LONGEST:
-            raise StepsizeError(f"the expression is too long to compute ({len(text)} characters): write it as a table")
+            told = say(
+                "the expression is too long to compute ({length} characters): write it as a table", length=len(text)
+            )
+            raise StepsizeError(told)
         arguments = "t, c" if self.controllers else "t"
         functions = scalar_functions() if xp is None else array_functions(xp)
         for i, values in enumerate(write.constants):
@@ -254,7 +258,7 @@ class Factor(Value):
 
     @staticmethod
     def _too_deep() -> StepsizeError:
-        return StepsizeError("the expression is nested too deeply: keep it under 50 levels")
+        return StepsizeError(say("the expression is nested too deeply: keep it under 50 levels"))
 
     def _entry_by_entry(self, xp: Any) -> Callable[..., Any]:
         """Arrays by way of numbers, for what has a Python function inside; so no branch is asked that is not taken."""
@@ -273,10 +277,15 @@ class Factor(Value):
         return on_array
 
     def _undefined(self, t: float, error: object) -> StepsizeError:
-        return StepsizeError(f"{self} has no value at step {shown(t)}: {error}")
+        step = shown(t)
+        if isinstance(error, Exception):
+            return StepsizeError(say("{factor} has no value at step {step}: {why}", factor=self, step=step, why=error))
+        return StepsizeError(say("{factor} has no value at step {step}: {told}", factor=self, step=step, told=error))
 
     def _depends(self) -> StepsizeError:
-        return StepsizeError(f"{self} has a controller: its value depends on the run, not on t alone; use descend")
+        return StepsizeError(
+            say("{factor} has a controller: its value depends on the run, not on t alone; use descend", factor=self)
+        )
 
     def over(self, total_steps: int, **units: Any) -> Self:
         """The same factor with every length in steps, for a run of `total_steps` updates (units as in `Horizon`)."""
@@ -377,7 +386,10 @@ def _in_floats(text: str) -> str:
 def unresolved(part: Factor, field: str = "length") -> LengthError:
     """The error for a value asked of an expression whose lengths are not known in steps."""
     if field == "length" and "length" in part.field_names():
-        instead = f", or write {part.replace(length=1000)}"
-    else:
-        instead = ", or give its parts lengths in steps"
-    return LengthError(f"{part} has no length in steps yet: call .over(total_steps=…){instead}")
+        sized = part.replace(length=1000)
+        told = say("{part} has no length in steps yet: call .over(total_steps=…), or write {it}", part=part, it=sized)
+        return LengthError(told)
+    told = say(
+        "{part} has no length in steps yet: call .over(total_steps=…), or give its parts lengths in steps", part=part
+    )
+    return LengthError(told)

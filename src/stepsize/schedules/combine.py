@@ -37,12 +37,19 @@ def follow(left: Factor, right: object) -> Any:
         return then(left, right)
     if isinstance(right, rate):
         raise StepsizeError(
-            "a factor cannot be followed by a rate: give the whole sequence one base, "
-            f"{right.base!r} * ({left} >> {right.factor})"
+            say(
+                "a factor cannot be followed by a rate: give the whole sequence one base, {line}",
+                line=f"{right.base!r} * ({left} >> {right.factor})",
+            )
         )
     if isinstance(right, (int, float)):
-        told = shown(right)
-        raise StepsizeError(f"a factor is followed by a factor, not by {told}: write {left} >> constant({told})")
+        raise StepsizeError(
+            say(
+                "a factor is followed by a factor, not by {given}: write {left} >> constant({given})",
+                left=left,
+                given=shown(right),
+            )
+        )
     return NotImplemented
 
 
@@ -131,7 +138,10 @@ class then(Several):
             if part.controllers:
                 leaf = part.controllers[0]
                 raise StepsizeError(
-                    f"{leaf} sees the whole run and cannot be one part of a sequence: write (… >> …) * {leaf}"
+                    say(
+                        "{leaf} sees the whole run and cannot be one part of a sequence: write (… >> …) * {leaf}",
+                        leaf=leaf,
+                    )
                 )
         self._store(parts=tuple(flat))
 
@@ -189,7 +199,13 @@ class then(Several):
         open_parts = [i for i, part in enumerate(self.parts) if not part._sized]
         if len(open_parts) > 1:
             first, second = (self.parts[i] for i in open_parts[:2])
-            raise LengthError(f"{first} and {second} both take what is left of the run: give one of them a length")
+            raise LengthError(
+                say(
+                    "{first} and {second} both take what is left of the run: give one of them a length",
+                    first=first,
+                    second=second,
+                )
+            )
         if not open_parts and place.from_end:
             return self.replace(parts=tuple(self._from_back(self.parts, horizon, place)[0]))
         middle = open_parts[0] if open_parts else len(self.parts)
@@ -226,13 +242,25 @@ class then(Several):
         if end <= start and not (last and part._endless):
             taken, span = place.end - place.start - (end - start), place.end - place.start
             raise LengthError(
-                f"{part} has no steps left: the other parts take {taken} of {span} steps; "
-                "shorten them or lengthen the run"
+                say(
+                    "{part} has no steps left: the other parts take {taken} of {span} steps; "
+                    "shorten them or lengthen the run",
+                    part=part,
+                    taken=taken,
+                    span=span,
+                )
             )
         own = alone if end == start + 1 else None
         own = own or part._resolve(horizon, Place(start, max(end, start + 1), pin=place.pin or not last))
         if start < end < start + (own._steps() or 0):
-            raise LengthError(f"{own} takes {own._steps()} steps where {end - start} are left: shorten it")
+            raise LengthError(
+                say(
+                    "{part} takes {steps} steps where {left} are left: shorten it",
+                    part=own,
+                    steps=own._steps(),
+                    left=end - start,
+                )
+            )
         return own
 
     @staticmethod
@@ -348,11 +376,22 @@ def levels(part: Any) -> int:
 def factors(owner: str, parts: tuple[object, ...]) -> tuple[Factor, ...]:
     """The parts, checked: factors, at least one, and no deeper a nest than a text may have."""
     if not parts:
-        raise StepsizeError(f"{owner} needs at least one factor: write {owner}(cosine())")
+        raise StepsizeError(say("{owner} needs at least one factor: write {owner}(cosine())", owner=owner))
     for part in parts:
         if not isinstance(part, Factor):
-            hint = f"constant({shown(part)})" if isinstance(part, (int, float)) else "a schedule such as cosine()"
-            raise StepsizeError(f"{owner} takes factors, not {shown(part)}: write {hint}")
+            raise StepsizeError(_no_factor(owner, part))
         if levels(part) >= DEEPEST:
-            raise StepsizeError(f"{owner}: the expression is nested too deeply: keep it under {DEEPEST} levels")
+            raise StepsizeError(
+                say(
+                    "{owner}: the expression is nested too deeply: keep it under {most} levels",
+                    owner=owner,
+                    most=DEEPEST,
+                )
+            )
     return tuple(part for part in parts if isinstance(part, Factor))
+
+
+def _no_factor(owner: str, given: object) -> str:
+    if isinstance(given, (int, float)):
+        return say("{owner} takes factors, not {given}: write constant({given})", owner=owner, given=shown(given))
+    return say("{owner} takes factors, not {given}: write a schedule such as cosine()", owner=owner, given=shown(given))

@@ -83,7 +83,12 @@ class cooldown(Bent):
             at = place.end - place.start - length
             if at < 0:
                 raise LengthError(
-                    f"{self} cools down over {length} steps where {place.end - place.start} are left: shorten it"
+                    say(
+                        "{cooldown} cools down over {length} steps where {left} are left: shorten it",
+                        cooldown=self,
+                        length=length,
+                        left=place.end - place.start,
+                    )
                 )
         return self.replace(factor=own, length=length, at=at)
 
@@ -243,7 +248,14 @@ def _each(field: str, given: Any, count: int, check: Callable[[Any], Any]) -> An
     if not count or not isinstance(given, (tuple, list)):
         return check(given)
     if len(given) != count:
-        raise StepsizeError(f"cooldown: {field} is one for all or {count}, as many as at has, not {given!r}")
+        raise StepsizeError(
+            say(
+                "cooldown: {field} is one for all or {count}, as many as at has, not {given!r}",
+                field=field,
+                count=count,
+                given=given,
+            )
+        )
     return _one(tuple(check(one) for one in given))
 
 
@@ -260,7 +272,7 @@ def _starts(at: Sequence[Any]) -> Any:
     found = tuple(check_length("cooldown", "at", one) if isinstance(one, str) else _step(one) for one in at)
     numbers = [one for one in found if not isinstance(one, str)]
     if not found or any(a >= b for a, b in pairwise(numbers)):
-        raise StepsizeError(f"cooldown: the steps in at must rise, at=(50, 80), not {at!r}")
+        raise StepsizeError(say("cooldown: the steps in at must rise, at=(50, 80), not {given!r}", given=at))
     return found if len(found) > 1 or isinstance(found[0], float) else found[0]
 
 

@@ -6,6 +6,7 @@ import math
 import operator
 
 from .._errors import StepsizeError, shown
+from .._language import say
 from .base import Dialect
 from .functions import scalar_functions
 from .shapes import Curve, optional_length
@@ -61,7 +62,7 @@ class formula(Curve):
 
     def __init__(self, text: str, length: Length | None = None) -> None:
         if not isinstance(text, str):
-            raise StepsizeError(f"formula takes a text such as '1 - u', not {shown(text)}")
+            raise StepsizeError(say("formula takes a text such as '1 - u', not {given}", given=shown(text)))
         self._store(text=text.strip(), length=optional_length("formula", length))
         _translate(self.text, "t", "u", str(self.length) if isinstance(self.length, int) else "T")
 
@@ -87,18 +88,22 @@ class formula(Curve):
 def _translate(text: str, t: str, u: str, total: str) -> str:
     """The text in the language of `functions.py`; anything else is an error with its column."""
     if not text or len(text) > _LONGEST:
-        raise StepsizeError(f"formula: the text must have 1 to {_LONGEST} characters, not {len(text)}")
+        raise StepsizeError(
+            say("formula: the text must have 1 to {most} characters, not {length}", most=_LONGEST, length=len(text))
+        )
     try:
         tree = compile(text.replace("\n", " "), "<formula>", "eval", _ONLY_TREE).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise StepsizeError(f"formula: {text[:60]!r} is not arithmetic: write 0.5 * (1 + cos(pi * u))") from None
+        raise StepsizeError(
+            say("formula: {text!r} is not arithmetic: write 0.5 * (1 + cos(pi * u))", text=text[:60])
+        ) from None
     return _written(tree, {"t": t, "u": u, "T": total, **_NAMES}, 0)
 
 
 def _written(node: Any, names: dict[str, str], depth: int) -> str:
     kind = type(node).__name__
     if depth > _DEEPEST:
-        raise _refused(node, f"nested deeper than {_DEEPEST} levels")
+        raise _refused(node, say("nested deeper than {most} levels", most=_DEEPEST))
     if kind == "Constant" and type(node.value) in (int, float) and abs(node.value) < 1e300:
         return repr(float(node.value))
     if kind == "Name" and node.id in names:
@@ -112,7 +117,7 @@ def _written(node: Any, names: dict[str, str], depth: int) -> str:
         return _operation(node, names, depth)
     if kind == "Call":
         return _call(node, names, depth)
-    raise _refused(node, f"{getattr(node, 'id', kind)} is not known here")
+    raise _refused(node, say("{name} is not known here", name=getattr(node, "id", kind)))
 
 
 def _operation(node: Any, names: dict[str, str], depth: int) -> str:
@@ -121,17 +126,21 @@ def _operation(node: Any, names: dict[str, str], depth: int) -> str:
     if kind == "Pow":
         return _computed(node, "power", [left, right]) or f"power({left}, {right})"
     if kind not in _OPERATORS:
-        raise _refused(node, f"the operator {kind} is not known here")
+        raise _refused(node, say("the operator {kind} is not known here", kind=kind))
     return _computed(node, _OPERATORS[kind], [left, right]) or f"({left} {_OPERATORS[kind]} {right})"
 
 
 def _call(node: Any, names: dict[str, str], depth: int) -> str:
     name = getattr(node.func, "id", "?")
     if name not in _FUNCTIONS or node.keywords:
-        raise _refused(node, f"{name}(…) is not known here: use {', '.join(_FUNCTIONS)}")
+        known = ", ".join(_FUNCTIONS)
+        raise _refused(node, say("{name}(…) is not known here: use {known}", name=name, known=known))
     function, count = _FUNCTIONS[name]
     if len(node.args) != count:
-        raise _refused(node, f"{name} takes {count} argument{'s' if count > 1 else ''}, not {len(node.args)}")
+        if count == 1:
+            raise _refused(node, say("{name} takes 1 argument, not {given}", name=name, given=len(node.args)))
+        told = say("{name} takes {count} arguments, not {given}", name=name, count=count, given=len(node.args))
+        raise _refused(node, told)
     arguments = [_written(one, names, depth + 1) for one in node.args]
     return _computed(node, function, arguments) or f"{function}({', '.join(arguments)})"
 
@@ -146,7 +155,7 @@ def _computed(node: Any, function: str, arguments: list[str]) -> str:
     except (ValueError, ArithmeticError):
         value = math.nan
     if not math.isfinite(value):
-        raise _refused(node, "this has no value, whatever t is")
+        raise _refused(node, say("this has no value, whatever t is"))
     return _literal(repr(value))
 
 
@@ -164,4 +173,5 @@ def _number(text: str) -> float | None:
 
 
 def _refused(node: Any, message: str) -> StepsizeError:
-    return StepsizeError(f"formula: column {getattr(node, 'col_offset', 0) + 1}: {message}")
+    column = getattr(node, "col_offset", 0) + 1
+    return StepsizeError(say("formula: column {column}: {message}", column=column, message=message))

@@ -6,6 +6,7 @@ import math
 from bisect import bisect_right
 
 from .._errors import FARTHEST, StepsizeError
+from .._language import say
 from .._space import held_by
 
 TYPE_CHECKING = False
@@ -97,7 +98,9 @@ def kept(values: tuple[float, ...], xp: Any) -> Any:
 
 def _check(value: float) -> float:
     if not 0 <= value < math.inf:
-        raise StepsizeError(f"formula: the value must be finite and ≥ 0, not {value!r}: bound it with max(…, 0)")
+        raise StepsizeError(
+            say("formula: the value must be finite and ≥ 0, not {value!r}: bound it with max(…, 0)", value=value)
+        )
     return float(value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import StepsizeError, shown
+from .._language import say
 from .._value import Value
 from .base import Dialect
 from .shapes import Curve, optional_length
@@ -42,10 +43,13 @@ class opaque(Curve):
 
     def __init__(self, function: Callable[[Any], Any], name: str | None = None, length: Length | None = None) -> None:
         if not callable(function) or isinstance(function, Value):
-            raise StepsizeError(f"opaque takes a Python function of the step, not {shown(function)}: write lambda t: …")
+            told = say(
+                "opaque takes a Python function of the step, not {given}: write lambda t: …", given=shown(function)
+            )
+            raise StepsizeError(told)
         name = _called(function) if name is None else name
         if not isinstance(name, str) or not name or not name.isprintable():
-            raise StepsizeError(f"opaque: name must be a text of one line, not {shown(name)}")
+            raise StepsizeError(say("opaque: name must be a text of one line, not {given}", given=shown(name)))
         self._store(function=function, name=name, length=optional_length("opaque", length))
 
     def _formula(self, t: str, write: Dialect) -> str:
@@ -60,9 +64,16 @@ class opaque(Curve):
             raise
         except Exception as error:
             said = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise StepsizeError(f"{self}: the function failed at step {step}: {said}") from error
+            told = say("{opaque}: the function failed at step {step}: {told}", opaque=self, step=step, told=said)
+            raise StepsizeError(told) from error
         if not 0 <= value < math.inf:
-            raise StepsizeError(f"{self}: the function must return a finite number ≥ 0, not {value} at step {step}")
+            told = say(
+                "{opaque}: the function must return a finite number ≥ 0, not {value} at step {step}",
+                opaque=self,
+                value=value,
+                step=step,
+            )
+            raise StepsizeError(told)
         return value
 
     @property
@@ -94,9 +105,10 @@ class opaque(Curve):
 
 def unwritten(which: str = "opaque(…)") -> str:
     """Why a Python function is in no text, document or pickle, and what to write instead."""
-    return (
-        f"{which} is a Python function, which cannot be written down or read back: "
-        "write formula('…') for arithmetic of t, or table(…) for a list of values"
+    return say(
+        "{which} is a Python function, which cannot be written down or read back: "
+        "write formula('…') for arithmetic of t, or table(…) for a list of values",
+        which=which,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from keyword import iskeyword
 
 from .._errors import StepsizeError, number, shown
+from .._language import say
 from .._value import Value
 from .base import Factor
 from .combine import DEEPEST, levels
@@ -33,7 +34,7 @@ class plan(Value):
 
     def __init__(self, /, **parts: Any) -> None:
         if not parts:
-            raise StepsizeError("plan needs at least one part: write plan(lr=0.1 * cosine(), momentum=0.9)")
+            raise StepsizeError(say("plan needs at least one part: write plan(lr=0.1 * cosine(), momentum=0.9)"))
         self._store(parts=tuple((name, _part(name, one)) for name, one in parts.items()))
 
     def __call__(self, t: Any = None) -> dict[str, Any]:
@@ -71,13 +72,24 @@ class plan(Value):
 def _part(name: str, one: object) -> Any:
     if not name.isidentifier() or iskeyword(name) or name in ("word", "self"):
         raise StepsizeError(
-            f"plan: {shown(name)} cannot be a name here: write letters, digits and _, such as weight_decay"
+            say(
+                "plan: {name} cannot be a name here: write letters, digits and _, such as weight_decay",
+                name=shown(name),
+            )
         )
     if isinstance(one, (Factor, rate, plan)):
         if not isinstance(one, plan) and one.controllers:
-            raise StepsizeError(f"plan: {name} has a controller, whose value depends on the run: {one.controllers[0]}")
+            raise StepsizeError(
+                say(
+                    "plan: {name} has a controller, whose value depends on the run: {controller}",
+                    name=name,
+                    controller=one.controllers[0],
+                )
+            )
         if _levels(one) >= DEEPEST:
-            raise StepsizeError(f"plan: {name} is nested too deeply: keep it under {DEEPEST} levels")
+            raise StepsizeError(
+                say("plan: {name} is nested too deeply: keep it under {most} levels", name=name, most=DEEPEST)
+            )
         return one
     return number("plan", name, one)
 

@@ -281,8 +281,17 @@ def _factor(owner: str, f: object) -> Factor:
         return f.factor
     if isinstance(f, Factor):
         return f
-    hint = "write strategy.rate" if hasattr(f, "with_rate") else "write cosine() or 0.1 * cosine()"
-    raise StepsizeError(f"{owner} takes a factor or a rate, not {shown(f)}: {hint}")
+    if hasattr(f, "with_rate"):
+        raise StepsizeError(
+            say("{owner} takes a factor or a rate, not {given}: write strategy.rate", owner=owner, given=shown(f))
+        )
+    raise StepsizeError(
+        say(
+            "{owner} takes a factor or a rate, not {given}: write cosine() or 0.1 * cosine()",
+            owner=owner,
+            given=shown(f),
+        )
+    )
 
 
 def _asked(owner: str, f: Any, steps: int, **units: Any) -> Any:
@@ -297,7 +306,9 @@ def _asked(owner: str, f: Any, steps: int, **units: Any) -> Any:
 def _walked(owner: str, f: Any, steps: int, **units: Any) -> Any:
     """The schedule in steps, where every one of them is to be asked."""
     if whole(owner, "steps", steps, low=1) > _MOST:
-        raise StepsizeError(f"{owner} asks every step, {_MOST} at most, not {shown(steps)}")
+        raise StepsizeError(
+            say("{owner} asks every step, {most} at most, not {given}", owner=owner, most=_MOST, given=shown(steps))
+        )
     return _asked(owner, f, steps, **units)
 
 

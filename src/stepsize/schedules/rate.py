@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._errors import StepsizeError, number, shown
+from .._language import say
 from .._space import namespace
 from .._value import Value
 from .base import Factor
@@ -34,7 +35,9 @@ class rate(Value):
 
     def __init__(self, base: float, factor: Factor = constant()) -> None:  # noqa: B008  (frozen value)
         if not isinstance(factor, Factor):
-            raise StepsizeError(f"rate: factor must be a schedule or a controller, not {shown(factor)}")
+            raise StepsizeError(
+                say("rate: factor must be a schedule or a controller, not {given}", given=shown(factor))
+            )
         self._store(base=number("rate", "base", base, low=0), factor=factor)
 
     @property
@@ -50,7 +53,9 @@ class rate(Value):
         value = self.base * factor
         if value < 1e309:  # infinity, as a constant
             return value
-        raise StepsizeError(f"{self} is too large for a number at step {shown(t)}: choose a smaller base")
+        raise StepsizeError(
+            say("{rate} is too large for a number at step {step}: choose a smaller base", rate=self, step=shown(t))
+        )
 
     def _on_array(self, factor: Any) -> Any:
         xp = namespace(factor)
@@ -80,7 +85,10 @@ class rate(Value):
             return rate(self.base * number("rate", "base", other), self.factor)
         if isinstance(other, rate):
             raise StepsizeError(
-                f"two rates cannot be multiplied, each has a base: write {self.base!r} * {other.factor._grouped()}"
+                say(
+                    "two rates cannot be multiplied, each has a base: write {line}",
+                    line=f"{self.base!r} * {other.factor._grouped()}",
+                )
             )
         return NotImplemented
 
@@ -92,14 +100,17 @@ class rate(Value):
     def __add__(self, other: object) -> NoReturn:
         added = other.factor if isinstance(other, rate) else other
         added = f"constant({shown(added)})" if isinstance(added, (int, float)) else added
-        raise StepsizeError(f"a rate is complete: add inside it, {self.base!r} * ({self.factor} + {added})")
+        line = f"{self.base!r} * ({self.factor} + {added})"
+        raise StepsizeError(say("a rate is complete: add inside it, {line}", line=line))
 
     def __rshift__(self, other: object) -> NoReturn:
         following = other.factor if isinstance(other, rate) else other
         following = f"constant({shown(following)})" if isinstance(following, (int, float)) else following
         raise StepsizeError(
-            "a rate cannot be followed by a factor, it would jump to the bare factor: "
-            f"write {self.base!r} * ({self.factor} >> {following})"
+            say(
+                "a rate cannot be followed by a factor, it would jump to the bare factor: write {line}",
+                line=f"{self.base!r} * ({self.factor} >> {following})",
+            )
         )
 
     def __str__(self) -> str:

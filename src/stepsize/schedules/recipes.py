@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .._errors import StepsizeError, flag, number, one_of, whole
+from .._language import say
 from ..lengths import check_length, split_length
 from .base import Factor
 from .combine import then
@@ -31,7 +32,7 @@ def multistep(*at: Length, gamma: float = 0.1) -> stages:
     stages(1.0, 0.1, 0.010000000000000002, at=(30, 60))
     """
     if not at:
-        raise StepsizeError('multistep needs at least one boundary: write multistep("50%", "75%")')
+        raise StepsizeError(say('multistep needs at least one boundary: write multistep("50%", "75%")'))
     ratio = number("multistep", "gamma", gamma, above=0)
     _check_no_gamma(at, ratio)
     when = tuple(check_length("multistep", "at", one) for one in at)
@@ -40,7 +41,11 @@ def multistep(*at: Length, gamma: float = 0.1) -> stages:
         factors = [float(ratio) ** i for i in range(len(at) + 1)]
     except OverflowError:
         raise StepsizeError(
-            f"multistep: gamma {ratio!r} to the power {len(at)} is too large for a number: write a smaller gamma"
+            say(
+                "multistep: gamma {ratio!r} to the power {power} is too large for a number: write a smaller gamma",
+                ratio=ratio,
+                power=len(at),
+            )
         ) from None
     return stages(*factors, at=when)
 
@@ -50,10 +55,11 @@ def _check_rising(when: tuple[Length, ...], gamma: float) -> None:
     try:
         check_rising("multistep", when)
     except StepsizeError as error:
-        told = ", ".join(map(str, sorted({one for one in when if isinstance(one, int)})))
+        numbers = ", ".join(map(str, sorted({one for one in when if isinstance(one, int)})))
         known = len(when) == sum(isinstance(one, int) for one in when)
         more = "" if gamma == 0.1 else f", gamma={gamma:g}"
-        raise (StepsizeError(f"{error}: write multistep({told}{more})") if known else error) from None
+        told = say("{problem}: write {line}", problem=error, line=f"multistep({numbers}{more})")
+        raise (StepsizeError(told) if known else error) from None
 
 
 def _check_no_gamma(at: tuple[object, ...], gamma: float) -> None:
@@ -64,8 +70,8 @@ def _check_no_gamma(at: tuple[object, ...], gamma: float) -> None:
         return
     when = ", ".join(repr(one) for one in flat if one not in ratios) or "30, 60"
     ratio = ratios[0] if ratios else gamma
-    told = f", gamma={ratio:g}" if ratio != 0.1 else ""
-    raise StepsizeError(f"multistep takes its boundaries one by one and gamma by name: write multistep({when}{told})")
+    line = f"multistep({when}{f', gamma={ratio:g}' if ratio != 0.1 else ''})"
+    raise StepsizeError(say("multistep takes its boundaries one by one and gamma by name: write {line}", line=line))
 
 
 def natural_exponential(decay: float, every: Length = 1) -> exponential:
@@ -78,7 +84,13 @@ def natural_exponential(decay: float, every: Length = 1) -> exponential:
     exponential(0.6065306597126334, every=10)
     """
     if isinstance(every, float) and 0 < every < 1 and decay == int(number("natural_exponential", "decay", decay)):
-        raise StepsizeError(f"natural_exponential: decay comes first: write natural_exponential({every:g}, {decay})")
+        raise StepsizeError(
+            say(
+                "natural_exponential: decay comes first: write natural_exponential({decay:g}, {every})",
+                decay=every,
+                every=decay,
+            )
+        )
     ratio = math.exp(-number("natural_exponential", "decay", decay, above=0))
     return exponential(ratio, every=check_length("natural_exponential", "every", every))
 
@@ -139,7 +151,7 @@ def wsds(*periods: int, rise: int, decay: int, shape: str = "1-sqrt", final: flo
     warmup(100) >> constant(length=300) >> anneal(100) >> constant(length=900) >> anneal(100)
     """
     if not periods:
-        raise StepsizeError("wsds needs at least one period: write wsds(1000, 2000, rise=100, decay=100)")
+        raise StepsizeError(say("wsds needs at least one period: write wsds(1000, 2000, rise=100, decay=100)"))
     rise, decay = (whole("wsds", name, one, low=1) for name, one in (("rise", rise), ("decay", decay)))
     _check_cooldown("wsds", shape, final)
     parts: list[Factor] = [warmup(rise)]
@@ -298,8 +310,13 @@ def chebyshev(count: int, *, smallest: float = 0.05, largest: float = 1.0, every
     try:
         steps = [1 / (middle - half * math.cos(math.pi * (i + 0.5) / n)) for i in range(n)]
     except ZeroDivisionError:
-        told = f"from {small!r} to {big!r}"
-        raise StepsizeError(f"chebyshev: curvatures {told} are too far apart: write a larger smallest") from None
+        raise StepsizeError(
+            say(
+                "chebyshev: curvatures from {small!r} to {big!r} are too far apart: write a larger smallest",
+                small=small,
+                big=big,
+            )
+        ) from None
     return table(*(steps[i] for i in order if i < n), every=check_length("chebyshev", "every", every))
 
 
@@ -313,7 +330,13 @@ def _check_phases(owner: str, rise: Length, shape: object, three_phase: object) 
         and rise.strip().endswith("%")
         and split_length(owner, "rise", rise)[0] > 50
     ):
-        raise StepsizeError(f"{owner}: rise must be a share up to 50% where there are three phases, not {rise!r}")
+        raise StepsizeError(
+            say(
+                "{owner}: rise must be a share up to 50% where there are three phases, not {rise!r}",
+                owner=owner,
+                rise=rise,
+            )
+        )
 
 
 def _twice(rise: Length) -> Length:

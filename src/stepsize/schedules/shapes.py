@@ -123,7 +123,9 @@ class linear(Curve):
 
     def __init__(self, start: float = 1.0, end: float = 0.0, length: Length | None = None) -> None:
         if isinstance(start, str):
-            raise StepsizeError(f"linear: start is a factor; for a length write linear(length={shown(start)})")
+            raise StepsizeError(
+                say("linear: start is a factor; for a length write linear(length={given})", given=shown(start))
+            )
         self._store(
             start=number("linear", "start", start, low=0),
             end=number("linear", "end", end, low=0),
@@ -256,12 +258,16 @@ class stages(Factor):
         self, *factors: float, length: Length | None = None, at: tuple[Length, ...] | list[Length] | None = None
     ) -> None:
         if not factors:
-            raise StepsizeError("stages needs at least one factor: write stages(1, 0.1, 0.01)")
+            raise StepsizeError(say("stages needs at least one factor: write stages(1, 0.1, 0.01)"))
         if at is not None:
             if not isinstance(at, (tuple, list)) or len(at) != len(factors) - 1:
                 raise StepsizeError(
-                    f"stages: at must list {len(factors) - 1} boundaries between {len(factors)} factors, "
-                    f"not {shown(at)}"
+                    say(
+                        "stages: at must list {bounds} boundaries between {factors} factors, not {given}",
+                        bounds=len(factors) - 1,
+                        factors=len(factors),
+                        given=shown(at),
+                    )
                 )
             at = tuple(check_length("stages", "at", one) for one in at)
             check_rising("stages", at)
@@ -313,8 +319,10 @@ def check_rising(owner: str, bounds: tuple[Length, ...]) -> None:
     """Boundaries in steps must rise; those in other units are checked again once they are steps."""
     known = [one for one in bounds if isinstance(one, int)]
     if known != sorted(set(known)):
-        where = " in at" if owner == "stages" else ""
-        raise StepsizeError(f"{owner}: the boundaries{where} must rise, not {shown(tuple(bounds))}")
+        given = shown(tuple(bounds))
+        if owner == "stages":
+            raise StepsizeError(say("stages: the boundaries in at must rise, not {given}", given=given))
+        raise StepsizeError(say("{owner}: the boundaries must rise, not {given}", owner=owner, given=given))
 
 
 def in_steps(part: Factor, field: str, length: Length) -> int:

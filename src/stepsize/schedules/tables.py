@@ -54,7 +54,7 @@ class piecewise(Listed):
         one_of("piecewise", "shape", shape, ("linear", "cosine"))
         pairs = [one for one in knots if isinstance(one, (tuple, list)) and len(one) == 2]
         if len(pairs) != len(knots) or len(knots) < 2 or not _is_start(pairs[0][0]):
-            raise StepsizeError("piecewise: write at least two knots from 0 on, piecewise((0, 1), (100, 0.1))")
+            raise StepsizeError(say("piecewise: write at least two knots from 0 on, piecewise((0, 1), (100, 0.1))"))
         times = [0, *(check_length("piecewise", "knots", when) for when, _ in pairs[1:])]
         checked = [(when, _factor(f)) for when, (_, f) in zip(times, pairs, strict=True)]
         _check_rising(checked)
@@ -107,7 +107,7 @@ def _factor(value: object) -> float:
 def _check_rising(knots: list[tuple[Any, float]]) -> None:
     known = [when for when, _ in knots if isinstance(when, int)]
     if known != sorted(set(known)):
-        raise StepsizeError(f"piecewise: the times of the knots must rise, not {known}")
+        raise StepsizeError(say("piecewise: the times of the knots must rise, not {given}", given=known))
 
 
 class table(Listed):
@@ -127,9 +127,9 @@ class table(Listed):
 
     def __init__(self, *values: float, every: Length = 1) -> None:
         if len(values) == 1 and isinstance(values[0], (tuple, list)):
-            raise StepsizeError("table takes its values one by one: write table(1, 0.5, 0.25)")
+            raise StepsizeError(say("table takes its values one by one: write table(1, 0.5, 0.25)"))
         if not values:
-            raise StepsizeError("table needs at least one value: write table(1, 0.5, 0.25)")
+            raise StepsizeError(say("table needs at least one value: write table(1, 0.5, 0.25)"))
         self._store(
             values=tuple(number("table", "values", one, low=0) for one in values),
             every=check_length("table", "every", every),

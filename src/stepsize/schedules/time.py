@@ -29,7 +29,11 @@ def pure(owner: str, factor: Factor) -> Factor:
     (factor,) = factors(owner, (factor,))
     if factor.controllers:
         raise StepsizeError(
-            f"{factor.controllers[0]} sees the run as it goes: {owner} takes a schedule, multiply after"
+            say(
+                "{controller} sees the run as it goes: {owner} takes a schedule, multiply after",
+                controller=factor.controllers[0],
+                owner=owner,
+            )
         )
     return factor
 
@@ -75,7 +79,11 @@ class repeat(Bent):
         )
         if self.times is not None and (self.times - 1) * math.log2(self.growth) > math.log2(_GROWN):
             raise StepsizeError(
-                f"repeat: {self.times} cycles that grow by {self.growth!r} are longer than any run: write fewer times"
+                say(
+                    "repeat: {times} cycles that grow by {growth!r} are longer than any run: write fewer times",
+                    times=self.times,
+                    growth=self.growth,
+                )
             )
 
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
@@ -85,7 +93,9 @@ class repeat(Bent):
             if length is None and self.times is None and place.pin:
                 length = place.end - place.start
         elif self.times is None:
-            raise StepsizeError(f"{self}: say how often with times=…, or how long with a length inside")
+            raise StepsizeError(
+                say("{repeat}: say how often with times=…, or how long with a length inside", repeat=self)
+            )
         else:
             length = place.end - place.start if length is None else length
             first = max(1, int(length / _total(self.growth, self.times) + 0.5))

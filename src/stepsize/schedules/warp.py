@@ -48,15 +48,22 @@ class warp(Bent):
     def __init__(self, factor: Factor, *knots: tuple[float, float]) -> None:
         pairs = [one for one in knots if isinstance(one, (tuple, list)) and len(one) == 2]
         if not knots or len(pairs) != len(knots):
-            raise StepsizeError("warp: write at least one knot (update, step), warp(cosine(100), (50, 50), (150, 100))")
+            raise StepsizeError(
+                say("warp: write at least one knot (update, step), warp(cosine(100), (50, 50), (150, 100))")
+            )
         checked = [tuple(number("warp", "knots", one, low=0, high=_FARTHEST) for one in pair) for pair in pairs]
         if any(a[0] >= b[0] or a[1] > b[1] for a, b in pairwise([(0, 0), *checked])):
             raise StepsizeError(
-                f"warp: the updates of the knots must rise from 0 on, their steps not fall, not {checked}"
+                say(
+                    "warp: the updates of the knots must rise from 0 on, their steps not fall, not {given}",
+                    given=checked,
+                )
             )
         self._store(factor=pure("warp", factor), knots=tuple(checked))
         if min(self._lines()[2]) < 1 / _FARTHEST:
-            raise StepsizeError(f"warp: between two knots at most 2^53 steps go by in an update, not more: {checked}")
+            raise StepsizeError(
+                say("warp: between two knots at most 2^53 steps go by in an update, not more: {given}", given=checked)
+            )
 
     def _resolve(self, horizon: Horizon, place: Place) -> Self:
         if self.factor._sized:

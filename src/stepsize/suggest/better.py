@@ -7,8 +7,10 @@ from functools import reduce
 from operator import rshift
 
 from .._errors import ParseError, StepsizeError
+from .._language import said, say
 from ..schedules.base import Factor
-from ..text import _LONGEST_TOLD, _OPERATORS, _tree, read
+from ..text import _LONGEST_TOLD, _tree, read
+from ..unread import operators
 from .libraries import example, library_of, plainest
 from .reading import Lenient
 from .spelling import foreign, spellings, typed
@@ -18,15 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_ADVICE = re.compile(rf"(?:[:;] write |: {re.escape(_OPERATORS)}).*", re.S)
-_OWN = re.compile(r": write (.+)$", re.S)
-_SYNTAX = re.compile(r"this is not an expression \(.*\)")
-
 
 def better(error: ParseError, text: str, words: dict[str, Callable[..., Any]]) -> ParseError:
     """The same error, or one that shows the line to write, with what the user wrote in its right places."""
     own = _own_line(error, words)
-    said = ""
+    told = ""
     for spelled in spellings(text):
         reader = Lenient(spelled, words)
         line = _line(reader, spelled, words)
@@ -34,17 +32,17 @@ def better(error: ParseError, text: str, words: dict[str, Callable[..., Any]]) -
             return error  # the word itself says what to write, and more plainly
         if line and line != text.strip():
             return ParseError(_told(error, text, reader, line), error.column)
-        said = said or reader.unfit or (f"{reader.foreign} {example(reader.foreign)}" if reader.foreign else "")
-    if said:
-        return ParseError(said, error.column)
+        told = told or reader.unfit or (example(reader.foreign) if reader.foreign else "")
+    if told:
+        return ParseError(told, error.column)
     return _of_character(error, text, words)
 
 
 def _own_line(error: ParseError, words: dict[str, Callable[..., Any]]) -> str:
     """The line that an error shows by itself, if the language reads it; else nothing."""
-    found = _OWN.search(error.message)
+    line = error.message.partition(said(": write "))[2]
     try:
-        return str(read(found[1], words)) and found[1] if found else ""
+        return line if line and str(read(line, words)) else ""
     except StepsizeError:
         return ""
 
@@ -67,19 +65,44 @@ def _line(reader: Lenient, text: str, words: dict[str, Callable[..., Any]]) -> s
 def _told(error: ParseError, text: str, reader: Lenient, line: str) -> str:
     """What is wrong, and the line."""
     if reader.foreign:
-        plain = plainest(line)
-        again = f" (past its end it swings back up: {line})" if plain != line else ""
-        return f"{reader.foreign} is a name of {library_of(reader.foreign)}: write {plain}{again}"
+        return _of_library(reader.foreign, line)
     if character := foreign(text):
-        return f"{_typed(character)}: write {line}"
+        return say("{problem}: write {line}", problem=_typed(character), line=line)
     if "^" in text:
-        return f"^ is no operator of the language: write {line}"
-    said = _SYNTAX.sub("this cannot be read", _ADVICE.sub("", error.message)).rstrip(".")
-    return f"{said}{', ' if ': add ' in said or ': remove ' in said else ': '}write {line}"
+        return say("^ is no operator of the language: write {line}", line=line)
+    problem = _without_advice(error.message)
+    if said(": add ") in problem or said(": remove ") in problem:
+        return say("{problem}, write {line}", problem=problem, line=line)
+    return say("{problem}: write {line}", problem=problem, line=line)
+
+
+def _of_library(name: str, line: str) -> str:
+    """That a name is another library's, and the line; a curve that goes on otherwise here, too."""
+    library, plain = library_of(name), plainest(line)
+    if plain == line:
+        return say("{name} is a name of {library}: write {line}", name=name, library=library, line=line)
+    return say(
+        "{name} is a name of {library}: write {plain} (past its end it swings back up: {line})",
+        name=name,
+        library=library,
+        plain=plain,
+        line=line,
+    )
+
+
+def _without_advice(message: str) -> str:
+    """What is wrong, without what the message says to write."""
+    endings = (said(": write "), said("; write "), say(": {operators}", operators=operators()))
+    told = re.sub(f"(?:{'|'.join(map(re.escape, endings))}).*", "", message, flags=re.S)
+    syntax = re.escape(said("this is not an expression")) + ".*"
+    return re.sub(syntax, said("this cannot be read"), told, flags=re.S).rstrip(".")
 
 
 def _typed(character: str) -> str:
-    return f"{character} is typed as {typed(character) or 'nothing'} here"
+    key = typed(character)
+    if not key:
+        return say("{character} is typed as nothing here", character=character)
+    return say("{character} is typed as {key} here", character=character, key=key)
 
 
 def _of_character(error: ParseError, text: str, words: dict[str, Callable[..., Any]]) -> ParseError:
@@ -90,5 +113,6 @@ def _of_character(error: ParseError, text: str, words: dict[str, Callable[..., A
     try:
         read(typed(text), words)
     except ParseError as besides:
-        return ParseError(f"{_typed(character)}; besides, {besides.message}", error.column)
+        told = say("{problem}; besides, {other}", problem=_typed(character), other=besides.message)
+        return ParseError(told, error.column)
     return error

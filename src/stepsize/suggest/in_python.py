@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._errors import ParseError, shown
+from .._language import said, say
 from .._value import without_parentheses
 from ..schedules.base import Factor
 from ..stage import Rule, Transform
@@ -32,18 +33,19 @@ def instead(word: type, given: tuple[Any, ...], named: Mapping[str, Any]) -> str
     try:
         parse(f"{name}({', '.join(arguments)})")
     except ParseError as error:
-        return error.message if is_read(error.message.rpartition(": write ")[2]) else ""
+        return error.message if is_read(error.message.rpartition(said(": write "))[2]) else ""
     return ""
 
 
 def no_strategy(given: object) -> str:
     """What is said of a value that is not yet a strategy: what it is, and the strategy that it can be a part of."""
     if isinstance(given, Factor):
-        return f"{given} is a schedule without a rule and a rate: write sgd() | 0.1 * {given._grouped()}"
+        whole = f"sgd() | 0.1 * {given._grouped()}"
+        return say("{given} is a schedule without a rule and a rate: write {whole}", given=given, whole=whole)
     if isinstance(given, Rule):
-        return f"{given} is a rule without a rate: write {given} | 0.1"
+        return say("{given} is a rule without a rate: write {given} | 0.1", given=given)
     if isinstance(given, Transform):
-        return f"{given} has no rule and no rate behind it: write {given} | sgd() | 0.1"
+        return say("{given} has no rule and no rate behind it: write {given} | sgd() | 0.1", given=given)
     if isinstance(given, type) and given.__name__ in WORDS:
         return without_parentheses(given.__name__)
-    return f"a strategy is a rule and a rate, such as sgd() | 0.1, not {shown(given)}"
+    return say("a strategy is a rule and a rate, such as sgd() | 0.1, not {given}", given=shown(given))

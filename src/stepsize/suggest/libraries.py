@@ -7,6 +7,7 @@ from importlib import import_module
 from inspect import signature
 
 from .._errors import StepsizeError
+from .._language import said, say
 from ..vocabulary import look_up
 from .optimizers import RULES
 
@@ -123,7 +124,7 @@ def library_of(name: str) -> str:
     if name in FUNCTIONS:
         return "keras" if name == "LearningRateScheduler" else "torch"
     found = _presets(name)
-    return found[0][0] if found else "other libraries"
+    return found[0][0] if found else said("other libraries")
 
 
 def made(name: str, arguments: tuple[Any, ...], named: dict[str, Any], base: float | None) -> Any:
@@ -132,11 +133,15 @@ def made(name: str, arguments: tuple[Any, ...], named: dict[str, Any], base: flo
     `base` is the base rate of the text, which makes a factor of a minimum that the library takes as a rate.
     """
     if name in FUNCTIONS:
-        raise UnfitError("takes a function of Python: write it out, formula('1 / (1 + 0.1 * t)')")
-    if name in RULELESS:
         raise UnfitError(
-            "is no rule here, which are sgd, adagrad, rmsprop, adam, adamw: keep it, and give it a Scheduler"
+            say("{name} takes a function of Python: write it out, formula('1 / (1 + 0.1 * t)')", name=name)
         )
+    if name in RULELESS:
+        rules = "sgd, adagrad, rmsprop, adam, adamw"
+        told = say(
+            "{name} is no rule here, which are {rules}: keep it, and give it a Scheduler", name=name, rules=rules
+        )
+        raise UnfitError(told)
     makers = [NAMES[name][1]] if name in NAMES else [maker for _, maker in _presets(name)]
     if _moderate((*arguments, *named.values()), MOST_LISTED if name in LISTING else MOST):
         for maker in makers:
@@ -157,7 +162,12 @@ def _of_base(name: str, maker: Callable[..., Any], base: float | None, arguments
         return maker(*arguments, **named, base_lr=base)
     value = maker(*arguments, **named, base_lr=1.0)
     if value != maker(*arguments, **named, base_lr=2.0):
-        raise UnfitError(f"takes a minimum that is a rate, here it is a share: write the base too, 0.1 * {name}(…)")
+        raise UnfitError(
+            say(
+                "{name} takes a minimum that is a rate, here it is a share: write the base too, 0.1 * {name}(…)",
+                name=name,
+            )
+        )
     return value
 
 
@@ -175,16 +185,27 @@ def _moderate(values: Any, most: int) -> bool:
 
 
 def example(name: str) -> str:
-    """What to write, such as the first example of the preset's documentation."""
+    """What a name is and what to write, such as the first example of the preset's documentation."""
     if name in NAMES:
-        return f"is a name of {NAMES[name][0]}: write {NAMES[name][2]}"
+        library, _, line = NAMES[name]
+        return say("{name} is a name of {library}: write {line}", name=name, library=library, line=line)
     library, maker = _presets(name)[0]
     lines = (maker.__doc__ or "").splitlines()
     call = next(i for i, one in enumerate(lines) if one.strip().startswith(f">>> {name}("))
     asked, answer = lines[call].strip()[4:], lines[call + 1].strip()
     if not asked.endswith(")"):  # a question to the value, which shows no expression
-        return f"is a name of {library}: in Python, presets.{library}.{name}(…) prints the expression to write"
-    return f"is a name of {library}: for {asked} write {plainest(answer)}"
+        return say(
+            "{name} is a name of {library}: in Python, presets.{library}.{name}(…) prints the expression to write",
+            name=name,
+            library=library,
+        )
+    return say(
+        "{name} is a name of {library}: for {asked} write {line}",
+        name=name,
+        library=library,
+        asked=asked,
+        line=plainest(answer),
+    )
 
 
 def plainest(text: str) -> str:

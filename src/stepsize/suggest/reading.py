@@ -6,6 +6,7 @@ import re
 from math import isfinite
 
 from .._errors import ParseError, StepsizeError
+from .._language import say
 from ..descents import descent
 from ..schedules.base import Factor
 from ..schedules.rate import rate
@@ -91,7 +92,7 @@ class Lenient(_Reader):
             try:
                 return made(name, arguments, named, self.base)
             except UnfitError as told:
-                self.unfit = self.unfit or f"{name} {told.says}"
+                self.unfit = self.unfit or told.says
                 raise ParseError(told.says, 1) from None
         if not arguments and not named and (name in HOST_ONLY or name in ("opt", "model", "self")):
             return _LEFT_OUT
@@ -125,7 +126,12 @@ class Lenient(_Reader):
             return None
         if self.base is None:
             share = f"{float(rate) / 0.1:.12g}"
-            self.unfit = f"{field} is a rate, final a share of the base rate: for {rate} of 0.1 write final={share}"
+            self.unfit = say(
+                "{field} is a rate, final a share of the base rate: for {rate} of 0.1 write final={share}",
+                field=field,
+                rate=rate,
+                share=share,
+            )
             raise ParseError(self.unfit, 1)
         return float(f"{rate / self.base:.12g}")
 

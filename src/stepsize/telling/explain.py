@@ -53,7 +53,7 @@ def explain(text_or_value: Any, steps: int, **units: Any) -> list[str]:
     """
     value = parse(text_or_value) if isinstance(text_or_value, str) else text_or_value
     if number("explain", "steps", steps, low=1) != int(steps):
-        raise StepsizeError(f"explain: steps must be a whole number of updates, not {steps!r}")
+        raise StepsizeError(say("explain: steps must be a whole number of updates, not {steps!r}", steps=steps))
     if isinstance(value, descent):
         return _descent(value, int(steps), units)
     if isinstance(value, Stage):
@@ -66,7 +66,7 @@ def explain(text_or_value: Any, steps: int, **units: Any) -> list[str]:
             for name, part in value.parts
             for line in _part(part, int(steps), units)
         ]
-    raise StepsizeError(f"explain takes a text or a value such as 0.1 * cosine(), not {value!r}")
+    raise StepsizeError(say("explain takes a text or a value such as 0.1 * cosine(), not {value!r}", value=value))
 
 
 def _part(part: Any, steps: int, units: dict[str, Any]) -> list[str]:
