@@ -59,5 +59,5 @@ def _pictures(name: str) -> list[str]:
             f"`{EXAMPLES[word]}`",
             "",
         ]
-    picture = drawn(word)
-    return ["", ".. raw:: html", "", f'   <div class="drawn">{picture}</div>', ""] if picture else []
+    svg = drawn(word)
+    return ["", ".. raw:: html", "", f'   <div class="drawn">{svg}</div>', ""] if svg else []
