@@ -16,7 +16,7 @@ import stepsize
 
 sys.path.insert(0, str(Path(__file__).parent))
 from chinese_pages import in_chinese, without_gaps
-from docstrings import told
+from docstrings import called, told
 from words import EnglishAndChinese, with_keywords
 
 project, author, copyright = "stepsize", "the stepsize developers", "the stepsize developers"
@@ -51,7 +51,8 @@ suppress_warnings = ["myst.xref_missing"]  # anchors of a page's own; the test o
 def setup(app: Sphinx) -> None:
     """What Sphinx calls."""
     app.add_search_language(EnglishAndChinese)
-    app.connect("source-read", with_keywords)
+    app.connect("doctree-read", with_keywords)
     app.connect("doctree-read", without_gaps)
     app.connect("autodoc-process-docstring", told)
+    app.connect("autodoc-process-signature", called)
     app.connect("html-page-context", in_chinese, priority=900)  # after the theme has made the menu

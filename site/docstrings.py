@@ -20,8 +20,15 @@ def told(app: Sphinx, what: str, name: str, one: object, options: Any, lines: li
     first, _, rest = text.partition("\n\n")
     rest = re.sub(r"\s+(Sources?: )", r"\n\n\1", rest)
     rest = re.sub(r"(?<=\.)\s+(When not: )", r"\n\n\1", rest)
-    parts = [_plain(first), *_pictures(name), _labelled(_plain(rest))]
+    parts = [_plain(first), "", *_pictures(name), _labelled(_plain(rest))]
     lines[:] = "\n".join([*parts, *_sessions(example + session)]).splitlines()
+
+
+def called(app: Sphinx, what: str, name: str, one: object, options: Any, takes: str, gives: str) -> Any:
+    """What a call takes, without the addresses of functions; nobody calls a protocol."""
+    if getattr(one, "_is_protocol", False):
+        return "", None
+    return (re.sub(r"=<[^<>]*(<[^<>]*>)?[^<>]*>", "=…", takes), gives) if takes else None
 
 
 def _plain(text: str) -> str:

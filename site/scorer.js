@@ -7,7 +7,7 @@ var Scorer = {
     if (FIRST.test(docname)) score += 2;
     if (LAST.test(docname)) score -= 6;
     if (kind === "text" && docname.startsWith("reference/")) score -= 8; // its entries are found by themselves
-    if (kind === "object" && title.includes(".presets.")) score -= 4; // what others call it
+    if (kind === "object" && title.includes(".presets.")) score -= title.includes(".presets.torch.") ? 3 : 4;
     return score;
   },
   objNameMatch: 20,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.search.en import SearchEnglish
 
@@ -64,8 +66,7 @@ KEYWORDS = {
 """Words that people search for, and the page that they should find first."""
 
 
-def with_keywords(app: Sphinx, page: str, source: list[str]) -> None:
-    """Put the words of a page into the index of the search, behind its title."""
-    if page in KEYWORDS:
-        entries = "".join(f"```{{index}} !single: {one}\n```\n" for one in KEYWORDS[page])
-        source[0] = re.sub(r"^(# .*\n)", rf"\1\n{entries}\n", source[0], count=1)
+def with_keywords(app: Sphinx, doctree: nodes.document) -> None:
+    """Give the index of the search the words of a page; they lead to its beginning."""
+    if words := KEYWORDS.get(app.env.docname):
+        doctree.append(addnodes.index(entries=[("single", one, "", "main", None) for one in words]))
