@@ -16,10 +16,12 @@ _LABEL = re.compile(rf"^({'|'.join(LABELS)})(:|,)", re.M)
 
 def told(app: Sphinx, what: str, name: str, one: object, options: Any, lines: list[str]) -> None:
     """Change the lines of a docstring in place."""
+    if what == "data" and lines[:1] == (type(one).__doc__ or "").splitlines()[:1]:
+        lines.clear()  # a tuple says what tuples are; the page says what this one is
     text, example, session = "\n".join(lines).partition(">>>")
     first, _, rest = text.partition("\n\n")
-    rest = re.sub(r"\s+(Sources?: )", r"\n\n\1", rest)
-    rest = re.sub(r"(?<=\.)\s+(When not: )", r"\n\n\1", rest)
+    rest = re.sub(r"\s+(Sources?:\s)", r"\n\n\1", rest)
+    rest = re.sub(r"(?<=\.)\s+(When not:\s)", r"\n\n\1", rest)
     parts = [_plain(first), "", *_pictures(name), _labelled(_plain(rest))]
     lines[:] = "\n".join([*parts, *_sessions(example + session)]).splitlines()
 

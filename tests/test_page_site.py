@@ -90,6 +90,12 @@ def test_pictures_stand_in_the_reference(site):
     assert re.search(r'id="stepsize\.plateau".*?<svg [^>]*>.*?id="stepsize\.polyak"', controllers, re.S)
 
 
+def test_a_source_stands_by_itself(site):
+    pages = [one.read_text(encoding="utf-8") for one in (site / "reference").glob("*.html")]
+    assert sum(page.count("<p><strong>Source</strong>:") for page in pages) > 150
+    assert not [found for page in pages for found in re.findall(r"[^>]Sources?:.*", re.sub(r"<pre.*?</pre>", "", page))]
+
+
 def test_chinese_pages_are_chinese_around_the_text_and_have_no_gaps_in_it(site):
     page = (site / "zh" / "tune.html").read_text(encoding="utf-8")
     for word in ('lang="zh-CN"', "下一页", "上一页", "本页内容", 'placeholder="搜索"'):
@@ -139,6 +145,18 @@ def test_the_first_that_the_search_finds_is_of_use(browser, site, word, first):
     browser.get(f"{(site / 'search.html').as_uri()}?q={quote(word)}")
     found = settled(browser, "return document.querySelector('#search-results li a')?.href")
     assert unquote(found).partition("?")[0].endswith(first) or unquote(found).endswith(first)
+
+
+def test_the_pages_that_the_search_prefers_are_there(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "site")
+    pages = set(importlib.import_module("words").KEYWORDS)
+    for line in re.findall(
+        r"^const (?:FIRST|LAST) = /\^\((.*)\)\$/;$", (ROOT / "site" / "scorer.js").read_text(), re.M
+    ):
+        folded = re.sub(r"zh\\/\(([^)]*)\)", lambda group: "|".join(f"zh/{one}" for one in group[1].split("|")), line)
+        pages |= set(folded.split("|"))
+    assert {"lab-book", "zh/tune"} <= pages
+    assert not [one for one in pages if not (ROOT / "docs" / f"{one}.md").exists()]
 
 
 def test_the_search_names_no_page_twice_for_one_word(browser, site):

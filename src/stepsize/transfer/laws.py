@@ -145,7 +145,6 @@ LAWS = (
     ),
     Law("depth", "none", 0.0, (), "no rule", "to compare with", 16.0),
 )
-"""All rules that `scaled` knows, in the order in which it names them."""
 DEFAULTS = {
     ("batch", "sgd"): "linear",
     ("batch", "adam"): "sqrt",
