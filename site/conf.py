@@ -7,17 +7,17 @@ and it finds no Chinese word inside a sentence.
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
-from typing import Any
 
 from sphinx.application import Sphinx
 
 import stepsize
 
 sys.path.insert(0, str(Path(__file__).parent))
-from words import EnglishAndChinese
+from chinese_pages import in_chinese, without_gaps
+from docstrings import called, told
+from words import EnglishAndChinese, with_keywords
 
 project, author, copyright = "stepsize", "the stepsize developers", "the stepsize developers"
 version = release = stepsize.__version__
@@ -27,8 +27,14 @@ exclude_patterns = ["cnn.py"]
 root_doc = "index"
 html_theme = "furo"
 html_title = f"stepsize {version}"
+html_logo = html_favicon = "static/mark.svg"
+html_static_path = ["static"]
+html_css_files = ["style.css"]
+html_js_files = ["copy.js"]
+html_search_scorer = str(Path(__file__).parent / "scorer.js")  # Sphinx looks for it where it was called
 html_show_sphinx = False
 html_copy_source = False
+html_use_index = html_domain_indices = False  # the search finds what they list
 html_show_search_summary = False  # fetches pages, which a browser refuses where they are opened from disk
 pygments_style, pygments_dark_style = "default", "github-dark"
 
@@ -36,27 +42,17 @@ myst_heading_anchors = 4
 myst_enable_extensions = ["attrs_block"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
-autodoc_default_options = {"members": False}
+autodoc_mock_imports = ["accelerate", "keras", "lightning", "pytorch_lightning", "transformers"]  # whom callbacks serve
 add_module_names = False
 default_role = "code"
 suppress_warnings = ["myst.xref_missing"]  # anchors of a page's own; the test of the site follows every link
 
 
-def plain(line: str) -> str:
-    """A line of prose in which only what stands in backquotes means anything."""
-    parts = re.split(r"(`[^`]*`)", line)
-    return "".join(one if i % 2 else re.sub(r"([*|_\\])", r"\\\1", one) for i, one in enumerate(parts))
-
-
-def tell(app: Sphinx, what: str, name: str, one: object, options: Any, lines: list[str]) -> None:
-    """Our docstrings are plain text with examples, not reStructuredText."""
-    inside = False
-    for i, line in enumerate(lines):
-        inside = line.lstrip().startswith(">>>") or (inside and bool(line.strip()))
-        lines[i] = line if inside else plain(line)
-
-
 def setup(app: Sphinx) -> None:
     """What Sphinx calls."""
     app.add_search_language(EnglishAndChinese)
-    app.connect("autodoc-process-docstring", tell)
+    app.connect("doctree-read", with_keywords)
+    app.connect("doctree-read", without_gaps)
+    app.connect("autodoc-process-docstring", told)
+    app.connect("autodoc-process-signature", called)
+    app.connect("html-page-context", in_chinese, priority=900)  # after the theme has made the menu

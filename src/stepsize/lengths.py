@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
 Length: TypeAlias = "int | str"
+"""A length: updates (`500`), or a text: `"5%"` of the run, `"3ep"`, `"1e6samples"`, `"2e9tok"`."""
 Ramp: TypeAlias = "list[tuple[int, float]]"
 
 _UNITS = ("%", "ep", "samples", "tok")
