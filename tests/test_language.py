@@ -32,6 +32,7 @@ from stepsize.schedules.base import Factor
 from stepsize.schedules.doubts import doubts
 from stepsize.schedules.questions import outline
 from stepsize.telling.explain import explain
+from stepsize.vocabulary import WORDS, summary
 from subjects import EVERYTHING, TOTAL, UNITS
 from test_explain import EXAMPLES
 
@@ -44,11 +45,16 @@ TABLES = {  # whose texts are said where they are looked up
     "telling.answers": ("WATCHED",),
     "telling.explain": ("_FLOWING", "_NOUNS"),
     "cli.helped": ("TITLES",),
+    "cli.words": ("TITLES",),
+    "lab.choose.said": ("LOSSES", "METRICS", "COUNTED"),
 }
 LOOKED_UP = {
     "said(how)", "said(phrase)", "said(template)", "said(_FLOWING[flowing])", "said(_NOUNS[self.noun])",
     "said(WATCHED[name])", "said(joint)", "said(word)", "said(COOLING[shapes[fall]])", "said(title)", "said(text)",
-    "said(first(command.help or ''))", "said(command.epilog or '')", "said(option.help or '')", "said(part)",
+    "said(loss)", "said(loss.split()[-1])", "said(METRICS[metric])", "said(one if count == 1 else more)",
+    "said(TITLES[last])", "said(TITLES[kind_of(name)])", "said(summary(word))", "said(summary(name))",
+    "say(text.text, **text.fields)", "said(first(command.help or ''))", "said(command.epilog or '')",
+    "said(option.help or '')", "said(part)",
 }  # fmt: skip
 
 
@@ -66,11 +72,15 @@ def no_language_in_the_environment(monkeypatch):
 
 
 def calls():
-    """Every call of `say` and `said` in the library."""
+    """Every call of `say`, `said` and `Note` in the library."""
     for path in SOURCE.rglob("*.py"):
         source = path.read_text(encoding="utf-8")
-        for node in ast.walk(ast.parse(source)) if "_language import" in source else ():
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("say", "said"):
+        for node in ast.walk(ast.parse(source)) if path.name == "_language.py" or "_language import" in source else ():
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in ("say", "said", "Note")
+            ):
                 yield node
 
 
@@ -119,7 +129,7 @@ def fields(text):
 def test_every_text_is_in_the_catalogue_and_the_catalogue_has_no_other():
     said = {call.args[0].value for call in calls() if literal(call)}
     assert len(said) > 150
-    assert {*said, *in_tables(), *helped(), *(text for text, _ in in_pages())} == set(CATALOGUE)
+    assert {*said, *in_tables(), *helped(), *map(summary, WORDS), *(text for text, _ in in_pages())} == set(CATALOGUE)
 
 
 def test_what_is_said_without_being_written_there_comes_from_a_table():
@@ -128,7 +138,7 @@ def test_what_is_said_without_being_written_there_comes_from_a_table():
 
 def test_a_text_and_its_fields_are_given_together():
     for call in calls():
-        if literal(call) and call.func.id == "say":
+        if literal(call) and call.func.id != "said":
             given = {one.arg for one in call.keywords}
             assert given == {name for name, _ in fields(call.args[0].value)}, ast.unparse(call)
 
@@ -286,7 +296,7 @@ def test_a_note_beside_the_answer_is_in_its_language():
     assert done.stderr.startswith("注意：所有变化在 1000 步中的第 6 步就结束了")
 
 
-@pytest.mark.parametrize("words", [("scale", "0.1", "--batch", "32:64", "--optimizer", "sgd"), ("list",)])
+@pytest.mark.parametrize("words", [("diagnose", "nothing-there.csv"), ("study", "show", "nowhere")])
 def test_a_command_that_is_not_whole_speaks_english(words, monkeypatch):
     english = run(*words)
     monkeypatch.setenv("LANG", "zh_CN.UTF-8")
@@ -297,7 +307,8 @@ def test_a_command_that_is_not_whole_speaks_english(words, monkeypatch):
 
 
 def test_what_stands_behind_two_dashes_belongs_to_the_script():
-    assert not speaks(["tune", "adam() | 0.1", "--", "python", "train.py", "--help"])
+    assert speaks(["tune", "adam() | 0.1", "--", "python", "train.py", "--json"])
+    assert not speaks(["nothing", "adam() | 0.1", "--", "python", "train.py", "--help"])
     done = run("tune", "adam() | 0.1", "--lang", "en", "--")
     assert "no command stands behind --" in done.stderr
 

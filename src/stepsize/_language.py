@@ -4,7 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from typing import Any
 
 LANGUAGES = ("en", "zh")
 _VARIABLES = ("STEPSIZE_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -24,7 +25,54 @@ def say(text: str, /, **fields: object) -> str:
     >>> say("after {count} updates", count=3)
     'after 3 updates'
     """
+    if _catalogue:
+        fields = {name: heard(one) for name, one in fields.items()}
     return said(text).format(**fields)
+
+
+class Note(str):
+    """A text that is English wherever it is kept, and that `heard` says in the language that is spoken.
+
+    What files hold is written by one process and read by another, so no text in them may depend on a language.
+
+    >>> found = Note("{count} rows were dropped", count=3)
+    >>> found, heard(found), isinstance(found, str)
+    ('3 rows were dropped', '3 rows were dropped', True)
+    """
+
+    text: str
+    fields: dict[str, Any]
+
+    def __new__(cls, text: str, /, **fields: object) -> Note:
+        found = super().__new__(cls, text.format(**fields))
+        found.text, found.fields = text, fields
+        return found
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        return (self.text,), self.fields
+
+
+def heard(text: Any) -> Any:
+    """A `Note` in the language that is spoken; anything else as it is."""
+    return say(text.text, **text.fields) if isinstance(text, Note) else text
+
+
+def commas(parts: Iterable[str]) -> str:
+    """Texts in a row.
+
+    >>> commas(["a", "b", "c"]), listed(["a", "b", "c"]), listed(["a"])
+    ('a, b, c', 'a, b and c', 'a')
+    """
+    texts = list(parts)
+    if len(texts) < 2:
+        return "".join(texts)
+    return say("{texts}, {last}", texts=commas(texts[:-1]), last=texts[-1])
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Texts in a row, the last one joined by a word."""
+    texts = list(parts)
+    return say("{texts} and {last}", texts=commas(texts[:-1]), last=texts[-1]) if texts[1:] else commas(texts)
 
 
 def spoken() -> str:

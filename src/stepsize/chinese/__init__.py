@@ -8,8 +8,14 @@ from __future__ import annotations
 from .answers import ANSWERS
 from .doubts import DOUBTS
 from .drawn import DRAWN
+from .found import FOUND
 from .helped import HELPED
 from .phrases import PHRASES
+from .scaled import SCALED
 from .sentences import SENTENCES
+from .tuned import REFUSED, TUNED
+from .words import WORDS
 
-CATALOGUE: dict[str, str] = SENTENCES | PHRASES | ANSWERS | DOUBTS | DRAWN | HELPED
+CATALOGUE: dict[str, str] = (
+    SENTENCES | PHRASES | ANSWERS | DOUBTS | DRAWN | HELPED | TUNED | REFUSED | FOUND | SCALED | WORDS
+)

@@ -8,7 +8,16 @@ import sys
 from .._language import LANGUAGES, of_environment, say, speak
 from .output import fail, note
 
-SPEAKING = ("show", "explain", "diff", "help")  # the commands that are whole in every language, besides the help of all
+SPEAKING = (
+    "show",
+    "explain",
+    "diff",
+    "help",
+    "list",
+    "tune",
+    "find",
+    "scale",
+)  # the commands that are whole in every language, besides the help of all
 
 
 def listen(arguments: list[str]) -> bool:
@@ -53,7 +62,7 @@ def taken(words: list[str]) -> tuple[list[str], str | None]:
 def speaks(words: list[str]) -> bool:
     """Whether what these words ask for can be told in every language.
 
-    >>> speaks(["explain", "cosine()"]), speaks(["tune", "digits"]), speaks(["tune", "--help"])
+    >>> speaks(["explain", "cosine()"]), speaks(["compare", "digits"]), speaks(["compare", "--help"])
     (True, False, True)
     """
     ours = words[: words.index("--")] if "--" in words else words
