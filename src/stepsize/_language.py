@@ -15,8 +15,14 @@ _catalogue: Mapping[str, str] = {}
 
 
 def said(text: str) -> str:
-    """A text in the language that is spoken, its fields in braces not filled yet."""
-    return _catalogue.get(text, text)
+    """A text in the language that is spoken, its fields in braces not filled yet.
+
+    Where one English word is two in another language, what it is a word for stands behind it, and is not said.
+
+    >>> said("update⟨of an axis⟩")
+    'update'
+    """
+    return _catalogue.get(text) or text.partition("⟨")[0]
 
 
 def say(text: str, /, **fields: object) -> str:
@@ -57,22 +63,48 @@ def heard(text: Any) -> Any:
     return say(text.text, **text.fields) if isinstance(text, Note) else text
 
 
+def retold(text: str, templates: Iterable[str]) -> str:
+    """A text that a file has kept, in the language that is spoken, where it has the form of one of these templates."""
+    if not _catalogue:
+        return text
+    from re import DOTALL, escape, fullmatch
+    from string import Formatter
+
+    for template in templates:
+        parts = Formatter().parse(template)
+        form = "".join(escape(before) + (f"(?P<{name}>.+)" if name else "") for before, name, _, _ in parts)
+        if found := fullmatch(form, text, DOTALL):
+            again = {name: retold(part, templates) for name, part in found.groupdict().items()}
+            return say(template, **again)
+    return said(text)
+
+
 def commas(parts: Iterable[str]) -> str:
-    """Texts in a row.
+    """Texts in a row, for a field of `say`.
 
     >>> commas(["a", "b", "c"]), listed(["a", "b", "c"]), listed(["a"])
     ('a, b, c', 'a, b and c', 'a')
     """
     texts = list(parts)
     if len(texts) < 2:
-        return "".join(texts)
-    return say("{texts}, {last}", texts=commas(texts[:-1]), last=texts[-1])
+        return texts[0] if texts else ""
+    return Note("{texts}, {last}", texts=commas(texts[:-1]), last=texts[-1])
 
 
 def listed(parts: Iterable[str]) -> str:
     """Texts in a row, the last one joined by a word."""
     texts = list(parts)
-    return say("{texts} and {last}", texts=commas(texts[:-1]), last=texts[-1]) if texts[1:] else commas(texts)
+    return Note("{texts} and {last}", texts=commas(texts[:-1]), last=texts[-1]) if texts[1:] else commas(texts)
+
+
+def either(parts: Iterable[str]) -> str:
+    """Texts of which one is to be taken.
+
+    >>> either(["a", "b", "c"])
+    'a or b or c'
+    """
+    first, *rest = parts
+    return Note("{first} or {rest}", first=first, rest=either(rest)) if rest else first
 
 
 def spoken() -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from functools import reduce
 from pathlib import Path
 
 from .._errors import StepsizeError
-from .._language import say
+from .._language import either, say
 from ..descents import descent
 from .choose.prior import Earlier, family_of, shift_of
 from .study.journal import FILE, Journal, is_journal
@@ -35,7 +34,7 @@ def earlier(folders: Sequence[Path], strategies: Sequence[descent], out: Path | 
             raise StepsizeError(told)
         there = best_places(one for path in _journals(folder) for one in Journal(path).outcomes.values())
         if not any(family in wanted for family, _ in there):
-            rules = reduce(lambda one, other: say("{one} or {other}", one=one, other=other), sorted(wanted))
+            rules = either(sorted(wanted))
             raise StepsizeError(
                 say(
                     "{folder} holds no finished trial of {rules}: name a folder that stepsize tune made",

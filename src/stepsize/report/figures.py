@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._errors import StepsizeError, shown
-from .._language import heard, say
 from ..course.log import put
 from .charts import ceiling
 from .drawing import ON_EITHER_PAGE, drawing
@@ -70,7 +69,7 @@ def schedule_figure(
             _stairs(axes, i, steps, values, 1.8)
         for step in marks:
             axes.axvline(step, color="#9aa2ac", linewidth=0.8, dashes=(1.0, 3.0), zorder=0)
-        _dress(axes, _updates(), heard(ylabel))
+        _dress(axes, "update", ylabel)
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]) if _below_zero(curves) else 0)
         _legend(figure, [text for text, _, _ in curves], 2)
     return figure
@@ -240,11 +239,6 @@ def wrapped(text: str, letters: int) -> str:
     'adam() | 0.01 *\\ncosine()'
     """
     return "\n".join(textwrap.wrap(text, letters, break_on_hyphens=False)) or text
-
-
-def _updates() -> str:
-    """The label of an axis of updates, which other languages tell apart from the update of an array."""
-    return say("update{number}", number="")
 
 
 def _dress(axes: Axes, x: str, y: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._language import heard, said, say
+from .._language import said, say
 from ..lab.choose.said import sentences, short
 from ..lab.study.plan import Subject
 from ..lab.trials.outcome import Outcome
 from ..lab.tune import Tuned
+from ..lab.workload import model_said
 from .page import CSP
 from .palette import either
 from .templates import asset, four_digits, markup, rendered
@@ -29,7 +30,7 @@ def tuned_page(found: Tuned, subject: Subject, loss: str | None = None) -> str:
         loss=short(loss),
         paused=paused,
         data=subject.data,
-        model=heard(subject.model),
+        model=model_said(subject.model),
         trials=_rows(found),
         asked=found.asked,
         csp=CSP,
