@@ -22,7 +22,8 @@ def shown(page, first):
 @pytest.mark.parametrize("page", ["tune.md", "zh/tune.md"])
 def test_the_tune_of_the_first_page_prints_what_the_page_shows(page, tmp_path):
     pytest.importorskip("sklearn")
-    done = run("tune", "digits", cwd=tmp_path)
+    language = "zh" if page.startswith("zh/") else "en"
+    done = run("tune", "digits", "--lang", language, cwd=tmp_path)
     assert done.stdout == shown(page, "sgd(momentum=0.9) | 0.12")
 
 

@@ -22,8 +22,6 @@ from stepsize._reasons import reason
 from stepsize.chinese import CATALOGUE
 from stepsize.chinese.mistyped import MISTYPED
 from stepsize.chinese.refusals import REFUSALS
-from stepsize.cli import language
-from stepsize.cli.commands import main
 from stepsize.cli.output import lost
 from stepsize.cli.refused import refused
 from stepsize.cli.typed import by_command
@@ -59,12 +57,6 @@ class Hearing(dict):
 @pytest.fixture
 def chinese(monkeypatch):
     monkeypatch.setattr(_language, "_catalogue", CATALOGUE)
-
-
-@pytest.fixture
-def every_command(monkeypatch):
-    """As if every command were whole: what is tested here is the same for each of them."""
-    monkeypatch.setattr(language, "SPEAKING", language.COMMANDS)
 
 
 def message(call):
@@ -321,7 +313,7 @@ def test_the_rows_of_the_shell_are_all_here():
 
 
 @pytest.mark.parametrize(("line", "told"), {**LINES, **MORE}.items(), ids={**LINES, **MORE})
-def test_a_line_of_the_shell(line, told, tmp_path, every_command):
+def test_a_line_of_the_shell(line, told, tmp_path):
     done = run("--lang", "zh", *shlex.split(line), cwd=tmp_path)
     told = re.sub("（见(| [a-z]+)）$", r"（见 python -m stepsize\1 --help）", told)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"错误：{told}\n")
@@ -330,7 +322,6 @@ def test_a_line_of_the_shell(line, told, tmp_path, every_command):
 def test_a_command_that_is_none_is_refused_in_chinese_and_nothing_else(monkeypatch):
     monkeypatch.setenv("LANG", "zh_CN.UTF-8")
     assert run("plot", "cosine()").stderr == "错误：没有命令 'plot'：请写 stepsize show\n"
-    assert {*language.COMMANDS} == {*main.commands}
 
 
 CLICKED = {  # by click 8.2 to 8.5
@@ -431,7 +422,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize(("line", "told"), FOUND.items(), ids=FOUND)
-def test_a_line_beside_a_file(line, told, tmp_path, every_command):
+def test_a_line_beside_a_file(line, told, tmp_path):
     (tmp_path / "prices.csv").write_text("a,b\n1,2\n")
     done = run("--lang", "zh", *shlex.split(line), cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"错误：{told}\n")

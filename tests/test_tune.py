@@ -13,7 +13,7 @@ from stepsize.lab.choose.answer import Verdict
 from stepsize.lab.compare import here
 from stepsize.lab.study.study import Study
 from stepsize.lab.tune import policy_for, so_far_of, tune, with_budget
-from stepsize.report.tuned import said, tuned_page
+from stepsize.report.tuned import tuned_page, verdict_of
 from studied import a_workload
 
 TEXTS = ("sgd(momentum=0.9) | 0.1 * cosine()", "mine=adam() | 0.01 * cosine()")
@@ -116,7 +116,7 @@ def test_the_page_shows_the_answer_and_every_trial():
     assert "<b>" not in page.replace("<body>", "")
     assert page.count('<th scope="row">') == len(found.outcomes)
     assert found.verdict.text.split(" | ")[1].split(" ")[0] in page
-    for line in said(found, validated=True):
+    for line in verdict_of(found, validated=True):
         assert line in page
     assert "<svg" in page
     assert "http:" not in page.split("<svg")[0]
@@ -126,9 +126,9 @@ def test_the_page_shows_the_answer_and_every_trial():
 def test_a_verdict_without_an_interval_is_told_too():
     found = tuned(budget=1)
     bare = replace(found, verdict=replace(found.verdict, low=None, high=None))
-    assert said(bare, validated=True)[0] == f"Validation loss {found.verdict.loss:.4g}."
+    assert verdict_of(bare, validated=True)[0] == f"Validation loss {found.verdict.loss:.4g}."
     nothing = replace(found, verdict=replace(found.verdict, loss=None, low=None, high=None))
-    assert not said(nothing, validated=False)[0].startswith("Training loss")
+    assert not verdict_of(nothing, validated=False)[0].startswith("Training loss")
 
 
 def test_the_command_answers_and_goes_on(tmp_path):

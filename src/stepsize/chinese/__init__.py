@@ -8,10 +8,28 @@ from __future__ import annotations
 from .answers import ANSWERS
 from .doubts import DOUBTS
 from .drawn import DRAWN
+from .found import FOUND
 from .helped import HELPED
 from .mistyped import MISTYPED
 from .phrases import PHRASES
 from .refusals import REFUSALS
+from .scaled import SCALED
 from .sentences import SENTENCES
+from .tuned import REFUSED, TUNED
+from .words import WORDS
 
-CATALOGUE: dict[str, str] = SENTENCES | PHRASES | ANSWERS | DOUBTS | DRAWN | HELPED | REFUSALS | MISTYPED
+CATALOGUE: dict[str, str] = (
+    ANSWERS
+    | DOUBTS
+    | DRAWN
+    | FOUND
+    | HELPED
+    | MISTYPED
+    | PHRASES
+    | REFUSALS
+    | SCALED
+    | SENTENCES
+    | TUNED
+    | REFUSED
+    | WORDS
+)

@@ -9,6 +9,7 @@ from typing import Any
 import click as plain
 
 from .._errors import StepsizeError
+from .._language import say
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}  # by the first letter
 RUNS = re.compile(r"(?<=\d)\s*runs?$")
@@ -39,13 +40,18 @@ class BudgetKind(plain.ParamType[Budget]):
             found = TIME.fullmatch(value.strip())
             count = float(found["count"] if found else RUNS.sub("", value))
         except ValueError:
-            self.fail(f"{value!r} is no budget: write 4 (runs), 12trials or 20min", param, ctx)
+            self.fail(say("{value!r} is no budget: write 4 (runs), 12trials or 20min", value=value), param, ctx)
         if found:
             if not count > 0:
-                self.fail(f"{value!r} must be a time above 0, such as 20min", param, ctx)
+                self.fail(say("{value!r} must be a time above 0, such as 20min", value=value), param, ctx)
             return Budget(MOST_RUNS, count * UNITS[found["unit"][0]])
         if not 1 <= count <= MOST_RUNS:
-            self.fail(f"{value!r} must be from 1 to {MOST_RUNS:.0f} runs (4 is a good start), or a time", param, ctx)
+            told = say(
+                "{value!r} must be from 1 to {most:.0f} runs (4 is a good start), or a time",
+                value=value,
+                most=MOST_RUNS,
+            )
+            self.fail(told, param, ctx)
         return Budget(count)
 
     def _trials(self, value: Any, param: plain.Parameter | None, ctx: plain.Context | None) -> Any:
@@ -54,7 +60,10 @@ class BudgetKind(plain.ParamType[Budget]):
         try:
             runs, trials = runs_and_trials("tune", str(value))
         except StepsizeError:
-            self.fail(
-                f"{value!r} must be a whole number of trials from 1 to {MOST_RUNS:.0f}, such as 12trials", param, ctx
+            told = say(
+                "{value!r} must be a whole number of trials from 1 to {most:.0f}, such as 12trials",
+                value=value,
+                most=MOST_RUNS,
             )
+            self.fail(told, param, ctx)
         return Budget(runs, trials=trials)

@@ -32,7 +32,7 @@ click.rich_click.MAX_WIDTH = 100
     "--lang",
     type=click.Choice(LANGUAGES),
     expose_value=False,
-    help="The language of help, show, explain and diff; that of the locale if left out.",
+    help="The language of what is told; that of the locale if left out.",
 )
 def main() -> None:
     """Any learning-rate strategy as one expression: look at it, compare it on your data.

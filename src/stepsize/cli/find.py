@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from .._errors import StepsizeError
+from .._language import say
 from ..course.swept import HIGH, LOW
 from ..lab.finding import SHARE, STEPS, find_rate, updates_of
 from .bundled import workload
@@ -57,7 +58,7 @@ def find_command(
         for path in pictures:  # before a pipe may break
             from ..report.finding import save_sweep
 
-            tell(f"written: {save_sweep(found, path)}")
+            tell(say("written: {path}", path=save_sweep(found, path)))
     if as_json:
         print_json(found.as_dict())
     else:
@@ -70,7 +71,7 @@ def find_command(
 def _bar(updates: int) -> Iterator[Callable[[int], None]]:
     """A bar in a terminal, which is gone afterwards: a function that is told how many updates are made."""
     console = Console(stderr=True)
-    columns = TextColumn("sweeping"), BarColumn(), MofNCompleteColumn()
+    columns = TextColumn(say("sweeping")), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("updates", total=updates)
         yield lambda done: bar.update(task, completed=done)
@@ -83,6 +84,8 @@ def _check(pictures: Sequence[Path], png: Path | None, svg: Path | None) -> None
             picture(str(path), ending)
     for path in pictures:
         if not path.parent.is_dir():
-            raise StepsizeError(f"{path}: there is no folder {path.parent}: make it first")
+            raise StepsizeError(
+                say("{path}: there is no folder {folder}: make it first", path=path, folder=path.parent)
+            )
     if pictures:
         from ..report import finding  # noqa: F401 - which says what is not installed

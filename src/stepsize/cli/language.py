@@ -1,4 +1,4 @@
-"""`--lang` and the locale: which language a command speaks, where it can speak it whole."""
+"""`--lang` and the locale: which language a command speaks."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import os
 import sys
 
 from .._language import LANGUAGES, of_environment, say, speak
-from .output import fail, note
-
-SPEAKING = ("show", "explain", "diff", "help")  # the commands that are whole in every language, besides the help of all
-COMMANDS = (*SPEAKING, "list", "compare", "tune", "find", "scale", "study", "diagnose", "report", "watch")
+from .output import fail
 
 
 def listen(arguments: list[str]) -> bool:
     """Speak what `--lang` or the environment asks for; `--lang` is taken out of the arguments of the process.
 
-    English is kept for a command that cannot answer whole in another language, for JSON, and where the output has no
-    characters for it. False, and one line said, where `--lang` names no language.
+    English is kept for JSON, and where the output has no characters for another language. False, and one line said,
+    where `--lang` names no language.
     """
     words, asked = taken(arguments[1:])
     if asked is not None and asked not in LANGUAGES:
@@ -26,8 +23,6 @@ def listen(arguments: list[str]) -> bool:
     language = asked or of_environment(os.environ)
     speak(language if _can_be_written(language) else "en")
     if not speaks(words):
-        if asked == "zh" and "--json" not in words:
-            note(say("stepsize {command} speaks English only as yet", command=words[0]))
         speak("en")
     return True
 
@@ -52,15 +47,12 @@ def taken(words: list[str]) -> tuple[list[str], str | None]:
 
 
 def speaks(words: list[str]) -> bool:
-    """Whether what these words ask for can be told in every language.
+    """Whether what these words ask for is for people: JSON is the same in every language.
 
-    >>> speaks(["explain", "cosine()"]), speaks(["tune", "digits"]), speaks(["tune", "--help"])
-    (True, False, True)
+    >>> speaks(["explain", "cosine()"]), speaks(["explain", "cosine()", "--json"])
+    (True, False)
     """
-    ours = words[: words.index("--")] if "--" in words else words
-    if "--json" in ours:
-        return False
-    return not ours or "--help" in ours or "-h" in ours or ours[0] in SPEAKING or ours[0] not in COMMANDS
+    return "--json" not in (words[: words.index("--")] if "--" in words else words)
 
 
 def _can_be_written(language: str) -> bool:

@@ -125,10 +125,12 @@ def _dots(code: int) -> str:
 
 def so_far(out: Path | None) -> str:
     """What to say of a search that was interrupted: how it goes on, where it can."""
-    said = "interrupted: this is the verdict so far"
     if out is None:
-        return f"{said}, and nothing is kept: write --out DIR, and the same command goes on"
-    return f"{said}; to go on, repeat: {as_typed()}"
+        return say(
+            "interrupted: this is the verdict so far, and nothing is kept: write --out DIR, and the same command goes "
+            "on"
+        )
+    return say("interrupted: this is the verdict so far; to go on, repeat: {command}", command=as_typed())
 
 
 def as_typed() -> str:

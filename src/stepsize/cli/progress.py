@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from .._language import commas, say
 from ..lab.choose.answer import Asked, Verdict
 from ..lab.places.base import Event, Listener
 from ..lab.study.study import Progress as Far
@@ -54,17 +55,20 @@ def shown(total: int) -> Iterator[tuple[Callable[[Far], None], Listener]]:
 def spending(runs: float, seconds: float | None) -> Iterator[tuple[Callable[[Asked, Verdict | None], None], Listener]]:
     """What a search tells when it asks for trials, and what its workers do; a bar of what is spent, else lines."""
     console = Console(stderr=True)
-    columns = (TextColumn("tuning"), BarColumn(), TextColumn("{task.description}"))
+    columns = (TextColumn(say("tuning")), BarColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None if seconds is not None else runs)
 
         def on_asked(asked: Asked, so_far: Verdict | None) -> None:
-            spent = 0.0 if so_far is None else so_far.cost
-            best = "" if so_far is None else f"; best so far {so_far.text}"
-            of = "" if seconds is not None else f" of {runs:g}"
-            bar.update(task, completed=spent, description=f"{spent:.2g}{of} runs{best}")
+            cost = 0.0 if so_far is None else so_far.cost
+            spent = spent_of(cost, None if seconds is not None else runs)
             if bar.disable:
-                tell(f"{spent:.2g}{of} runs spent{best}; next {following(asked)} ({asked.why})")
+                tell(_told(asked, spent, so_far))
+            elif so_far is None:
+                bar.update(task, completed=cost, description=spent)
+            else:
+                described = say("{spent}; best so far {best}", spent=spent, best=so_far.text)
+                bar.update(task, completed=cost, description=described)
 
         def on_event(event: Event) -> None:
             if event.kind in ("lost", "refused", "said"):
@@ -73,12 +77,41 @@ def spending(runs: float, seconds: float | None) -> Iterator[tuple[Callable[[Ask
         yield on_asked, on_event
 
 
+def spent_of(cost: float, runs: float | None) -> str:
+    """What was spent, of how many runs where they are limited."""
+    if runs is None:
+        return say("{cost:.2g} runs", cost=cost)
+    return say("{cost:.2g} of {runs:g} runs", cost=cost, runs=runs)
+
+
+def _told(asked: Asked, spent: str, so_far: Verdict | None) -> str:
+    """What is trained next and why, in a line."""
+    ahead, why = following(asked), asked.why
+    if so_far is None:
+        return say("{spent} spent; next {following} ({why})", spent=spent, following=ahead, why=why)
+    return say(
+        "{spent} spent; best so far {best}; next {following} ({why})",
+        spent=spent,
+        best=so_far.text,
+        following=ahead,
+        why=why,
+    )
+
+
 def following(asked: Asked) -> str:
     """What is trained next, each strategy once with its rates."""
     lots: dict[tuple[str, int], list[str]] = {}
     for one in asked.parts:
         lots.setdefault((one.trial.text, one.until), []).append(f"{one.trial.rate:.2g}")
-    return ", ".join(f"{text} at {', '.join(rates)} to update {until}" for (text, until), rates in lots.items())
+    return say(", ").join(
+        say(
+            "{text} at {rates} to update {until}",
+            text=text,
+            rates=commas(rates),
+            until=until,
+        )
+        for (text, until), rates in lots.items()
+    )
 
 
 def _described(running: dict[str, int], best: str) -> str:

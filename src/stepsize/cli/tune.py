@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .._errors import StepsizeError
+from .._language import say
 from ..course.log import put
 from ..lab.choose.policy import Policy
 from ..lab.choose.prior import family_of
@@ -15,7 +16,7 @@ from ..lab.earlier import earlier
 from ..lab.study.journal import FILE, is_journal
 from ..lab.study.study import Study
 from ..lab.tune import TOGETHER, Tuned, policy_for, tune
-from ..report.tuned import said, tuned_page
+from ..report.tuned import tuned_page, verdict_of
 from .budget import Budget
 from .bundled import workload
 from .compare import say_strangers
@@ -54,14 +55,14 @@ def tune_command(
         for remark in given.notes:
             note(remark)
         if not given.subject.validated:
-            note("there is no validation problem, so the training loss decides: it favours rates that overfit")
+            note(say("there is no validation problem, so the training loss decides: it favours rates that overfit"))
         say_strangers(study)
         place = place_for(given, data, target, task, jobs, cluster)
         try:
             with spending(budget.runs, budget.seconds) as (on_asked, on_event):
                 found = tune(study, policy, place, seconds=budget.seconds, on_asked=on_asked, on_event=on_event)
         except KeyboardInterrupt:
-            tell("interrupted before a trial came to its first look: there is no verdict yet")
+            tell(say("interrupted before a trial came to its first look: there is no verdict yet"))
             return INTERRUPTED
         finally:
             place.close()
@@ -72,7 +73,13 @@ def tune_command(
             put(out / PAGE, [tuned_page(found, given.subject).encode()])
     if out is not None:
         tell(
-            f"written to {out}: {PAGE} (open it in a browser), {FILE}; the same command with a larger --budget goes on"
+            say(
+                "written to {out}: {page} (open it in a browser), {files}; the same command with a larger --budget "
+                "goes on",
+                out=out,
+                page=PAGE,
+                files=FILE,
+            )
         )
     if found.interrupted and budget.seconds is None:
         tell(so_far(out))
@@ -83,9 +90,11 @@ def tune_command(
 def look_resumed(out: Path | None, resume: bool) -> None:
     """Refuse --resume where there is nothing to go on from."""
     if resume and out is None:
-        raise StepsizeError("tune: --resume needs the folder of the search: write --out DIR")
+        raise StepsizeError(say("tune: --resume needs the folder of the search: write --out DIR"))
     if resume and out is not None and not is_journal(out / FILE):
-        raise StepsizeError(f"tune: {out} holds no search to go on with: name its --out folder, or leave --resume out")
+        raise StepsizeError(
+            say("tune: {out} holds no search to go on with: name its --out folder, or leave --resume out", out=out)
+        )
 
 
 def with_earlier(policy: Policy, folders: Sequence[Path], out: Path | None) -> Policy:
@@ -94,7 +103,12 @@ def with_earlier(policy: Policy, folders: Sequence[Path], out: Path | None) -> P
         return policy
     found = earlier(folders, policy.parsed, out)
     for family in sorted({family_of(one.rule) for one in policy.parsed} - {one.family for one in found}):
-        note(f"--prior holds no finished trial of {family}: its rates are looked for where they lie as a rule")
+        note(
+            say(
+                "--prior holds no finished trial of {family}: its rates are looked for where they lie as a rule",
+                family=family,
+            )
+        )
     return replace(policy, earlier=found)
 
 
@@ -103,5 +117,5 @@ def _print(found: Tuned, validated: bool, as_json: bool) -> None:
     if as_json:
         print_json(verdict.as_dict() | {"asked": found.asked, "interrupted": found.interrupted})
         return
-    print(verdict.told(said(found, validated)))
+    print(verdict.told(verdict_of(found, validated)))
     sys.stdout.flush()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .._errors import StepsizeError
+from .._language import commas, heard, say
 from ..course.log import put
 from ..lab.choose.answer import Verdict
 from ..lab.compare import split_name
@@ -21,6 +22,7 @@ from ..report.tuned import tuned_page
 from ..vocabulary import WORDS
 from .notes import as_notes
 from .output import DONE, INTERRUPTED, print_json, so_far, tell
+from .progress import spent_of
 from .tune import PAGE, look_resumed, with_earlier
 
 RUNS = "scripts"  # the folder of what the scripts printed and reported
@@ -43,12 +45,14 @@ def tune_script(
 ) -> int:
     """Tune a script and print the verdict; returns the exit code. Ctrl-C gives the verdict so far."""
     if not texts or not command:
-        raise StepsizeError('write stepsize tune "adam() | 1e-3 * cosine()" --steps 2000 -- python train.py')
+        raise StepsizeError(say('write stepsize tune "adam() | 1e-3 * cosine()" --steps 2000 -- python train.py'))
     look_resumed(out, resume)
     subject = subject_of(shlex.join(command), maximise)
     given = [split_name(one)[1] for one in texts]
     if (given[0].isidentifier() and given[0] not in WORDS) or Path(given[0]).exists():
-        raise StepsizeError(f"a script has its own data: leave {given[0]!r} out, and write strategies alone before --")
+        raise StepsizeError(
+            say("a script has its own data: leave {given!r} out, and write strategies alone before --", given=given[0])
+        )
     policy = policy_for(given, subject.fingerprint, steps=steps, budget=budget, seeds=1, pausing=False, trials=trials)
     with as_notes():
         policy = with_earlier(policy, prior, out)
@@ -56,7 +60,12 @@ def tune_script(
         desk = Desk(policy, subject, out, maximise=maximise)
         scripts = Scripts(desk, command, (out or Path(scratch)) / RUNS, jobs=jobs, seconds=seconds, on_begin=_begun)
         scripts.on_end = lambda handed, said: tell(
-            f"{handed.trial.strategy}: {_how(handed, said)}; {_so_far(desk, seconds is None)}"
+            say(
+                "{strategy}: {how}; {so_far}",
+                strategy=handed.trial.strategy,
+                how=_how(handed, said),
+                so_far=_so_far(desk, seconds is None),
+            )
         )
         whole = interrupted = False
         try:
@@ -66,7 +75,7 @@ def tune_script(
         finally:
             desk.close()
         if not whole and not desk.outcomes():
-            tell("ended before a trial was judged: there is no verdict yet")
+            tell(say("ended before a trial was judged: there is no verdict yet"))
             return INTERRUPTED
         verdict, outcomes = desk.policy_verdict(), desk.outcomes()
     try:
@@ -74,12 +83,19 @@ def tune_script(
     finally:  # a pipe may have broken
         if out is not None:
             mine = tuple(one for one in outcomes if policy.arm(one.trial) is not None)  # there may be other runs too
-            about = replace(subject, model="A script, by what it reports.")
+            about = replace(subject, model=say("A script, by what it reports."))
             page = tuned_page(Tuned(verdict, mine, ()), about, "score" if maximise else "loss")
             put(out / PAGE, [page.encode()])
     if out is not None:
-        files = f"{PAGE} (open it in a browser), {FILE}, {RUNS}"
-        tell(f"written to {out}: {files}; the same command with a larger --budget goes on")
+        tell(
+            say(
+                "written to {out}: {page} (open it in a browser), {files}; the same command with a larger --budget "
+                "goes on",
+                out=out,
+                page=PAGE,
+                files=commas([FILE, RUNS]),
+            )
+        )
     if interrupted:
         tell(so_far(out))
         return INTERRUPTED
@@ -88,22 +104,24 @@ def tune_script(
 
 def _begun(handed: Handed) -> None:
     trial = handed.trial
-    tell(f"training {trial.strategy}, seed {trial.seed}")
+    tell(say("training {strategy}, seed {seed}", strategy=trial.strategy, seed=trial.seed))
 
 
 def _so_far(desk: Desk, in_runs: bool) -> str:
     """What is spent, and the best so far."""
     found = desk.policy_verdict()
-    of = f" of {desk.policy.budget:g}" if in_runs else ""
-    return f"{found.cost:.2g}{of} runs spent, best so far {found.text}"
+    spent = spent_of(found.cost, desk.policy.budget if in_runs else None)
+    return say("{spent} spent, best so far {best}", spent=spent, best=found.text)
 
 
 def _how(handed: Handed, said: str) -> str:
     """How a trial ended."""
     made, steps = handed.reports.made, handed.trial.steps
     if said:
-        return said
-    return f"stopped after {made} of {steps} steps" if made < steps else f"ended at {handed.reports.last:.4g}"
+        return str(heard(said))
+    if made < steps:
+        return say("stopped after {made} of {steps} steps", made=made, steps=steps)
+    return say("ended at {loss:.4g}", loss=handed.reports.last)
 
 
 def _print(verdict: Verdict, as_json: bool) -> None:

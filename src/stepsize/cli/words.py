@@ -6,7 +6,7 @@ import inspect
 import re
 
 from .._errors import StepsizeError
-from .._language import say
+from .._language import said, say, spoken
 from ..text import parse
 from ..vocabulary import WORDS, kind_of, look_up, summary
 from .output import fail, print_json
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 KINDS = tuple(dict.fromkeys(map(kind_of, WORDS)))
+TITLES = {kind: f"{kind}s" for kind in KINDS}
 
 
 def list_words(kind: str | None, as_json: bool) -> int:
@@ -34,9 +35,10 @@ def list_words(kind: str | None, as_json: bool) -> int:
     for word in words:
         if kind_of(word) != last:
             last = kind_of(word)
-            console.print(f"[dim]{last}s[/]")
-        console.print(f"  [bold]{word:<{longest}}[/]  {escape(summary(word))}")
-    print("\nCombine with * (times), + (plus), >> (then) and | (flows into); stepsize help WORD tells one whole.")
+            console.print(f"[dim]{said(TITLES[last])}[/]")
+        console.print(f"  [bold]{word:<{longest}}[/]  {escape(said(summary(word)))}")
+    print()
+    print(say("Combine with * (times), + (plus), >> (then) and | (flows into); stepsize help WORD tells one whole."))
     return 0
 
 
@@ -50,7 +52,14 @@ def help_word(word: str) -> int:
         except StepsizeError as error:
             return fail(told(error))
         return fail(say("{word} is no single word: write stepsize explain {word!r}", word=word))
-    print(f"{call_of(name)}\n{kind_of(name)}\n\n{inspect.getdoc(look_up(name))}")
+    print(call_of(name))
+    if spoken() == "en":
+        print(f"{kind_of(name)}\n")
+    else:
+        print(f"{said(TITLES[kind_of(name)])}\n\n{said(summary(name))}\n")
+        print(say("The whole documentation of the word is in English:"))
+        print()
+    print(inspect.getdoc(look_up(name)))
     return 0
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._errors import StepsizeError
+from .._language import Note
 from ..problems import Floats
 
 MEMORY = 0.9  # of the smoothing, at 100 losses; longer sweeps remember as much longer
@@ -18,7 +19,7 @@ SURE = 4.0  # standard deviations that the largest descent stands out of the noi
 BROKEN = 4.0  # times the lowest loss, above 0: from there on the sweep has diverged
 SLIDE_WIDTH = 0.15  # of the sweep
 SLIDE_ALIKE = 0.005  # slopes, in loss for each hundredth of the sweep
-NOT_ALONE = (
+NOT_ALONE = Note(
     "This alone is not to be trusted: on 24 recorded cells the best of these rules ended 14 % above the best rate in "
     "the mean and 71 % at worst, and on others it diverged; from the edge to the best rate it is 1 to 9 octaves."
 )
@@ -68,18 +69,24 @@ def find(rates: Sequence[float] | Floats, losses: Sequence[float] | Floats) -> F
     broken = np.flatnonzero(~np.isfinite(raw))
     whole = int(broken[0]) if len(broken) else len(raw)
     if whole < FEWEST:
-        return _silent(raw[:whole], whole, f"Cannot tell: only {whole} losses were finite before the sweep broke.")
+        told = Note("Cannot tell: only {count} losses were finite before the sweep broke.", count=whole)
+        return _silent(raw[:whole], whole, told)
     kept = smooth(raw[:whole])
     until = _diverged(kept)
     s, r = kept[:until], r[:until]
     if until < FEWEST:
-        return _silent(s, until, f"Cannot tell: the loss rose to {BROKEN:g} times its lowest within {until} updates.")
+        told = Note(
+            "Cannot tell: the loss rose to {times:g} times its lowest within {updates} updates.",
+            times=BROKEN,
+            updates=until,
+        )
+        return _silent(s, until, told)
     noise = _noise(raw[:until])
     lowest = int(s.argmin())
     spread = noise * math.sqrt(2 * (1 - _memory(whole)))  # of the difference of two smoothed losses
     found = _rules(np.log2(r), s, lowest) if lowest else {}
     if not _stands_out(s, lowest, max(noise, 1e-12), _memory(whole)):
-        why = "Cannot tell: the loss does not fall by more than its noise."
+        why = Note("Cannot tell: the loss does not fall by more than its noise.")
         return _silent(s, until, why, noise, {name: float(2.0**x) for name, x in found.items()})
     low, high = _open(np.log2(r), s, lowest, spread)
     powers = sorted(found.values())

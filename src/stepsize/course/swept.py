@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import StepsizeError, number, whole
+from .._language import heard, say
 from ..problems import Floats
 from .log import finite
 from .range_test import FEWEST, NOT_ALONE, Found, find
@@ -60,37 +61,68 @@ class Swept:
         }
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.about}: {self._span()}", *self._told(), f"Do instead: {self.instead}"])
+        return "\n".join([self._span(), *self._told(), say("Do instead: {instead}", instead=self.instead)])
 
     def _span(self) -> str:
-        return f"{len(self.rates)} updates, rate {self.rates[0]:.3g} to {self.rates[-1]:.3g}"
+        return say(
+            "{about}: {updates} updates, rate {low:.3g} to {high:.3g}",
+            about=self.about,
+            updates=len(self.rates),
+            low=self.rates[0],
+            high=self.rates[-1],
+        )
 
     def _told(self) -> list[str]:
         found = self.found
         if found.rate is None:
-            return [found.why, *self._advice()]
+            return [heard(found.why), *self._advice()]
         longest = max(map(len, found.rates))
         rules = [f"  {name:<{longest}}  {rate:.2g}" for name, rate in found.rates.items()]
-        middle = f"In the middle {found.rate:.2g}; what the rules and the noise leave open: {found.low:.2g} to "
-        return [*self._course(), *rules, f"{middle}{found.high:.2g}", *self._advice(), NOT_ALONE]
+        middle = say(
+            "In the middle {rate:.2g}; what the rules and the noise leave open: {low:.2g} to {high:.2g}",
+            rate=found.rate,
+            low=found.low,
+            high=found.high,
+        )
+        return [self._course(), *rules, middle, *self._advice(), heard(NOT_ALONE)]
 
-    def _course(self) -> list[str]:
+    def _course(self) -> str:
         """Where the loss was lowest, how the sweep ended, and the noise."""
         found, lowest = self.found, int(self.found.smoothed.argmin())
-        told = f"The smoothed loss was lowest at rate {self.rates[lowest]:.2g} ({found.smoothed[lowest]:.4g})"
-        if found.until < len(self.rates):
-            told += f", and the sweep broke at rate {self.rates[found.until]:.2g}"
-        return [f"{told}; noise of one loss {found.noise:.2g}."]
+        rate, loss, noise = self.rates[lowest], found.smoothed[lowest], found.noise
+        if found.until == len(self.rates):
+            return say(
+                "The smoothed loss was lowest at rate {rate:.2g} ({loss:.4g}); noise of one loss {noise:.2g}.",
+                rate=rate,
+                loss=loss,
+                noise=noise,
+            )
+        return say(
+            "The smoothed loss was lowest at rate {rate:.2g} ({loss:.4g}), and the sweep broke at rate {broke:.2g}; "
+            "noise of one loss {noise:.2g}.",
+            rate=rate,
+            loss=loss,
+            broke=self.rates[found.until],
+            noise=noise,
+        )
 
     def _advice(self) -> list[str]:
         """How another sweep could see more."""
         found, last = self.found, len(self.rates)
         if found.rate is not None:
             falling = found.until == last and int(found.smoothed.argmin()) >= last - 1
-            return [f"The loss still falls at the end: sweep to a rate above {self.rates[-1]:.3g}."] if falling else []
+            on = say("The loss still falls at the end: sweep to a rate above {rate:.3g}.", rate=self.rates[-1])
+            return [on] if falling else []
         if found.until < FEWEST:
-            return [f"Sweep from a rate below {self.rates[0]:.3g}, and see whether the loss is finite at the start."]
-        return ["A longer sweep or a larger batch has less noise; if the loss never falls, look at the model first."]
+            return [
+                say(
+                    "Sweep from a rate below {rate:.3g}, and see whether the loss is finite at the start.",
+                    rate=self.rates[0],
+                )
+            ]
+        return [
+            say("A longer sweep or a larger batch has less noise; if the loss never falls, look at the model first.")
+        ]
 
 
 def rising(low: float, high: float, updates: int) -> Floats:
@@ -102,7 +134,15 @@ def rising(low: float, high: float, updates: int) -> Floats:
     low = number("find", "low", low, above=0)
     high = number("find", "high", high, above=0)
     if not high > low:
-        raise StepsizeError(f"find: high must be above low, {low:g}, not {high:g}: write low={LOW:g}, high={HIGH:g}")
+        raise StepsizeError(
+            say(
+                "find: high must be above low, {low:g}, not {high:g}: write low={least:g}, high={most:g}",
+                low=low,
+                high=high,
+                least=LOW,
+                most=HIGH,
+            )
+        )
     count = whole("find", "updates", updates, low=FEWEST)
     return low * (high / low) ** (np.arange(count) / (count - 1))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .._errors import StepsizeError
+from .._language import either, say
 from ..descents import descent
 from .choose.prior import Earlier, family_of, shift_of
 from .study.journal import FILE, Journal, is_journal
@@ -29,11 +30,18 @@ def earlier(folders: Sequence[Path], strategies: Sequence[descent], out: Path | 
     found: dict[str, list[float]] = defaultdict(list)
     for folder in folders:
         if out is not None and _within(out, folder):
-            raise StepsizeError(f"{folder} is the folder of this tune: its prior must be from earlier ones")
+            told = say("{folder} is the folder of this tune: its prior must be from earlier ones", folder=folder)
+            raise StepsizeError(told)
         there = best_places(one for path in _journals(folder) for one in Journal(path).outcomes.values())
         if not any(family in wanted for family, _ in there):
-            rules = " or ".join(sorted(wanted))
-            raise StepsizeError(f"{folder} holds no finished trial of {rules}: name a folder that stepsize tune made")
+            rules = either(sorted(wanted))
+            raise StepsizeError(
+                say(
+                    "{folder} holds no finished trial of {rules}: name a folder that stepsize tune made",
+                    folder=folder,
+                    rules=rules,
+                )
+            )
         for family, place in there:
             found[family].append(place)
     return tuple(Earlier(family, tuple(sorted(found[family]))) for family in sorted(wanted & set(found)))
@@ -69,7 +77,8 @@ def _journals(folder: Path) -> list[Path]:
     there = [folder, *sorted(one for one in folder.iterdir() if one.is_dir())] if folder.is_dir() else []
     found = [one for one in there if is_journal(one / FILE)]
     if not found:
-        raise StepsizeError(f"{folder} holds no journal: name a folder that stepsize tune --out made")
+        told = say("{folder} holds no journal: name a folder that stepsize tune --out made", folder=folder)
+        raise StepsizeError(told)
     return found[:1] if found[:1] == [folder] else found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import StepsizeError, number, shown
+from .._language import Note, say
 from ..course.swept import HIGH, LOW, Swept, rising, swept
 from ..descents import descent
 from ..schedules.rate import rate
@@ -68,15 +69,14 @@ def find_rate(
         return loss
 
     instead = f'stepsize tune {workload.name} "{given}" --steps {steps}'
-    about = f"{_ruled(given)} on {workload.name}{_batches(workload, batch_size)}"
-    return swept(rising(low, high, updates), one_update, about, instead)
+    return swept(rising(low, high, updates), one_update, _about(given, workload, batch_size), instead)
 
 
 def updates_of(steps: int, share: float) -> int:
     """The updates of a sweep that takes this share of a run."""
     plain = number("find", "steps", steps, low=1)
     if plain != int(plain):
-        raise StepsizeError(f"find: steps must be a whole number, not {shown(steps)}")
+        raise StepsizeError(say("find: steps must be a whole number, not {steps}", steps=shown(steps)))
     return max(FEWEST_UPDATES, round(number("find", "share", share, above=0, high=1) * plain))
 
 
@@ -90,15 +90,20 @@ def _sweeping(given: descent | rate, low: float, high: float, updates: int) -> d
 def _ruled(given: descent | rate) -> str:
     """The strategy without its rate, as text."""
     if isinstance(given, rate):
-        return "your optimizer"
+        return Note("your optimizer")
     return " | ".join("rate" if isinstance(one, rate) else str(one) for one in given.stages)
 
 
-def _batches(workload: Workload, batch_size: int | None) -> str:
-    """How many rows an update sees, in words; nothing where there are no rows."""
+def _about(given: descent | rate, workload: Workload, batch_size: int | None) -> Note:
+    """What was trained on what, and how many rows an update sees, where there are any."""
+    rule, data = _ruled(given), workload.name
     if getattr(workload.problem, "own_batches", False):
-        return ", batches of its loader"
-    return f", batch {batch_size or 'all'}" if workload.rows[0] else ""
+        return Note("{rule} on {data}, batches of its loader", rule=rule, data=data)
+    if not workload.rows[0]:
+        return Note("{rule} on {data}", rule=rule, data=data)
+    if not batch_size:
+        return Note("{rule} on {data}, batch all", rule=rule, data=data)
+    return Note("{rule} on {data}, batch {size}", rule=rule, data=data, size=batch_size)
 
 
 def _updates(

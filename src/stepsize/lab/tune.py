@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .._errors import StepsizeError, number, whole
+from .._language import say
 from .choose.answer import Asked, Verdict
 from .choose.policy import Policy
 from .choose.prior import Earlier
@@ -67,7 +68,7 @@ def policy_for(
     fitting = [workload.strategy(split_name(text)[1], steps, batch_size) for text in texts or DEFAULTS]
     for text, one in zip(texts or DEFAULTS, fitting, strict=True):
         if not rate_of(one).base > 0:
-            raise StepsizeError(f"{text} has base rate 0, which trains nothing: give it one above 0")
+            raise StepsizeError(say("{text} has base rate 0, which trains nothing: give it one above 0", text=text))
     return Tune(
         strategies=tuple(split_name(text)[1] for text in texts or DEFAULTS),
         problem=workload.fingerprint,
@@ -140,7 +141,10 @@ def check_starts(outcomes: Sequence[Outcome], name: str) -> None:
     starts = [one for one in outcomes if one.measured_at[:1] == (0,)]
     if starts and not any(loss is not None for one in starts for loss in (*one.train[:1], *one.validation[:1])):
         raise StepsizeError(
-            f"tune: the loss of {name} is not finite before the first update, at any rate: look at the data"
+            say(
+                "tune: the loss of {name} is not finite before the first update, at any rate: look at the data",
+                name=name,
+            )
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .._language import heard, say
 from ..course.swept import Swept
 from .drawing import drawing
 from .figures import _dress, _line, _log, save
@@ -26,19 +27,20 @@ def save_sweep(told: Swept, path: Path) -> Path:
         axes = figure.subplots()
         if found.low is not None and found.high is not None:
             axes.axvspan(found.low, found.high, color=colour(1), alpha=0.1, linewidth=0)
-        axes.plot(told.rates[whole], told.losses[whole], ".", color="#9aa2ac", markersize=3, label="loss of a batch")
+        axes.plot(
+            told.rates[whole], told.losses[whole], ".", color="#9aa2ac", markersize=3, label=say("loss of a batch")
+        )
         smoothed = found.smoothed
-        axes.plot(told.rates[: len(smoothed)], smoothed, color=colour(0), linewidth=1.6, label="smoothed")
+        axes.plot(told.rates[: len(smoothed)], smoothed, color=colour(0), linewidth=1.6, label=say("smoothed"))
         for i, (name, rate) in enumerate(told.rules.items(), start=1):
             axes.axvline(rate, **_line(i, 1.2), label=f"{name}: {rate:.2g}")
         _log(axes, "x", (float(told.rates[0]), float(told.rates[-1])))
         axes.set_xlim(float(told.rates[0]), float(told.rates[-1]))
         if len(smoothed):
             axes.set_ylim(*_shown(float(smoothed.min()), float(smoothed[0])))
-        _dress(axes, "rate", "loss")
-        axes.set_title(told.about, parse_math=False)
-        if found.rate is None:
-            axes.set_title(f"{told.about}\n{found.why}", parse_math=False)
+        _dress(axes, say("rate"), say("loss"))
+        about = heard(told.about)
+        axes.set_title(about if found.rate is not None else f"{about}\n{heard(found.why)}", parse_math=False)
         figure.legend(loc="outside lower center", frameon=False, ncols=3, fontsize="small", handlelength=3.2)
         save(figure, path)
     return path

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..lab.choose.said import sentences
+from .._language import said, say
+from ..lab.choose.said import sentences, short
 from ..lab.study.plan import Subject
 from ..lab.trials.outcome import Outcome
 from ..lab.tune import Tuned
+from ..lab.workload import model_said
 from .page import CSP
 from .palette import either
 from .templates import asset, four_digits, markup, rendered
@@ -25,9 +27,10 @@ def tuned_page(found: Tuned, subject: Subject, loss: str | None = None) -> str:
         "tune.html.jinja",
         verdict=found.verdict,
         said=sentences_of(found, loss),
-        loss=loss,
+        loss=short(loss),
         paused=paused,
-        subject=subject,
+        data=subject.data,
+        model=model_said(subject.model),
         trials=_rows(found),
         asked=found.asked,
         csp=CSP,
@@ -36,7 +39,7 @@ def tuned_page(found: Tuned, subject: Subject, loss: str | None = None) -> str:
     )
 
 
-def said(found: Tuned, validated: bool) -> list[str]:
+def verdict_of(found: Tuned, validated: bool) -> list[str]:
     """The verdict of a tuning in sentences, the same in the terminal and on the page."""
     return sentences_of(found, called(validated))
 
@@ -62,11 +65,17 @@ def _rows(found: Tuned) -> list[dict[str, Any]]:
             "seed": one.trial.seed,
             "made": f"{one.made / one.trial.steps:.0%}",
             "loss": four_digits(_last(one, found)),
-            "ended": "diverged" if one.diverged and one.over else "finished" if one.over else "stopped",
+            "ended": _ended(one),
             "chosen": one.trial.key == found.verdict.trial.key,
         }
         for one in trials
     ]
+
+
+def _ended(one: Outcome) -> str:
+    if not one.over:
+        return say("stopped")
+    return say("diverged") if one.diverged else say("finished")
 
 
 def _last(one: Outcome, found: Tuned) -> float | None:
@@ -102,8 +111,8 @@ def _draw(axes: Any, found: Tuned, loss: str) -> None:
     _log(axes, "x")
     if _positive(found) and not verdict.maximise:
         _log(axes, "y")
-    axes.set_xlabel("base rate (● finished, ▼ stopped there, × diverged; ring: chosen; shaded: within 10 % of it)")
-    axes.set_ylabel(f"{loss}, the last of each trial")
+    axes.set_xlabel(say("base rate (● finished, ▼ stopped there, × diverged; ring: chosen; shaded: within 10 % of it)"))
+    axes.set_ylabel(say("{loss}, the last of each trial", loss=said(loss)))
 
 
 def _positive(found: Tuned) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._errors import number
+from .._language import Note
 
 CHANGES = ("batch", "steps", "width", "depth")
 KINDS = ("sgd", "adam")  # rules whose step grows with the gradient, and rules whose step has the length of the rate
@@ -47,13 +48,15 @@ class Law:
     def formula(self) -> str:
         """The rule as a formula."""
         if self.noise is not None:
-            return f"rate × (1 + {self.noise:g}/old)/(1 + {self.noise:g}/new)"
+            return Note("rate × (1 + {noise:g}/old)/(1 + {noise:g}/new)", noise=self.noise)
         if self.exponent == 0:
-            return "the rate stays"
+            return Note("the rate stays")
+        ratio = Note("new/old") if self.exponent > 0 else Note("old/new")
         if self.exponent in (1, -1):
-            return "rate × new/old" if self.exponent > 0 else "rate × old/new"
-        ratio = "new/old" if self.exponent > 0 else "old/new"
-        return f"rate × √({ratio})" if abs(self.exponent) == 0.5 else f"rate × ({ratio})^{abs(self.exponent):.2g}"
+            return Note("rate × {ratio}", ratio=ratio)
+        if abs(self.exponent) == 0.5:
+            return Note("rate × √({ratio})", ratio=ratio)
+        return Note("rate × ({ratio})^{power:.2g}", ratio=ratio, power=abs(self.exponent))
 
 
 LAWS = (
@@ -62,9 +65,11 @@ LAWS = (
         "linear",
         1.0,
         ("sgd",),
-        "Goyal et al., Accurate, large minibatch SGD, 2017",
-        "SGD, as many epochs as before, with a warm-up, and batches well below the gradient-noise scale; above it the "
-        "best rate stops growing (McCandlish et al. 2018)",
+        Note("Goyal et al., Accurate, large minibatch SGD, 2017"),
+        Note(
+            "SGD, as many epochs as before, with a warm-up, and batches well below the gradient-noise scale; above it "
+            "the best rate stops growing (McCandlish et al. 2018)"
+        ),
         32.0,
     ),
     Law(
@@ -72,9 +77,11 @@ LAWS = (
         "sqrt",
         0.5,
         ("adam",),
-        "Krizhevsky, One weird trick, 2014; for Adam and RMSProp Malladi et al., 2022, who move the betas, too",
-        "Adam and its kin, as many epochs as before, while the noise of the gradient outweighs the gradient; in large "
-        "batches the best rate rises no more, and may fall (Li et al., Surge phenomenon, 2024)",
+        Note("Krizhevsky, One weird trick, 2014; for Adam and RMSProp Malladi et al., 2022, who move the betas, too"),
+        Note(
+            "Adam and its kin, as many epochs as before, while the noise of the gradient outweighs the gradient; in "
+            "large batches the best rate rises no more, and may fall (Li et al., Surge phenomenon, 2024)"
+        ),
         32.0,
     ),
     Law(
@@ -82,18 +89,22 @@ LAWS = (
         "noise",
         1.0,
         ("sgd",),
-        "McCandlish et al., An empirical model of large-batch training, 2018",
-        "SGD with a known gradient-noise scale, which changes while a run goes on",
+        Note("McCandlish et al., An empirical model of large-batch training, 2018"),
+        Note("SGD with a known gradient-noise scale, which changes while a run goes on"),
         1000.0,
     ),
-    Law("batch", "none", 0.0, (), "no rule", "to compare with", 32.0),
+    Law("batch", "none", 0.0, (), Note("no rule"), Note("to compare with"), 32.0),
     Law(
         "steps",
         "sqrt",
         -0.5,
         KINDS,
-        "the bounds for convex losses, such as Zinkevich 2003: a rate that is best in the worst case falls as 1/√T",
-        "noisy convex losses, in the worst case; for a shape that is stretched with the run nothing firm is known",
+        Note(
+            "the bounds for convex losses, such as Zinkevich 2003: a rate that is best in the worst case falls as 1/√T"
+        ),
+        Note(
+            "noisy convex losses, in the worst case; for a shape that is stretched with the run nothing firm is known"
+        ),
         32.0,
     ),
     Law(
@@ -101,8 +112,13 @@ LAWS = (
         "third",
         -1 / 3,
         KINDS,
-        "Bjorck et al., Scaling optimal LR across token horizons, 2024, for the form; 1/3 is a round number of ours",
-        "language models that see new data all along; for a shape that is stretched with the run nothing firm is known",
+        Note(
+            "Bjorck et al., Scaling optimal LR across token horizons, 2024, for the form; 1/3 is a round number of ours"
+        ),
+        Note(
+            "language models that see new data all along; for a shape that is stretched with the run nothing firm is "
+            "known"
+        ),
         32.0,
     ),
     Law(
@@ -110,8 +126,8 @@ LAWS = (
         "none",
         0.0,
         KINDS,
-        "no rule",
-        "a shape that is stretched with the run, a few times longer or shorter; for it nothing firm is known",
+        Note("no rule"),
+        Note("a shape that is stretched with the run, a few times longer or shorter; for it nothing firm is known"),
         32.0,
     ),
     Law(
@@ -119,9 +135,11 @@ LAWS = (
         "inverse",
         -1.0,
         ("adam",),
-        "Yang et al., Tensor programs V, 2022",
-        "Adam under µP, for the hidden matrices alone: the rates of the first layer and of the biases stay, and the "
-        "output needs a factor of its own. One rate for all arrays is not µP",
+        Note("Yang et al., Tensor programs V, 2022"),
+        Note(
+            "Adam under µP, for the hidden matrices alone: the rates of the first layer and of the biases stay, and "
+            "the output needs a factor of its own. One rate for all arrays is not µP"
+        ),
         16.0,
     ),
     Law(
@@ -129,8 +147,11 @@ LAWS = (
         "none",
         0.0,
         ("sgd",),
-        "Yang et al., Tensor programs V, 2022: under µP the rate of SGD for hidden matrices does not depend on width",
-        "SGD under µP, for the hidden matrices alone",
+        Note(
+            "Yang et al., Tensor programs V, 2022: under µP the rate of SGD for hidden matrices does not depend on "
+            "width"
+        ),
+        Note("SGD under µP, for the hidden matrices alone"),
         16.0,
     ),
     Law(
@@ -138,12 +159,14 @@ LAWS = (
         "sqrt",
         -0.5,
         ("adam",),
-        "Yang et al., Tensor programs VI, 2023; Bordelon et al., Depthwise hyperparameter transfer, 2023",
-        "Adam in residual nets whose branches have one layer and a factor of 1/√depth; deeper branches, plain nets and "
-        "SGD follow no one rule",
+        Note("Yang et al., Tensor programs VI, 2023; Bordelon et al., Depthwise hyperparameter transfer, 2023"),
+        Note(
+            "Adam in residual nets whose branches have one layer and a factor of 1/√depth; deeper branches, plain nets "
+            "and SGD follow no one rule"
+        ),
         16.0,
     ),
-    Law("depth", "none", 0.0, (), "no rule", "to compare with", 16.0),
+    Law("depth", "none", 0.0, (), Note("no rule"), Note("to compare with"), 16.0),
 )
 DEFAULTS = {
     ("batch", "sgd"): "linear",

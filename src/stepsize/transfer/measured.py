@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .._language import Note
 from .laws import Law
 
 
@@ -45,12 +46,24 @@ def said_of(law: Law, kind: str) -> str:
     """A sentence on how well a law did for an optimizer, beside leaving the rate as it is."""
     found, stay = MISSES.get((law.what, kind, law.name)), MISSES.get((law.what, kind, "none"))
     if found is None or stay is None:
-        return "not measured"
-    said = f"off by {found.mean:.2g} octaves in the mean of {found.pairs} pairs, {abs(found.worst):.2g} at worst"
+        return Note("not measured")
+    told = Note(
+        "off by {mean:.2g} octaves in the mean of {pairs} pairs, {worst:.2g} at worst",
+        mean=found.mean,
+        pairs=found.pairs,
+        worst=abs(found.worst),
+    )
     if law.name != "none":
-        said += f"; leaving the rate as it is {stay.mean:.2g} and {abs(stay.worst):.2g}"
+        told = Note(
+            "{told}; leaving the rate as it is {mean:.2g} and {worst:.2g}",
+            told=told,
+            mean=stay.mean,
+            worst=abs(stay.worst),
+        )
     there = {name: one.mean for (what, of, name), one in MISSES.items() if (what, of) == (law.what, kind)}
     nearest = min(there, key=lambda name: there[name])
-    return (
-        said if nearest in (law.name, "none") else f"{said}; nearest was the rule {nearest} with {there[nearest]:.2g}"
+    if nearest in (law.name, "none"):
+        return told
+    return Note(
+        "{told}; nearest was the rule {nearest} with {mean:.2g}", told=told, nearest=nearest, mean=there[nearest]
     )

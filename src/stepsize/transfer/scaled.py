@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 from .._errors import StepsizeError, number, one_of, whole
+from .._language import Note, say
 from ..descents import descent
 from ..schedules.rate import rate
 from ..text import as_strategy
@@ -37,11 +39,19 @@ class Step:
         """The rule, its source, where it holds, how well it did here, and whether this is outside."""
         law, kind = self.law, "Adam" if self.kind == "adam" else "SGD"
         return (
-            f"Rule {law.name}, {law.what} {self.old} to {self.new}: {law.formula}, a factor of {self.factor:.4g}.",
-            f"Source: {law.source}.",
-            f"It holds for: {law.holds}.",
-            f"Verified here for {kind}: {said_of(law, self.kind)}.",
-            *(f"Outside its range: {one}." for one in self.outside),
+            say(
+                "Rule {name}, {what} {old} to {new}: {formula}, a factor of {factor:.4g}.",
+                name=law.name,
+                what=law.what,
+                old=self.old,
+                new=self.new,
+                formula=law.formula,
+                factor=self.factor,
+            ),
+            say("Source: {source}.", source=law.source),
+            say("It holds for: {holds}.", holds=law.holds),
+            say("Verified here for {kind}: {told}.", kind=kind, told=said_of(law, self.kind)),
+            *(say("Outside its range: {reason}.", reason=one) for one in self.outside),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,11 +113,13 @@ def scaled(
     given = as_strategy(repr(number("scale", "rate", strategy, above=0)) if _is_number(strategy) else strategy)
     far = given if isinstance(given, rate) else given.rate
     if not far.base > 0:
-        raise StepsizeError(f"scale: {given} has base rate 0, which nothing scales: give it one above 0")
+        raise StepsizeError(
+            say("scale: {strategy} has base rate 0, which nothing scales: give it one above 0", strategy=given)
+        )
     sizes = zip(CHANGES, (batch, steps, width, depth), strict=True)
     changes = {name: _pair(name, pair) for name, pair in sizes if pair is not None}
     if not changes:
-        raise StepsizeError("scale: say what changes: write --batch 256:4096, --steps, --width or --depth")
+        raise StepsizeError(say("scale: say what changes: write --batch 256:4096, --steps, --width or --depth"))
     kind = _kind(given, optimizer, rule)
     laws = _laws(tuple(changes), rule, kind, noise_scale)
     found = tuple(
@@ -116,9 +128,15 @@ def scaled(
     )
     new = far.base * math.prod(one.factor for one in found)
     if not (math.isfinite(new) and new > 0):
-        raise StepsizeError(f"scale: the new rate must be a number above 0, not {new:g}: look at rate and sizes")
+        raise StepsizeError(
+            say("scale: the new rate must be a number above 0, not {rate:g}: look at rate and sizes", rate=new)
+        )
     shown = far.base if new == far.base else float(f"{new:.{DIGITS}g}")
     return Scaled(str(given.with_base(shown)), float(far.base), float(new), found)
+
+
+def _and(one: str, other: str) -> str:
+    return say("{one} and {other}", one=one, other=other)
 
 
 def _is_number(given: object) -> bool:
@@ -127,7 +145,13 @@ def _is_number(given: object) -> bool:
 
 def _pair(name: str, pair: Sequence[int]) -> tuple[int, int]:
     if isinstance(pair, str) or len(pair) != 2:
-        raise StepsizeError(f"scale: {name} must be two numbers, old and new, not {pair!r}: write {name}=(256, 4096)")
+        raise StepsizeError(
+            say(
+                "scale: {name} must be two numbers, old and new, not {pair!r}: write {name}=(256, 4096)",
+                name=name,
+                pair=pair,
+            )
+        )
     return whole("scale", name, pair[0], low=1), whole("scale", name, pair[1], low=1)
 
 
@@ -139,19 +163,23 @@ def _kind(given: descent | rate, optimizer: str | None, rule: str | None) -> str
         return "adam" if given.rule.scale_free else "sgd"
     if rule is None:
         raise StepsizeError(
-            "scale: a rate alone does not say its optimizer: write --optimizer sgd or adam, or a --rule"
+            say("scale: a rate alone does not say its optimizer: write --optimizer sgd or adam, or a --rule")
         )
     return "adam" if rule in ("sqrt", "inverse") else "sgd"
 
 
 def _laws(changes: Sequence[str], rule: str | None, kind: str, noise: float | None) -> list[Law]:
     if rule is not None and len(changes) > 1:
-        raise StepsizeError(f"scale: a rule is for one size, not for {' and '.join(changes)}: scale them one by one")
+        raise StepsizeError(
+            say("scale: a rule is for one size, not for {sizes}: scale them one by one", sizes=reduce(_and, changes))
+        )
     found = [law_of(what, _name(what, rule, kind, noise)) for what in changes]
     if noise is None:
         return found
     if "batch" not in changes or found[changes.index("batch")].name not in ("linear", "noise"):
-        raise StepsizeError("scale: a noise scale is for the batch of SGD, by the rule linear or noise: leave it out")
+        raise StepsizeError(
+            say("scale: a noise scale is for the batch of SGD, by the rule linear or noise: leave it out")
+        )
     known = number("scale", "noise_scale", noise, above=0)
     return [replace(law, noise=float(known)) if law.name == "noise" else law for law in found]
 
@@ -161,7 +189,9 @@ def _name(what: str, rule: str | None, kind: str, noise: float | None) -> str:
         return "noise" if what == "batch" and kind == "sgd" and noise is not None else DEFAULTS[what, kind]
     found = one_of("scale", f"rule for {what}", rule, names(what))
     if found == "noise" and noise is None:
-        raise StepsizeError("scale: the rule noise needs the gradient-noise scale in rows: write --noise-scale 500")
+        raise StepsizeError(
+            say("scale: the rule noise needs the gradient-noise scale in rows: write --noise-scale 500")
+        )
     return found
 
 
@@ -171,11 +201,19 @@ def _outside(
     """Why this is outside what its source and the measurements here speak of."""
     if law.name != "none" and kind not in law.kinds:
         rule = str(given.rule) if isinstance(given, descent) and optimizer is None else kind
-        yield f"the rule is one for {' and '.join(law.kinds)}, not for {rule}"
+        yield Note("the rule is one for {kinds}, not for {rule}", kinds=" and ".join(law.kinds), rule=rule)
     ratio = max(old / new, new / old)
     if ratio > law.most:
-        yield f"the sizes differ by a factor of {ratio:.3g}, and what is known ends at {law.most:g}"
+        yield Note(
+            "the sizes differ by a factor of {ratio:.3g}, and what is known ends at {most:g}",
+            ratio=ratio,
+            most=law.most,
+        )
     if law.name == "linear" and noise is not None and max(old, new) > noise:
-        yield f"a batch of {max(old, new)} is above the noise scale of {noise:g}, where the rule noise bends"
+        yield Note(
+            "a batch of {batch} is above the noise scale of {noise:g}, where the rule noise bends",
+            batch=max(old, new),
+            noise=noise,
+        )
     if (given if isinstance(given, rate) else given.rate).controllers:
-        yield "controllers decide the rate while it trains, and only where they begin is scaled"
+        yield Note("controllers decide the rate while it trains, and only where they begin is scaled")

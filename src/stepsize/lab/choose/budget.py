@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..._errors import StepsizeError, number
+from ..._language import say
 
 TRIALS = re.compile(r"(?P<count>\d+)\s*trials?")
 MOST = 1000
@@ -22,7 +23,13 @@ def runs_and_trials(owner: str, budget: float | str) -> tuple[float, int | None]
     """
     found = TRIALS.fullmatch(budget.strip()) if isinstance(budget, str) else None
     if isinstance(budget, str) and found is None:
-        raise StepsizeError(f'{owner}: budget must be a number of runs, or trials such as "12trials", not {budget!r}')
+        raise StepsizeError(
+            say(
+                '{owner}: budget must be a number of runs, or trials such as "12trials", not {budget!r}',
+                owner=owner,
+                budget=budget,
+            )
+        )
     if found is None:
         return float(number(owner, "budget", budget, low=1)), None
     trials = int(number(owner, "budget in trials", int(found["count"][:19]), low=1, high=MOST))

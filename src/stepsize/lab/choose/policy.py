@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from ..._errors import StepsizeError
+from ..._language import say
 from ...descents import descent
 from ...problems import Floats
 from ...text import as_descent
@@ -55,9 +56,11 @@ class Policy:
         if not self.strategies or not self.seeds:
             raise StepsizeError('a policy needs a strategy and a seed: write strategies=("adam() | 1e-3",), seeds=(0,)')
         if not (math.isfinite(self.budget) and self.budget >= 1):
-            raise StepsizeError(f"budget must be a number ≥ 1 of runs, not {self.budget!r}: one run is the least")
+            told = say("budget must be a number ≥ 1 of runs, not {budget!r}: one run is the least", budget=self.budget)
+            raise StepsizeError(told)
         if self.trials is not None and not self.trials >= 1:
-            raise StepsizeError(f"budget must be at least 1 trial, not {self.trials!r}: write 12trials")
+            told = say("budget must be at least 1 trial, not {trials!r}: write 12trials", trials=self.trials)
+            raise StepsizeError(told)
         if not (math.isfinite(self.octaves) and self.octaves > 0):
             raise StepsizeError(f"octaves must be a number above 0, not {self.octaves!r}: write 0.5")
         if not self.parsed:

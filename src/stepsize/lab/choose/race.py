@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from ..._errors import whole
+from ..._language import Note
 from ...problems import Floats
 from ..trials.outcome import Outcome
 from .answer import Asked, Verdict
@@ -97,7 +98,7 @@ class Race(Policy):
                 ends = 1 - max((one.share for one in now.runs), default=1 - self.pauses[0])
                 if now.runs and self.pauses[0] + ends > self.budget - self.spent(now.runs) + EPS:
                     return None
-                return Step((arm, safest), self.pauses[0], "the least risk before anything is known")
+                return Step((arm, safest), self.pauses[0], Note("the least risk before anything is known"))
         return None
 
     def _ask(self, now: Now, step: Step | None) -> Asked | None:
@@ -139,16 +140,17 @@ class Race(Policy):
         if lead is None:
             return None
         if lead not in now.at:
-            return Step(lead, self.pauses[0], "the least expected excess")
+            return Step(lead, self.pauses[0], Note("the least expected excess"))
         farthest = max((one.share for one in now.at.values() if not one.lost), default=0.0)
         ahead = self.following(now.share(lead), self.farthest)
         if now.share(lead) < farthest - EPS and ahead:
-            return Step(lead, ahead, "the leader catches up")
+            return Step(lead, ahead, Note("the leader catches up"))
         gains, best, value = self.gains(now, lead), None, ENOUGH
         for key, to in self.candidates(now):
             won, left = gains[key[0]][key[1]], max(self.farthest - now.share(key), 0.01)
             if key != lead and won >= ENOUGH and won / left > value and self.fits(now, key, to, lead):
-                best, value = Step(key, to, f"it may be expected to win {won:.1%}"), won / left
+                why = Note("it may be expected to win {won:.1%}", won=won)
+                best, value = Step(key, to, why), won / left
         return best
 
     def candidates(self, now: Now) -> Iterator[tuple[Key, float]]:
@@ -168,7 +170,7 @@ class Race(Policy):
         """The leader goes to its end, and pauses on its way, so that it is stopped where it collapses."""
         lead = self.leader(now)
         ahead = None if lead is None else self.following(now.share(lead))
-        return None if lead is None or ahead is None else Step(lead, ahead, "the leader is finished")
+        return None if lead is None or ahead is None else Step(lead, ahead, Note("the leader is finished"))
 
     def more_seeds(self, now: Now) -> Asked | None:
         """Other seeds at the leader's rate, where the budget is large."""
@@ -177,7 +179,7 @@ class Race(Policy):
             return None
         x = float(now.basins[lead[0]].grid[lead[1]])
         wanted = [(lead[0], x, seed, 1.0) for seed in self.seeds[1:]]
-        return self.asked(wanted, now.runs, "other seeds at the rate that leads")
+        return self.asked(wanted, now.runs, Note("other seeds at the rate that leads"))
 
 
 class Now:

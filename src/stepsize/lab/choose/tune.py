@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..._language import Note
 from ...problems import Floats
 from .answer import Asked
 from .basin import FLOOR, early, made
@@ -49,7 +50,7 @@ class Tune(Race):
         if not self.opens or any(one.done for one in now.at.values()):
             return None
         steps = Opening(self, now).steps
-        return now.ask(steps, "rates two octaves apart are compared") if steps else None
+        return now.ask(steps, Note("rates two octaves apart are compared")) if steps else None
 
     def explore(self, now: Now) -> Step | None:
         return None if self.opens and self.budget < WALKS else super().explore(now)
@@ -106,7 +107,8 @@ class Tune(Race):
         ahead = self.following(now.share(safest)) or 1.0
         share = now.share(safest)
         paid = max((one / self.steps for one in self.marks if one / self.steps <= share + now.left + EPS), default=0)
-        return now.ask([(safest, min(ahead, paid))], "nothing can be finished any more: the safest rate goes on")
+        why = Note("nothing can be finished any more: the safest rate goes on")
+        return now.ask([(safest, min(ahead, paid))], why)
 
 
 def open_still(one: Seen, lead: Seen) -> float:

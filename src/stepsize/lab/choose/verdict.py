@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..._language import say
 from .answer import Verdict
 from .basin import FLOOR, Basin, early
 from .said import counted
@@ -67,28 +68,32 @@ def _unknown(best: Seen, runs: Sequence[Seen], basin: Basin, x: float, cost: flo
     low, high = basin.interval()
     if not best.done:
         share = best.made / best.trial.steps
-        said.append(f"No run was finished: this one made {share:.0%} of its updates, and may still diverge.")
+        said.append(
+            say("No run was finished: this one made {share:.0%} of its updates, and may still diverge.", share=share)
+        )
     elif len(done) == 1 and len(runs) > 1:
-        said.append("One run was finished: which rate is best was decided by the beginnings of the others.")
+        said.append(say("One run was finished: which rate is best was decided by the beginnings of the others."))
     if cost < 2:
-        said.append("Below 2 runs this is a guess: the best rate may be 5 octaves above or 1 below it.")
+        said.append(say("Below 2 runs this is a guess: the best rate may be 5 octaves above or 1 below it."))
     if high - low >= 3 and low <= x <= high:
-        said.append(f"The best rate is between {2**low:.2g} and {2**high:.2g} with 90 % belief.")
+        said.append(
+            say("The best rate is between {low:.2g} and {high:.2g} with 90 % belief.", low=2.0**low, high=2.0**high)
+        )
     if not any(one.x > x + 0.1 for one in mine):
-        said.append("No higher rate was tried.")
+        said.append(say("No higher rate was tried."))
     if not any(one.x < x - 0.1 for one in mine):
-        said.append("No lower rate was tried.")
+        said.append(say("No lower rate was tried."))
     if len({one.trial.seed for one in done}) < 2:
-        said.append("One seed was used: another one changes the loss, and may change which rate is best.")
+        said.append(say("One seed was used: another one changes the loss, and may change which rate is best."))
     return said
 
 
 def _hopeless(runs: Sequence[Seen]) -> list[str]:
     """What to say where no rate trained anything."""
     if all(one.lost for one in runs):
-        return ["Every rate that was tried diverged."]
+        return [say("Every rate that was tried diverged.")]
     if all(one.passed and one.level(1) > one.start for one in runs):
-        return ["At every rate that was tried the loss rose above its start: look at the gradient and the data."]
+        return [say("At every rate that was tried the loss rose above its start: look at the gradient and the data.")]
     return []
 
 
@@ -102,7 +107,9 @@ def _dropped(best: Seen, runs: Sequence[Seen], strategies: Sequence[str]) -> lis
         rates = counted(len({one.trial.rate for one in mine}), "rate")
         most = max((one.share for one in mine), default=0.0)
         said.append(
-            f"{text} was tried at {rates}, for {most:.0%} of a run at most." if mine else f"{text} was not tried."
+            say("{text} was tried at {rates}, for {most:.0%} of a run at most.", text=text, rates=rates, most=most)
+            if mine
+            else say("{text} was not tried.", text=text)
         )
     return said
 

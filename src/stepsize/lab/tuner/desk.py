@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._errors import StepsizeError, shown
+from ..._language import say
 from ...text import as_descent
 from ..choose.answer import Asked, Verdict
 from ..choose.policy import Policy
@@ -64,14 +65,26 @@ class Desk:
         if there and subject.fingerprint not in there:
             other = next(iter(there.values())).data
             raise StepsizeError(
-                f"{self.journal.folder} holds runs of {other}, not of {subject.data}: choose another folder"
+                say(
+                    "{folder} holds runs of {other}, not of {data}: choose another folder",
+                    folder=self.journal.folder,
+                    other=other,
+                    data=subject.data,
+                )
             )
         found = list(self.journal.outcomes.values())
         if found and not self.policy.seen(found):
             one = found[0].trial
             raise StepsizeError(
-                f"{self.journal.folder} holds runs of {one.text} over {one.steps} steps, not of "
-                f"{self.policy.strategies[0]} over {self.policy.steps}: choose another folder"
+                say(
+                    "{folder} holds runs of {other} over {there} steps, not of {text} over {steps}: choose another "
+                    "folder",
+                    folder=self.journal.folder,
+                    other=one.text,
+                    there=one.steps,
+                    text=self.policy.strategies[0],
+                    steps=self.policy.steps,
+                )
             )
 
     def outcomes(self) -> list[Outcome]:
@@ -157,7 +170,7 @@ class Desk:
         """The verdict on what there is; an error where nothing was reported yet."""
         runs = self.policy.seen(self.outcomes())
         if not runs:
-            raise StepsizeError("there is no verdict yet: no trial was reported and judged")
+            raise StepsizeError(say("there is no verdict yet: no trial was reported and judged"))
         found = self.policy.verdict(runs)
         return _as_scores(found, runs) if self.maximise else found
 
@@ -207,7 +220,12 @@ class Desk:
 
     def _give_up(self, trial: Trial) -> None:
         warnings.warn(
-            f"{trial.strategy}, seed {trial.seed}, was begun {DEATHS} times and died each time: it counts as diverged",
+            say(
+                "{strategy}, seed {seed}, was begun {count} times and died each time: it counts as diverged",
+                strategy=trial.strategy,
+                seed=trial.seed,
+                count=DEATHS,
+            ),
             stacklevel=5,
         )
         self.begun.end(trial)
@@ -261,7 +279,7 @@ def policy_for(
         one = as_descent(text)
         one.over(steps)  # an error says which length does not fit
         if not one.rate.base > 0:
-            raise StepsizeError(f"{text} has base rate 0, which trains nothing: give it one above 0")
+            raise StepsizeError(say("{text} has base rate 0, which trains nothing: give it one above 0", text=text))
     kind = Tune if pausing else Walk
     found = kind(tuple(texts), problem, steps, float(budget), tuple(range(seeds)), trials=trials)
     return replace(found, earlier=tuple(earlier))

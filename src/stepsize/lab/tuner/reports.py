@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..._errors import StepsizeError, number, shown, whole
+from ..._language import say
 from ..records.record import Record
 from ..trials.outcome import Outcome
 from ..trials.trial import Trial
@@ -47,13 +48,25 @@ class Reports:
         """One report, after `step` updates."""
         at = whole("report", "step", step, low=0)
         if at > self.trial.steps:
-            raise StepsizeError(f"report: step must be at most the {self.trial.steps} of the trial, not {at}")
+            told = say(
+                "report: step must be at most the {steps} of the trial, not {step}", steps=self.trial.steps, step=at
+            )
+            raise StepsizeError(told)
         if at < self.made:
-            raise StepsizeError(f"report: step {at} comes after step {self.made}: steps count the updates made, rising")
+            told = say(
+                "report: step {step} comes after step {made}: steps count the updates made, rising",
+                step=at,
+                made=self.made,
+            )
+            raise StepsizeError(told)
         value = self.sign * loss_in("report", loss)
         if at == 0 and not math.isfinite(value):
             raise StepsizeError(
-                f"report: the loss is {value:g} before the first update, at any rate: look at the data and the model"
+                say(
+                    "report: the loss is {value:g} before the first update, at any rate: look at the data and the "
+                    "model",
+                    value=value,
+                )
             )
         if self.slots and self._slot(at) == self._slot(self.made):
             _, total, count = self.slots[-1]

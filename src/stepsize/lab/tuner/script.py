@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._errors import StepsizeError
+from ..._language import Note, say
 from ...course import log
 from ..choose.answer import Verdict
 from .desk import Desk, Handed
@@ -58,7 +59,9 @@ class Script:
                     start_new_session=True,  # so that what it starts can be ended with it
                 )
             except OSError as error:
-                raise ScriptError(f"{self.command[0]} cannot be started: {error.strerror or error}") from None
+                raise ScriptError(
+                    say("{command} cannot be started: {why}", command=self.command[0], why=error.strerror or str(error))
+                ) from None
 
     def rows(self) -> list[dict[str, Any]]:
         """What it said since the last look, by whole lines."""
@@ -109,7 +112,7 @@ class Script:
         with (self.folder / OUTPUT).open("rb") as file:
             file.seek(max(file.seek(0, 2) - 4000, 0))
             lines = [one.strip() for one in file.read().decode(errors="replace").splitlines() if one.strip()]
-        return " | ".join(_without_trace(lines)[-LAST_LINES:]) or "it printed nothing"
+        return " | ".join(_without_trace(lines)[-LAST_LINES:]) or Note("it printed nothing")
 
 
 @dataclass
@@ -166,10 +169,9 @@ class Scripts:
             self._take(one, row)
         if not ended and not one.overdue:
             return False
-        late = "" if ended else f"it went on for {GRACE_SECONDS:g} s after it was told to stop, and was ended"
+        late = Note("it went on for {seconds:g} s after it was told to stop, and was ended", seconds=GRACE_SECONDS)
         one.end()
-        said = late or self._judge_end(one)
-        self.on_end(one.handed, said)
+        self.on_end(one.handed, self._judge_end(one) if ended else late)
         return True
 
     def _take(self, one: Script, row: dict[str, Any]) -> None:
@@ -191,26 +193,46 @@ class Scripts:
             return ""
         name = " ".join(self.command)
         if not one.asked and code == 0:
-            raise ScriptError(f"{name} ended and never asked for a trial: write trial = stepsize.trial(…) in it")
+            raise ScriptError(
+                say("{name} ended and never asked for a trial: write trial = stepsize.trial(…) in it", name=name)
+            )
         if not handed.reports.slots:
             if code == 0:
                 raise ScriptError(
-                    f"{name} ended without a report: {one.last_lines()}; write trial.report(step, loss) in its loop"
+                    say(
+                        "{name} ended without a report: {lines}; write trial.report(step, loss) in its loop",
+                        name=name,
+                        lines=one.last_lines(),
+                    )
                 )
-            raise ScriptError(f"{name} ended with {_code(code)} before its first report: {one.last_lines()}")
+            raise ScriptError(
+                say(
+                    "{name} ended with {code} before its first report: {lines}",
+                    name=name,
+                    code=_code(code),
+                    lines=one.last_lines(),
+                )
+            )
         if code == 0:
             if handed.reports.made < handed.trial.steps:
                 raise ScriptError(
-                    f"{name} ended after {handed.reports.made} of {handed.trial.steps} steps without an end: say "
-                    "trial.finish(loss)"
+                    say(
+                        "{name} ended after {made} of {steps} steps without an end: say trial.finish(loss)",
+                        name=name,
+                        made=handed.reports.made,
+                        steps=handed.trial.steps,
+                    )
                 )
             self.desk.finish(handed)
             return ""
-        said = (
-            f"it ended with {_code(code)} after step {handed.reports.made} and counts as diverged: {one.last_lines()}"
+        died = Note(
+            "it ended with {code} after step {step} and counts as diverged: {lines}",
+            code=_code(code),
+            step=handed.reports.made,
+            lines=one.last_lines(),
         )
-        self.desk.broke(handed, said)
-        return said
+        self.desk.broke(handed, died)
+        return died
 
 
 def _without_trace(lines: Sequence[str]) -> list[str]:
@@ -236,4 +258,4 @@ def _answered(handed: Handed, step: int) -> int:
 
 
 def _code(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else f"signal {-code}"
+    return Note("exit code {code}", code=code) if code >= 0 else Note("signal {number}", number=-code)
