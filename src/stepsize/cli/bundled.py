@@ -7,6 +7,7 @@ from functools import partial
 from types import MappingProxyType
 
 from .._errors import StepsizeError
+from .._language import say
 from ..lab.data.sources import workload as named
 from ..lab.workload import Workload, fingerprint, sized
 
@@ -22,7 +23,7 @@ def _torch_task(name: str) -> Workload:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "torch":
             raise
-        raise StepsizeError(f"compare: {name} needs torch: pip install torch") from None
+        raise StepsizeError(say("compare: {name} needs torch: pip install torch", name=name)) from None
     problem, validation, test = TASKS[name]()
     told = description(name)
     return Workload(

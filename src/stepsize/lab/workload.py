@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._language import retold
 from ..descents import descent
 from ..problems import Problem
 from ..schedules.rate import rate
@@ -23,6 +24,20 @@ from .trials.stacked import Stacked
 MEASUREMENTS = 50
 FEWEST_MEASUREMENTS = 20
 OF_TRAINING = 3  # a gradient costs about as much as two more losses
+TASKS = {  # of a table, in a line and at its beginning
+    "classification": ("classification", "Classification"),
+    "regression": ("regression", "Regression"),
+}
+MODELS = {  # how the sentence on what is trained is put together
+    "classification": "Softmax regression by its mean cross-entropy, beginning at zero, with an intercept among the "
+    "columns.",
+    "regression": "Least squares by its mean squared residual, on the standardised target, beginning at zero, with an "
+    "intercept among the columns.",
+    "parameter": "{told}, {count} parameter.",
+    "parameters": "{told}, {count} parameters.",
+    "function": "The problem that {function} in {file} builds",
+    "text": "{told} (Python {python}, {characters} characters, sha256 {digest}…)",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +153,12 @@ class Workload:
 def sized(told: str, problem: Problem) -> str:
     """A sentence on a problem, with how many numbers it trains."""
     count = sum(prod(one.shape) for one in problem.start(0).values())
-    return f"{told.rstrip('.')}, {count:,} {'parameter' if count == 1 else 'parameters'}."
+    return MODELS["parameter" if count == 1 else "parameters"].format(told=told.rstrip("."), count=f"{count:,}")
+
+
+def model_said(model: str) -> str:
+    """What is trained, as the reports say it, in the language that is spoken; files keep it in English."""
+    return retold(model, MODELS.values())
 
 
 def fingerprint(parts: Iterable[bytes], problem: Problem | None = None) -> str:

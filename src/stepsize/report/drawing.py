@@ -8,14 +8,14 @@ from functools import cache
 from typing import Any
 
 from .._errors import StepsizeError
-from .._language import speak, spoken
+from .._language import say, speak, spoken
 from .palette import GREY_ON_EITHER
 
 try:
     import matplotlib as mpl
     from matplotlib.font_manager import fontManager
 except ImportError:
-    raise StepsizeError("pictures need extra packages: pip install 'stepsize[compare]'") from None
+    raise StepsizeError(say("pictures need extra packages: pip install 'stepsize[compare]'")) from None
 
 STYLE: dict[Any, Any] = {  # Any: matplotlib spells out every name that may be a key
     "figure.constrained_layout.wspace": 0.04,

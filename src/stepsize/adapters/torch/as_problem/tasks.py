@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...._errors import StepsizeError
+from ...._language import say
+from ....lab.workload import MODELS
 from ....problems import Floats
 from .problem import problem
 
@@ -94,7 +96,8 @@ def description(name: str) -> str:
         return first
     text, python = _text(), ".".join(platform.python_version_tuple()[:2])
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return f"{first[:-1]} (Python {python}, {len(text):,} characters, sha256 {digest}…)."
+    whole = {"told": first[:-1], "python": python, "characters": f"{len(text):,}", "digest": digest}
+    return f"{MODELS['text'].format(**whole)}."
 
 
 class Characters(nn.Module):
@@ -151,7 +154,7 @@ def _digits() -> list[tuple[Floats, Whole]]:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
     except ImportError:
-        raise StepsizeError("the digits need scikit-learn: pip install 'stepsize[compare]'") from None
+        raise StepsizeError(say("the digits need scikit-learn: pip install 'stepsize[compare]'")) from None
     X, y = load_digits(return_X_y=True)
     train, held = train_test_split(np.arange(len(y)), test_size=720, random_state=0, stratify=y)
     choosing, judging = train_test_split(held, test_size=360, random_state=0, stratify=y[held])
