@@ -97,7 +97,7 @@ READ = {
     "{times} × the size of the file": "文件大小的 {times} 倍",
     "{rows} rows × {columns} columns × 8 bytes × {copies} copies": "{rows} 行 × {columns} 列 × 8 字节 × {copies} 份",
     "compare: {name} must have at least {fewest_rows} rows with a target, not {rows}: add rows": "compare: {name} 至少应有 {fewest_rows} 行带目标的数据，而不是 {rows} 行：请增加行",
-    "compare: {name} needs no --target, not {target!r}: its target is known; leave it out": "compare: {name} 不需要 --target，而不是 {target!r}：它的目标是已知的；请去掉",
+    "compare: {name} needs no --target, not {target!r}: its target is known; leave it out": "compare: {name} 不需要 --target {target!r}：它的目标是已知的；请去掉",
     "compare: {name} needs torch: pip install torch": "compare: {name} 需要 torch：pip install torch",
     "compare: there is no file {file}: did you mean {near}?": "compare: 没有文件 {file}：是不是 {near}？",
     "compare: there is no file {file}: write path/to/file.py:function": "compare: 没有文件 {file}：请写 path/to/file.py:function",
