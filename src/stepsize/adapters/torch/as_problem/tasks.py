@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from ...._errors import StepsizeError
 from ...._language import say
-from ....lab.workload import MODELS
 from ....problems import Floats
 from .problem import problem
 
@@ -96,8 +95,7 @@ def description(name: str) -> str:
         return first
     text, python = _text(), ".".join(platform.python_version_tuple()[:2])
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    whole = {"told": first[:-1], "python": python, "characters": f"{len(text):,}", "digest": digest}
-    return f"{MODELS['text'].format(**whole)}."
+    return f"{first[:-1]} (Python {python}, {len(text):,} characters, sha256 {digest}…)."
 
 
 class Characters(nn.Module):
