@@ -43,6 +43,16 @@ def test_the_language_comes_back_after_an_error():
     assert spoken() == "zh"
 
 
+def test_a_font_that_was_installed_since_matplotlib_began_is_found(monkeypatch, tmp_path):
+    [name] = {one.name for one in drawing.fontManager.ttflist if one.fname.endswith("/cmr10.ttf")}
+    [path] = {one.fname for one in drawing.fontManager.ttflist if one.fname.endswith("/cmr10.ttf")}
+    (tmp_path / "broken.ttf").write_bytes(b"no font")
+    monkeypatch.setattr(drawing, "CHINESE_FONTS", ("no such font", name))
+    monkeypatch.setattr(drawing.fontManager, "ttflist", [])
+    monkeypatch.setattr(drawing, "findSystemFonts", lambda: [str(tmp_path / "broken.ttf"), path])
+    assert drawing.chinese_font.__wrapped__() == name
+
+
 def test_the_font_is_one_that_is_there():
     found = drawing.chinese_font()
     assert found is None or found in {one.name for one in drawing.fontManager.ttflist}

@@ -24,6 +24,7 @@ from commandline import run
 from stepsize import StepsizeError
 from stepsize._language import of_environment, speak, spoken
 from stepsize.chinese import CATALOGUE
+from stepsize.cli.bundled import TORCH_TASKS
 from stepsize.cli.commands import main
 from stepsize.cli.helped import commands, options, texts
 from stepsize.cli.language import speaks
@@ -44,6 +45,7 @@ LOST = {  # what a translation leaves out: of 3rd the number says it in Chinese,
     "{factor} has no value at step {step}: {why}": "why",
 }
 NAMES = {"SGD", "Adam", "AdaGrad", "RMSProp", "RAdam", "Nesterov", "Python", "beta2", "long", "short"}
+SPOKEN = ("say", "said", "Note")
 TABLES = {  # whose texts are said where they are looked up
     "telling.phrases": ("RISING", "COOLING", "STAGES", "CURVES", "JOINED"),
     "telling.answers": ("WATCHED",),
@@ -56,11 +58,21 @@ TABLES = {  # whose texts are said where they are looked up
     "_reasons": ("REASONS",),
     "cli.words": ("TITLES",),
     "lab.choose.said": ("LOSSES", "METRICS", "COUNTED"),
+    "lab.judging.column": ("WORDS",),
+    "lab.judging.strategy": ("WHY",),
+    "lab.workload": ("MODELS", "TASKS"),
+    "report.columns": ("GROUPS",),
+    "report.figures": ("BY_RATE",),
+    "report.page": ("AGAINST",),
 }
 LOOKED_UP = {
     "said(how)", "said(phrase)", "said(template)", "said(_FLOWING[flowing])", "said(_NOUNS[self.noun])",
     "said(WATCHED[name])", "said(joint)", "said(word)", "said(COOLING[shapes[fall]])", "said(title)", "said(text)",
     "said(facts)", "said(instead)", "said(told)", "said(NOT_PART.get(kind, NOT_PART['']))",
+    "said(str(judgement.judges))", "said(judgement.judges.better)", "said(judgement.judges.part)", "said(one.why)",
+    "said(f'{settings.chosen_by} loss')", "said(f'{summary.settings.chosen_by} loss')", "said(subject.task)",
+    "said(BY_RATE[summary.settings.chosen_by])", "said(AGAINST[summary.settings.chosen_by])",
+    "say(text.text, **text.fields)", "say(template, **again)",
     "said(first(command.help or ''))", "said(command.epilog or '')", "said(option.help or '')", "said(part)",
     "said(loss)", "said(loss.split()[-1])", "said(METRICS[metric])", "said(one if count == 1 else more)",
     "said(TITLES[last])", "said(TITLES[kind_of(name)])", "said(summary(word))", "said(summary(name))",
@@ -84,13 +96,29 @@ def calls():
     """Every call of `say`, `said` and `Note` in the library."""
     for path in SOURCE.rglob("*.py"):
         source = path.read_text(encoding="utf-8")
-        for node in ast.walk(ast.parse(source)) if "_language import" in source else ():
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id in ("say", "said", "Note")
-            ):
+        dictionaries = {}
+        for node in in_order(ast.parse(source)) if "_language import" in source or path.name == "_language.py" else ():
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+                dictionaries = dictionaries | {ast.unparse(node.targets[0]): node.value}
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SPOKEN:
+                node.dictionaries = dictionaries
                 yield node
+
+
+def in_order(node):
+    """The nodes of a module as they are read."""
+    yield node
+    for one in ast.iter_child_nodes(node):
+        yield from in_order(one)
+
+
+def given(call):
+    """The names of the fields of a call; those of `**about` stand in the dictionaries that are called so before it."""
+    names = {one.arg for one in call.keywords if one.arg}
+    for one in call.keywords:
+        if one.arg is None:
+            names |= {key.value for key in call.dictionaries[one.value.id].keys}
+    return names
 
 
 def literal(call):
@@ -110,6 +138,14 @@ def helped():
         yield from (one for one in texts(command.help or "") if not one.startswith("    "))
         yield from texts(command.epilog or "")
         yield from (option.help for option in options(command, main))
+
+
+def described():
+    """What the bundled torch tasks train, without importing torch."""
+    source = (SOURCE / "adapters" / "torch" / "as_problem" / "tasks.py").read_text(encoding="utf-8")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name.replace("_", "-") in TORCH_TASKS:
+            yield ast.get_docstring(node).splitlines()[0].removesuffix(".")
 
 
 ASSETS = SOURCE / "report" / "assets"
@@ -138,7 +174,14 @@ def fields(text):
 def test_every_text_is_in_the_catalogue_and_the_catalogue_has_no_other():
     said = {call.args[0].value for call in calls() if literal(call)}
     assert len(said) > 150
-    assert {*said, *in_tables(), *helped(), *map(summary, WORDS), *(text for text, _ in in_pages())} == set(CATALOGUE)
+    assert {
+        *said,
+        *in_tables(),
+        *helped(),
+        *described(),
+        *map(summary, WORDS),
+        *(text for text, _ in in_pages()),
+    } == set(CATALOGUE)
 
 
 def test_what_is_said_without_being_written_there_comes_from_a_table():
@@ -148,8 +191,7 @@ def test_what_is_said_without_being_written_there_comes_from_a_table():
 def test_a_text_and_its_fields_are_given_together():
     for call in calls():
         if literal(call) and call.func.id != "said":
-            given = {one.arg for one in call.keywords}
-            assert given == {name for name, _ in fields(call.args[0].value)}, ast.unparse(call)
+            assert given(call) == {name for name, _ in fields(call.args[0].value)}, ast.unparse(call)
 
 
 def test_a_text_of_a_page_and_its_fields_are_given_together():

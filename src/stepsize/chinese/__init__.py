@@ -6,12 +6,17 @@ The keys are the English texts as they stand in the code. A translation has the 
 from __future__ import annotations
 
 from .answers import ANSWERS
+from .compared import COMPARED
+from .compared_page import COMPARED_PAGE
+from .data import READ
 from .doubts import DOUBTS
 from .drawn import DRAWN
 from .found import FOUND
 from .helped import HELPED
+from .judged import JUDGED
 from .mistyped import MISTYPED
 from .phrases import PHRASES
+from .placed import PLACED
 from .refusals import REFUSALS
 from .scaled import SCALED
 from .sentences import SENTENCES
@@ -20,12 +25,17 @@ from .words import WORDS
 
 CATALOGUE: dict[str, str] = (
     ANSWERS
+    | COMPARED
+    | COMPARED_PAGE
+    | READ
     | DOUBTS
     | DRAWN
     | FOUND
     | HELPED
+    | JUDGED
     | MISTYPED
     | PHRASES
+    | PLACED
     | REFUSALS
     | SCALED
     | SENTENCES

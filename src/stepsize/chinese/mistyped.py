@@ -48,7 +48,6 @@ MISTYPED = {
     "{option} is for DATA, and the script decides: leave it out": "{option} 用于 DATA，而这里由脚本决定：请去掉",
     "--maximise is for a script that reports a score: of DATA the loss decides; leave it out": "--maximise 用于报告得分的脚本，对 DATA 由损失决定：请去掉",
     "this does not fit into memory: pass fewer rows, or a smaller --rates grid": "内存放不下：请减少行数，或者缩小 --rates 的网格",
-    "compare: {name} needs torch: pip install torch": "compare: {name} 需要 torch：pip install torch",
     "{value} has no rate to show: write {line}": "{value} 没有可以显示的学习率：请写 {line}",
     "{value} has no rate to compare: write {line}": "{value} 没有可以比较的学习率：请写 {line}",
     "{text} is {value} at step {step}: choose a smaller base, or bound it with clamp(…)": "{text} 在第 {step} 步是 {value}：请选小一些的基础学习率，或者用 clamp(…) 限制它",

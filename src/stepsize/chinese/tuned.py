@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 TUNED = {
-    "validation loss": "验证损失",
-    "training loss": "训练损失",
     "loss": "损失",
     "score": "得分",
     "Accuracy": "准确率",
@@ -43,13 +41,11 @@ TUNED = {
     "What this budget cannot tell": "这点预算回答不了什么",
     "Rates that were tried": "试过的学习率",
     "Trials": "试验",
-    "Strategy": "策略",
     "last {loss}": "最后的{loss}",
     "seed": "种子",
     "made": "完成",
     "ended": "结果",
     "stopped": "停下",
-    "diverged": "发散",
     "finished": "做完",
     "A trial that is stopped costs what it used. It goes on from there when the same folder is given a larger budget.": "停下的试验只算它用掉的代价。用同一个文件夹和更大的预算，它会从那里接着做。",
     "A trial that is stopped costs what it used. A larger budget tries other rates.": "停下的试验只算它用掉的代价。更大的预算会试别的学习率。",
@@ -101,7 +97,6 @@ REFUSED = {
     "tune: --resume needs the folder of the search: write --out DIR": "tune：--resume 需要搜索所在的文件夹：请写 --out DIR",
     "tune: {out} holds no search to go on with: name its --out folder, or leave --resume out": "tune：{out} 里没有可以接着做的搜索：请写它的 --out 文件夹，或者去掉 --resume",
     "tune: the loss of {name} is not finite before the first update, at any rate: look at the data": "tune：在第一次更新之前，{name} 的损失在任何学习率下都不是有限的数：请检查数据",
-    "{text} has base rate 0, which trains nothing: give it one above 0": "{text} 的基础学习率是 0，什么也不会训练：请给一个大于 0 的值",
     "{folder} is the folder of this tune: its prior must be from earlier ones": "{folder} 就是这次调参的文件夹：--prior 必须来自以前的调参",
     "{folder} holds no finished trial of {rules}: name a folder that stepsize tune made": "{folder} 里没有 {rules} 做完的试验：请写 stepsize tune 生成的文件夹",
     "{folder} holds no journal: name a folder that stepsize tune --out made": "{folder} 里没有日志：请写 stepsize tune --out 生成的文件夹",

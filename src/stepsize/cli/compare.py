@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from .._language import say
 from ..lab.compare import prepare, split_name
 from ..lab.environment import versions
 from ..lab.places.base import Place
@@ -104,7 +105,7 @@ def _said_twice(texts: Sequence[str], plan: Plan) -> list[str]:
     there = {one.name for one in plan.strategies} | {one.text for one in plan.strategies}
     named = [split_name(one)[0] for one in texts]
     return [
-        f"{one} is a strategy that is given already, and is trained once, under the first name"
+        say("{text} is a strategy that is given already, and is trained once, under the first name", text=one)
         for one in named
         if " ".join(one.split()) not in there and one not in there
     ]
@@ -114,22 +115,42 @@ def say_strangers(study: Study) -> None:
     """Say what the folder holds that does not count in this comparison."""
     folder = study.journal.folder
     for environment, count in study.strangers().items():
-        note(f"{folder} also holds {_runs(count)} made with {environment}, which do not count here")
+        made = {"folder": folder, "runs": _runs(count), "environment": environment}
+        note(say("{folder} also holds {runs} made with {environment}, which do not count here", **made))
     if study.others():
-        why = "the file, the data or the start differ"
-        note(f"{folder} also holds {_runs(study.others())} of another problem ({why}), which do not count here")
+        note(
+            say(
+                "{folder} also holds {runs} of another problem (the file, the data or the start differ), which do not "
+                "count here",
+                folder=folder,
+                runs=_runs(study.others()),
+            )
+        )
 
 
 def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"
+    return say("1 run") if count == 1 else say("{count} runs", count=count)
 
 
 def _say_interrupted(study: Study, plan: Plan, out: Path | None) -> int:
     finished = sum(one.over for one in study.outcomes(plan.trials()))
-    done = f"interrupted: {finished} of {plan.runs} runs are finished"
+    done = {"finished": finished, "runs": plan.runs}
     if out is None:
-        tell(f"{done}; with --out DIR they would be kept and the same command would continue")
+        tell(
+            say(
+                "interrupted: {finished} of {runs} runs are finished; with --out DIR they would be kept and the same "
+                "command would continue",
+                **done,
+            )
+        )
     else:
-        again = as_typed()
-        tell(f"{done} and kept in {out / FILE}; to continue, repeat: {again}")
+        tell(
+            say(
+                "interrupted: {finished} of {runs} runs are finished and kept in {file}; to continue, repeat: "
+                "{command}",
+                **done,
+                file=out / FILE,
+                command=as_typed(),
+            )
+        )
     return INTERRUPTED

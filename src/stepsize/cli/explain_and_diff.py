@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._errors import StepsizeError
-from .._language import said, say
+from .._language import Note, said, say
 from ..text import parse
 from .output import fail, note, print_json, tell
 from .show import doubted, picture, told
@@ -88,5 +88,5 @@ def _save(path: str, schedules: list[Any], steps: int, units: dict[str, Any]) ->
     curves = [(str(one), one.over(steps, **units)) for one in schedules]
     at = places(steps, {step for _, curve in curves for step, _ in outline(curve, steps)})
     lines = [(text, at, [curve(t) for t in at]) for text, curve in curves]
-    save(schedule_figure(lines, "rate or factor"), Path(path))
+    save(schedule_figure(lines, Note("rate or factor")), Path(path))
     tell(say("written to {path}", path=path))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import StepsizeError
-from .._language import say
+from .._language import commas, say
 from ..course.log import put, unwritable
 from ..lab.study.journal import FILE
 from ..report.numbers import Summary
@@ -61,7 +61,7 @@ class Exports:
             path: Path | None = getattr(self, name)
             if path is not None:
                 getattr(self, f"_{name}")(summary, path)
-                told.append(f"written to {path}")
+                told.append(say("written to {path}", path=path))
         return told
 
     def _csv(self, summary: Summary, path: Path) -> None:
@@ -91,5 +91,10 @@ def _folder(summary: Summary, out: Path) -> str:
 
     pictures = save_figures(summary, out)
     put(out / "index.html", [page(summary).encode()])
-    names = ", ".join(one.name for one in pictures)
-    return f"written to {out}: index.html (open it in a browser), {names}, {FILE}"
+    names = commas(one.name for one in pictures)
+    return say(
+        "written to {folder}: index.html (open it in a browser), {pictures}, {journal}",
+        folder=out,
+        pictures=names,
+        journal=FILE,
+    )

@@ -158,7 +158,7 @@ def fail(message: str) -> int:
 
 
 def note(message: str) -> None:
-    """One line on standard error beside the answer."""
+    """One line on standard error beside the answer; a `Note` in the language that is spoken."""
     tell(say("note: {message}", message=message))
 
 

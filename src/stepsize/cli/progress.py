@@ -21,7 +21,7 @@ def shown(total: int) -> Iterator[tuple[Callable[[Far], None], Listener]]:
     """What a study tells how far it is and what its workers do; a bar in a terminal, else a line each time."""
     console = Console(stderr=True)
     columns = (
-        TextColumn("training"),
+        TextColumn(say("training")),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.description}"),
@@ -36,7 +36,7 @@ def shown(total: int) -> Iterator[tuple[Callable[[Far], None], Listener]]:
             best[0] = told(far)
             bar.update(task, total=far.total, completed=far.done, description=_described(running, best[0]))
             if bar.disable:
-                tell(f"trained {far.done} of {far.total} runs{best[0]}")
+                tell(say("trained {done} of {total} runs{best}", done=far.done, total=far.total, best=best[0]))
 
         def on_event(event: Event) -> None:
             if event.kind == "started" and event.portion is not None:
@@ -115,7 +115,7 @@ def following(asked: Asked) -> str:
 
 
 def _described(running: dict[str, int], best: str) -> str:
-    return f"runs, {sum(running.values())} running{best}"
+    return say("runs, {count} running{best}", count=sum(running.values()), best=best)
 
 
 def told(far: Far) -> str:
@@ -124,7 +124,8 @@ def told(far: Far) -> str:
     if far.best is not None:
         trial = far.best.trial
         name = trial.name if len(trial.name) <= 30 else f"{trial.name[:29]}…"
-        parts.append(f"best so far {chosen_loss(far.best):.4g} by {name} at {trial.rate:.4g}")
+        best = {"loss": f"{chosen_loss(far.best):.4g}", "name": name, "rate": f"{trial.rate:.4g}"}
+        parts.append(say(", best so far {loss} by {name} at {rate}", **best))
     if far.elsewhere:
-        parts.append(f"{far.elsewhere} trained by another process")
-    return "".join(f", {one}" for one in parts)
+        parts.append(say(", {count} trained by another process", count=far.elsewhere))
+    return "".join(parts)

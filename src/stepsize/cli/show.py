@@ -6,7 +6,7 @@ import os
 import sys
 
 from .._errors import StepsizeError, shown
-from .._language import say
+from .._language import Note, say
 from ..lengths import MissingFactError
 from ..text import parse
 from .output import columns, fail, note, print_json, tell
@@ -191,5 +191,5 @@ def _save(path: str, curves: list[tuple[str, Any, Callable[[int], float], str]],
     marks = sorted({step for _, schedule, _, _ in curves for step, _ in _marks(schedule, steps)})
     at = places(steps, marks)
     lines = [(text, at, [function(t) for t in at]) for text, _, function, _ in curves]
-    save(schedule_figure(lines, "rate or factor", marks), Path(path))
+    save(schedule_figure(lines, Note("rate or factor"), marks), Path(path))
     tell(say("written to {path}", path=path))

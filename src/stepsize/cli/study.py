@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .._errors import StepsizeError
+from .._language import commas, say
 from ..lab.environment import from_words
 from ..lab.study.journal import Journal, read_journal
 from ..lab.study.listing import courses, environments
@@ -32,11 +33,18 @@ def show_command(folder: Path, as_json: bool) -> int:
     for plan in plans:
         asked = len({one.key for one in plan.trials()})  # two strategies may ask for one trial
         for environment, found in environments(journal, plan).items():
-            print(f"\n{_course(plan)}, with {environment}: {_ends(found)} of {asked} asked for", flush=True)
+            course = say(
+                "{course}, with {environment}: {trials} of {asked} asked for",
+                course=_course(plan),
+                environment=environment,
+                trials=_ends(found),
+                asked=asked,
+            )
+            print(f"\n{course}", flush=True)
             summary = summarise(plan, found, from_words(environment))
             tell_summary(summary, as_json=False)
             if summary.unfinished:
-                print(f"Left out, not all of their runs are finished: {', '.join(summary.unfinished)}.")
+                print(say("Left out, not all of their runs are finished: {names}.", names=commas(summary.unfinished)))
             sys.stdout.flush()
     return 0
 
@@ -44,35 +52,53 @@ def show_command(folder: Path, as_json: bool) -> int:
 def merge_command(into: Path, others: Sequence[Path]) -> int:
     """Write what other folders hold into one."""
     if not others:
-        raise StepsizeError(f"merge needs at least 2 folders, not {into} alone: write stepsize study merge A B")
+        raise StepsizeError(
+            say("merge needs at least 2 folders, not {into} alone: write stepsize study merge A B", into=into)
+        )
     for other in others:
         with as_notes():
             done = merge(into, other)
-        tell(f"{other}: {_trials(done.came)} came into {into}, {done.known} known already")
+        tell(
+            say(
+                "{other}: {trials} came into {into}, {known} known already",
+                other=other,
+                trials=_trials(done.came),
+                into=into,
+                known=done.known,
+            )
+        )
     return 0
 
 
 def _counted(journal: Journal) -> str:
     outcomes = list(journal.outcomes.values())
-    problems = len(journal.subjects)
-    return f"{journal.path}: {_ends(outcomes)}, of {problems} {'problem' if problems == 1 else 'problems'}"
+    held = {"path": journal.path, "trials": _ends(outcomes)}
+    if len(journal.subjects) == 1:
+        return say("{path}: {trials}, of 1 problem", **held)
+    return say("{path}: {trials}, of {problems} problems", **held, problems=len(journal.subjects))
 
 
 def _course(plan: Plan) -> str:
-    batch = f", batch {plan.batch_size or 'all'}" if plan.subject.rows_train else ""
-    return f"{plan.subject.data}, {plan.steps} steps{batch}"
+    told = {"data": plan.subject.data, "steps": plan.steps}
+    if not plan.subject.rows_train:
+        return say("{data}, {steps} steps", **told)
+    return say("{data}, {steps} steps, batch {batch}", **told, batch=plan.batch_size or say("all"))
 
 
 def _ends(outcomes: Sequence[Outcome]) -> str:
     """How many trials there are, and how they ended."""
     lost = sum(one.diverged for one in outcomes)
     paused = sum(not one.over for one in outcomes)
-    told = [f"{lost} diverged"] * bool(lost) + [f"{paused} paused"] * bool(paused)
-    return _trials(len(outcomes)) + (f" ({', '.join(told)})" if told else "")
+    trials = _trials(len(outcomes))
+    if lost and paused:
+        return say("{trials} ({lost} diverged, {paused} paused)", trials=trials, lost=lost, paused=paused)
+    if lost:
+        return say("{trials} ({lost} diverged)", trials=trials, lost=lost)
+    return say("{trials} ({paused} paused)", trials=trials, paused=paused) if paused else trials
 
 
 def _trials(count: int) -> str:
-    return "1 trial" if count == 1 else f"{count} trials"
+    return say("1 trial") if count == 1 else say("{count} trials", count=count)
 
 
 def _row(one: Outcome) -> dict[str, object]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import StepsizeError, number
+from .._language import commas, say
 from ..descents import descent
 from ..rules.sgd import sgd
 from ..schedules.rate import rate
@@ -59,7 +60,7 @@ def prepare(
     workload = _workload(workload)
     batch_size = workload.batch(batch_size)
     if number("compare", "seeds", seeds, low=2, high=1000) != int(seeds):
-        raise StepsizeError(f"compare: seeds must be a whole number, not {seeds!r}")
+        raise StepsizeError(say("compare: seeds must be a whole number, not {seeds!r}", seeds=seeds))
     steps = int(number("compare", "steps", steps, low=1))
     whole = _strategies(texts, lambda text: workload.strategy(text, steps, batch_size))
     return Plan(
@@ -110,7 +111,9 @@ def _strategies(texts: Sequence[str], read: Callable[[str], descent | rate]) -> 
     names = [name for name, _, _ in found.values()]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise StepsizeError(f"compare: two strategies are called {twice!r}: give each a name of its own")
+        raise StepsizeError(
+            say("compare: two strategies are called {twice!r}: give each a name of its own", twice=twice)
+        )
     return list(found.values())
 
 
@@ -126,8 +129,21 @@ def _reference(whole: Sequence[tuple[str, str, descent | rate]], wanted: str | N
     if wanted == NOBODY:
         return None
     near = get_close_matches(wanted, known, n=1)
-    guess = f"did you mean {near[0]!r}?" if near else f"write one of {', '.join(name for name, _, _ in whole[:8])}"
-    raise StepsizeError(f"compare: the reference must be one of the strategies, or none, not {wanted!r}: {guess}")
+    if near:
+        raise StepsizeError(
+            say(
+                "compare: the reference must be one of the strategies, or none, not {wanted!r}: did you mean {near!r}?",
+                wanted=wanted,
+                near=near[0],
+            )
+        )
+    raise StepsizeError(
+        say(
+            "compare: the reference must be one of the strategies, or none, not {wanted!r}: write one of {names}",
+            wanted=wanted,
+            names=commas(name for name, _, _ in whole[:8]),
+        )
+    )
 
 
 def _workload(given: Workload | Dataset) -> Workload:
@@ -139,7 +155,7 @@ def _entrant(
 ) -> Entrant:
     base = float(rate_of(whole).base)
     if base <= 0:
-        raise StepsizeError(f"{text} has base rate 0, which trains nothing: give it one above 0")
+        raise StepsizeError(say("{text} has base rate 0, which trains nothing: give it one above 0", text=text))
     if rates is None:
         points = range(-DECADES_AROUND * POINTS_A_DECADE, DECADES_AROUND * POINTS_A_DECADE + 1)
         grid = [float(f"{base * 10 ** (k / POINTS_A_DECADE):.4g}") if k else base for k in points]
@@ -159,10 +175,12 @@ def rate_grid(rates: tuple[float, float, int] | Sequence[float]) -> list[float]:
     if len(given) == 3 and type(given[2]) is int and given[2] >= 2:
         low, high, count = given
         if not 0 < low < high < math.inf:
-            raise StepsizeError(f"compare: rates must have 0 < low < high, not {low!r} and {high!r}")
+            raise StepsizeError(
+                say("compare: rates must have 0 < low < high, not {low!r} and {high!r}", low=low, high=high)
+            )
         return [float(f"{one:.6g}") for one in np.geomspace(low, high, count)]
     if not given:
-        raise StepsizeError("compare: rates must name at least 1 rate")
+        raise StepsizeError(say("compare: rates must name at least 1 rate"))
     return [number("compare", "rates", one, above=0) for one in given]
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from .._language import said, say
 from .exports.cells import measures
 from .numbers import Mean, Row, Summary
 
 BEST, GIVEN, BASIN = "At its best base rate", "As given", "Basin"
+GROUPS = {one: one for one in (BEST, GIVEN, BASIN)}  # as the head of the table names them
 
 
 @dataclass(frozen=True)
@@ -34,31 +36,34 @@ class Column:
     @property
     def label(self) -> str:
         """What the list of columns calls it, where its group is not above it."""
-        return f"{self.title} ({self.group.lower()})" if self.group == GIVEN else self.title
+        return say("{title} (as given)", title=self.title) if self.group == GIVEN else self.title
 
 
 def columns(summary: Summary) -> list[Column]:
     """The columns of a comparison: what decides first, so that a phone shows it; nothing that no strategy has."""
     settings, rows = summary.settings, summary.rows
+    chosen_by = said(f"{settings.chosen_by} loss")
     judged = any(row.tested for row in rows)
-    chosen = Column("loss", f"{settings.chosen_by} loss", BEST, "mean", lambda row: row.validation)
-    best = [Column("tested", "test loss", BEST, "mean", lambda row: row.tested), chosen] if judged else [chosen]
-    best.append(Column("rate", "base rate", BEST, "best", lambda row: row.best_base))
+    chosen = Column("loss", chosen_by, BEST, "mean", lambda row: row.validation)
+    best = [Column("tested", say("test loss"), BEST, "mean", lambda row: row.tested), chosen] if judged else [chosen]
+    best.append(Column("rate", say("base rate"), BEST, "best", lambda row: row.best_base))
     if settings.subject.validated:
-        best.append(Column("train", "training loss", BEST, "mean", lambda row: row.train))
+        best.append(Column("train", say("training loss"), BEST, "mean", lambda row: row.train))
     if any(row.worst is not None for row in rows):
-        best.append(Column("worst", "worst seed", BEST, "plain", lambda row: row.worst))
+        best.append(Column("worst", say("worst seed"), BEST, "plain", lambda row: row.worst))
     best += [
         Column(f"metric{i}", name, BEST, "mean", partial(_metric, name)) for i, name in enumerate(measures(summary))
     ]
-    best.append(Column("steps", "steps to target", BEST, "steps", lambda row: row.steps_to_target))
+    best.append(Column("steps", say("steps to target"), BEST, "steps", lambda row: row.steps_to_target))
     return [
         *best,
-        Column("given_rate", "base rate", GIVEN, "plain", lambda row: row.base),
-        Column("given_loss", f"{settings.chosen_by} loss", GIVEN, "given", lambda row: row.given_validation),
-        Column("basin", "base rates", BASIN, "basin", lambda row: row.basin and row.basin[0]),
-        Column("decades", "decades", BASIN, "width", lambda row: row.basin and math.log10(row.basin[1] / row.basin[0])),
-        Column("diverged", "diverged", "", "diverged", lambda row: row.diverged / row.runs if row.runs else None),
+        Column("given_rate", say("base rate"), GIVEN, "plain", lambda row: row.base),
+        Column("given_loss", chosen_by, GIVEN, "given", lambda row: row.given_validation),
+        Column("basin", say("base rates"), BASIN, "basin", lambda row: row.basin and row.basin[0]),
+        Column(
+            "decades", say("decades"), BASIN, "width", lambda row: row.basin and math.log10(row.basin[1] / row.basin[0])
+        ),
+        Column("diverged", say("diverged"), "", "diverged", lambda row: row.diverged / row.runs if row.runs else None),
     ]
 
 

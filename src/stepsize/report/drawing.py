@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
 from .._errors import StepsizeError
-from .._language import speak, spoken
+from .._language import say, speak, spoken
 from .palette import GREY_ON_EITHER
 
 try:
     import matplotlib as mpl
-    from matplotlib.font_manager import fontManager
+    from matplotlib.font_manager import findSystemFonts, fontManager
 except ImportError:
-    raise StepsizeError("pictures need extra packages: pip install 'stepsize[compare]'") from None
+    raise StepsizeError(say("pictures need extra packages: pip install 'stepsize[compare]'")) from None
 
 STYLE: dict[Any, Any] = {  # Any: matplotlib spells out every name that may be a key
     "figure.constrained_layout.wspace": 0.04,
@@ -57,6 +57,21 @@ def chinese_font() -> str | None:
     """The first font of those that people have which writes Chinese; None where there is none.
 
     A file of several fonts names itself by its first one: matplotlib reads no other, and the letters are the same.
+    Matplotlib keeps its list of fonts from its first start; those that were installed since are asked where that list
+    has none.
     """
+    return _listed() or _listed(_found_since())
+
+
+def _listed(more: Iterable[str] = ()) -> str | None:
+    for path in more:
+        with suppress(Exception):  # what a file that is no font raises is the matter of whoever reads fonts
+            fontManager.addfont(path)
     found = {one.name for one in fontManager.ttflist}
     return next((name for name in CHINESE_FONTS if name in found), None)
+
+
+def _found_since() -> list[str]:
+    """The files of fonts that matplotlib's list does not hold."""
+    known = {one.fname for one in fontManager.ttflist}
+    return sorted(set(findSystemFonts()) - known)

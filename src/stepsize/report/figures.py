@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._errors import StepsizeError, shown
+from .._language import heard, said, say
 from ..course.log import put
 from .charts import ceiling
 from .drawing import ON_EITHER_PAGE, drawing
@@ -22,6 +23,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+BY_RATE = {"validation": "Validation loss by base rate", "training": "Training loss by base rate"}
 KINDS = ("png", "svg", "pdf")
 DEEPEST = 1e-4  # the share of a strategy's highest rate down to which a log axis shows it
 _NARROWEST = 34  # letters of a column of a legend whose names wrap
@@ -35,7 +37,7 @@ def save_figures(summary: Summary, folder: Path, kind: str = "png") -> list[Path
     `kind` is the ending of their names, "png", "svg" or "pdf".
     """
     if kind not in KINDS:
-        raise StepsizeError(f'save_figures: kind must be "png", "svg" or "pdf", not {shown(kind)}')
+        raise StepsizeError(say('save_figures: kind must be "png", "svg" or "pdf", not {kind}', kind=shown(kind)))
     panels = {"loss": _losses, "rates": _rates, "basins": _basins}
     written = []
     with drawing():
@@ -69,7 +71,7 @@ def schedule_figure(
             _stairs(axes, i, steps, values, 1.8)
         for step in marks:
             axes.axvline(step, color="#9aa2ac", linewidth=0.8, dashes=(1.0, 3.0), zorder=0)
-        _dress(axes, "update", ylabel)
+        _dress(axes, say("update⟨of an axis⟩"), heard(ylabel))
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]) if _below_zero(curves) else 0)
         _legend(figure, [text for text, _, _ in curves], 2)
     return figure
@@ -79,7 +81,7 @@ def save(figure: Figure, path: Path, transparent: bool = False) -> None:
     """Write a figure as PNG, SVG or PDF, by its ending; the same figure gives the same bytes, whole or not at all."""
     kind = path.suffix.lower().removeprefix(".")
     if kind not in KINDS:
-        raise StepsizeError(f"{path} must end in .png, .svg or .pdf")
+        raise StepsizeError(say("{path} must end in .png, .svg or .pdf", path=path))
     undated = {
         "png": {"Software": None},
         "svg": {"Date": None, "Creator": None},
@@ -121,8 +123,8 @@ def _losses(axes: Axes, summary: Summary) -> None:
         axes.set_ylim(_padded(min(lowest), top))
     else:
         _log(axes, "y")
-    axes.set_title("Training loss at the best rate")
-    _dress(axes, "update", "loss (mean, lowest to highest seed)")
+    axes.set_title(say("Training loss at the best rate"))
+    _dress(axes, say("update⟨of an axis⟩"), say("loss (mean, lowest to highest seed)"))
 
 
 def _rates(axes: Axes, summary: Summary) -> None:
@@ -133,8 +135,8 @@ def _rates(axes: Axes, summary: Summary) -> None:
         _stairs(axes, i, steps, [max(one, floor / 1e3) for one in values])
     _log(axes, "y", (floor, top))
     axes.set_ylim(_padded(floor, top))
-    axes.set_title("Learning rate at the best rate")
-    _dress(axes, "update", "rate (first seed)")
+    axes.set_title(say("Learning rate at the best rate"))
+    _dress(axes, say("update⟨of an axis⟩"), say("rate (first seed)"))
 
 
 def _rate_of(curve: Curve) -> tuple[list[float], list[float]]:
@@ -170,8 +172,8 @@ def _basins(axes: Axes, summary: Summary) -> None:
     _log(axes, "x")
     _log(axes, "y")
     _crosses(axes, summary)
-    axes.set_title(f"{summary.settings.chosen_by.capitalize()} loss by base rate")
-    _dress(axes, "base rate (thick: good, ×: a seed diverged)", "loss after the last update")
+    axes.set_title(said(BY_RATE[summary.settings.chosen_by]))
+    _dress(axes, say("base rate (thick: good, ×: a seed diverged)"), say("loss after the last update"))
 
 
 def _crosses(axes: Axes, summary: Summary) -> None:
@@ -192,8 +194,12 @@ def _with_legend(figure: Figure, summary: Summary, path: Path, columns: int) -> 
     names = [row.name for row in summary.rows]
     _legend(figure, names, columns)
     settings = summary.settings
-    batch = f", batch {settings.batch_size or 'all'}" if settings.subject.rows_train else ""
-    title = f"{settings.subject.data}: {settings.steps} updates{batch}, n = {summary.seeds} seeds"
+    about = {"data": settings.subject.data, "steps": settings.steps, "seeds": summary.seeds}
+    if settings.subject.rows_train:
+        batch = settings.batch_size or say("all")
+        title = say("{data}: {steps} updates, batch {batch}, n = {seeds} seeds", **about, batch=batch)
+    else:
+        title = say("{data}: {steps} updates, n = {seeds} seeds", **about)
     figure.suptitle(title, fontsize="medium", color="#59616b", parse_math=False)
     save(figure, path)
     return path

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .._errors import StepsizeError
+from .._language import say
 from ..lab.judging import Judged, Judgement, verdict
 from ..lab.records.record import Record
 from ..lab.study.judged import judged
@@ -117,10 +118,16 @@ class Summary:
     judgement: Judgement | None = None
 
     @property
+    def seed_counts(self) -> tuple[int, ...]:
+        """How many seeds the means of the table are over: one number, or the fewest and the most."""
+        counts = {row.seeds for row in self.rows} or {len(self.settings.seeds)}
+        return tuple(sorted({min(counts), max(counts)}))
+
+    @property
     def seeds(self) -> str:
         """How many seeds the means of the table are over, "2 to 5" where strategies differ."""
-        counts = {row.seeds for row in self.rows} or {len(self.settings.seeds)}
-        return " to ".join(str(one) for one in sorted({min(counts), max(counts)}))
+        first, *last = self.seed_counts
+        return say("{first} to {last}", first=first, last=last[0]) if last else str(first)
 
 
 def summarise(plan: Plan, outcomes: Iterable[Outcome], versions: dict[str, str]) -> Summary:

@@ -6,7 +6,9 @@ import math
 import shlex
 from typing import Any
 
+from .._language import said, say
 from ..lab.study.plan import Entrant, Plan
+from ..lab.workload import model_said
 from .charts import chart_data
 from .columns import columns, grouped
 from .exports.cells import header, lowest, rows
@@ -19,7 +21,7 @@ MODULES = (
     "common", "state", "numbers", "theme", "smooth", "tip", "chart", "steps", "slider", "bases", "table", "strategies",
     "csv", "files", "start",
 )  # fmt: skip
-NOTHING = "No strategy is finished yet: repeat the command to go on."
+AGAINST = {"validation": "Validation loss against base rate", "training": "Training loss against base rate"}
 CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -31,12 +33,15 @@ def page(summary: Summary) -> str:
         "page.html.jinja",
         summary=summary,
         settings=summary.settings,
-        chosen_by=summary.settings.chosen_by,
+        chosen_by=said(f"{summary.settings.chosen_by} loss"),
+        against=said(AGAINST[summary.settings.chosen_by]),
+        model=model_said(summary.settings.subject.model),
+        said=said,
         columns=found,
         groups=grouped(found),
         decided_by=found[0],
         csp=CSP,
-        headline=summary.verdict or (NOTHING,),
+        headline=summary.verdict or (say("No strategy is finished yet: repeat the command to go on."),),
         lowest=lowest(summary),
         reference=summary.settings.referred,
         left_out=len(summary.settings.strategies) - len(summary.rows),
@@ -85,7 +90,7 @@ def _width(row: Row) -> str:
         return "–"
     ratio = row.basin[1] / row.basin[0]
     if ratio == 1:
-        return "one rate"
+        return say("one rate")
     return f"{'≥ ' if _cut_off(row) else ''}{math.log10(ratio):.2g} (×{_factor(ratio)})"
 
 

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from .._language import commas, said, say
+from ..lab.workload import model_said
 from .numbers import Mean, Row, Summary
 
 LONGEST_NAME = 28
@@ -28,26 +30,28 @@ class Column:
 
 def columns(summary: Summary) -> list[Column]:
     """Every column that this comparison has something for."""
-    subject, chosen_by = summary.settings.subject, summary.settings.chosen_by
+    subject, chosen_by = summary.settings.subject, said(f"{summary.settings.chosen_by} loss")
     found = [
-        Column("as given", lambda row: f"{row.base:.4g}", 150),
-        Column(f"{chosen_by} loss", lambda row: str(row.given_validation or "diverged"), 150),
-        Column("best rate", lambda row: "none" if row.best_base is None else f"{row.best_base:.4g}{_edge(row)}"),
+        Column(say("as given"), lambda row: f"{row.base:.4g}", 150),
+        Column(chosen_by, lambda row: str(row.given_validation or say("diverged")), 150),
+        Column(
+            say("best rate"), lambda row: say("none") if row.best_base is None else f"{row.best_base:.4g}{_edge(row)}"
+        ),
     ]
     if subject.validated:  # else the next column says it already
-        found.append(Column("training loss", lambda row: _told(row.train), 130))
-    found.append(Column(f"{chosen_by} loss", lambda row: _told(row.validation), 90 if subject.tested else NARROWEST))
+        found.append(Column(say("training loss"), lambda row: _told(row.train), 130))
+    found.append(Column(chosen_by, lambda row: _told(row.validation), 90 if subject.tested else NARROWEST))
     if subject.tested:
-        found.append(Column("test loss", lambda row: _told(row.tested)))
+        found.append(Column(say("test loss"), lambda row: _told(row.tested)))
     for name in dict.fromkeys(name for row in summary.rows for name in row.metrics):
         found.append(Column(name, lambda row, name=name: _told(row.metrics.get(name)), 110))  # type: ignore[misc]
-    found.append(Column("worst seed", lambda row: "–" if row.worst is None else f"{row.worst:.4g}", 140))
+    found.append(Column(say("worst seed"), lambda row: "–" if row.worst is None else f"{row.worst:.4g}", 140))
     if summary.settings.reference is not None:
-        found.append(Column("steps to target", _reached, 100))
+        found.append(Column(say("steps to target"), _reached, 100))
     return [
         *found,
-        Column("good rates", lambda row: f"×{row.basin[1] / row.basin[0]:.3g}" if row.basin else "–", 120),
-        Column("diverged", lambda row: f"{row.diverged / row.runs:.0%}"),
+        Column(say("good rates"), lambda row: f"×{row.basin[1] / row.basin[0]:.3g}" if row.basin else "–", 120),
+        Column(say("diverged"), lambda row: f"{row.diverged / row.runs:.0%}"),
     ]
 
 
@@ -56,11 +60,12 @@ def print_table(summary: Summary) -> None:
     settings = summary.settings
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED)
     console.width = max(console.width, NARROWEST)  # narrower, a terminal breaks the lines and no number is cut
-    console.print(f"[bold]{escape(settings.subject.data)}[/]: {escape(_compared(summary))}", soft_wrap=True)
+    data = f"[bold]{escape(settings.subject.data)}[/]"
+    console.print(say("{data}: {compared}", data=data, compared=escape(_compared(summary))), soft_wrap=True)
     every = columns(summary)
     shown = [one for one in every if one.width <= console.width]
     table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
-    table.add_column("strategy", no_wrap=True)
+    table.add_column(say("strategy"), no_wrap=True)
     for one in shown:
         table.add_column(one.name, justify="right", no_wrap=True)
     labels = labelled([row.name for row in summary.rows])
@@ -68,8 +73,8 @@ def print_table(summary: Summary) -> None:
         table.add_row(escape(label), *(one.cell(row) for one in shown))
     console.print(table)
     if len(shown) < len(every):
-        left_out = ", ".join(one.name for one in every if one.width > console.width)
-        console.print(f"Left out for want of width: {left_out}; --json has all.", style="dim")
+        left_out = commas(one.name for one in every if one.width > console.width)
+        console.print(say("Left out for want of width: {columns}; --json has all.", columns=left_out), style="dim")
     for label, row in zip(labels, summary.rows, strict=True):
         if label != row.text:
             console.print(f"{label}  {row.text}", markup=False, soft_wrap=True)
@@ -82,13 +87,22 @@ def print_table(summary: Summary) -> None:
 def _compared(summary: Summary) -> str:
     """What was compared: the table and its task, or the model, then how much of it and for how long."""
     settings, subject = summary.settings, summary.settings.subject
-    parts = ((subject.rows_train, "train"), (subject.rows_validation, "choose by"), (subject.rows_test, "judge by"))
-    rows = ", ".join(f"{count} rows to {use}" for count, use in parts if count)
-    table = [subject.task, rows, f"{subject.columns} columns"]
-    told = [", ".join(table) if subject.task else rows, f"{settings.steps} steps"]
-    batch = f", batch {settings.batch_size or 'all'}" if subject.rows_train else ""
-    line = "; ".join(one for one in told if one) + f"{batch}, n = {summary.seeds} seeds"
-    return line if subject.task else f"{subject.model}\n{line}"
+    rows = []
+    if subject.rows_train:
+        rows.append(say("{count} rows to train", count=subject.rows_train))
+    if subject.rows_validation:
+        rows.append(say("{count} rows to choose by", count=subject.rows_validation))
+    if subject.rows_test:
+        rows.append(say("{count} rows to judge by", count=subject.rows_test))
+    table = [said(subject.task), *rows, say("{count} columns", count=subject.columns)] if subject.task else rows
+    about = {"steps": settings.steps, "batch": settings.batch_size or say("all"), "seeds": summary.seeds}
+    if subject.rows_train:
+        line = say("{steps} steps, batch {batch}, n = {seeds} seeds", **about)
+    else:
+        line = say("{steps} steps, n = {seeds} seeds", steps=settings.steps, seeds=summary.seeds)
+    if table:
+        line = say("{table}; {course}", table=said(", ").join(table), course=line)
+    return line if subject.task else f"{model_said(subject.model)}\n{line}"
 
 
 def labelled(names: list[str]) -> list[str]:
@@ -110,25 +124,33 @@ def _edge(row: Row) -> str:
 
 def _reached(row: Row) -> str:
     reached = f" ({row.reached}/{row.seeds})" if row.reached < row.seeds else ""
-    return f"not reached{reached}" if row.steps_to_target is None else f"{row.steps_to_target:.0f}{reached}"
+    return f"{say('not reached')}{reached}" if row.steps_to_target is None else f"{row.steps_to_target:.0f}{reached}"
 
 
 def caption(summary: Summary) -> list[str]:
     """What the columns mean, in the fewest words that are still true."""
     settings = summary.settings
-    judge = " Test loss, worst seed and other measures: on rows that chose nothing." if settings.subject.tested else ""
-    lines = [
-        f"Losses: mean ± standard deviation over n = {summary.seeds} seeds. "
-        f"Best rate: the lowest mean {settings.chosen_by} loss among rates where no seed diverged.{judge}",
-    ]
+    losses = say(
+        "Losses: mean ± standard deviation over n = {seeds} seeds. Best rate: the lowest mean {loss} among rates where "
+        "no seed diverged.",
+        seeds=summary.seeds,
+        loss=said(f"{settings.chosen_by} loss"),
+    )
+    if settings.subject.tested:
+        judge = say("Test loss, worst seed and other measures: on rows that chose nothing.")
+        losses = say("{sentence} {next}", sentence=losses, next=judge)
+    lines = [losses]
     if settings.reference is not None:
-        lines.append(f"Target: {_target(summary)}, measured every {settings.measure_every} updates.")
+        every = settings.measure_every
+        lines.append(say("Target: {target}, measured every {count} updates.", target=_target(summary), count=every))
     lines.append(
-        "Good rates: how far apart (highest ÷ lowest) the rates around the best lie that stay within 10 % of its loss. "
-        "Diverged: share of all runs, over all rates and seeds."
+        say(
+            "Good rates: how far apart (highest ÷ lowest) the rates around the best lie that stay within 10 % of its "
+            "loss. Diverged: share of all runs, over all rates and seeds."
+        )
     )
     if any(row.at_edge for row in summary.rows):
-        lines.append("* at the edge of the rates that were tried: widen them with --rates LOW:HIGH:N.")
+        lines.append(say("* at the edge of the rates that were tried: widen them with --rates LOW:HIGH:N."))
     return lines
 
 
@@ -137,5 +159,10 @@ def _target(summary: Summary) -> str:
     name = settings.strategies[settings.reference or 0].name
     row = next((row for row in summary.rows if row.name == name), None)
     if summary.target is None or row is None or row.best_base is None:
-        return f"none, because {name} diverged at every base rate, or is not finished"
-    return f"{summary.target:.4g}, the training loss that {name} reached at {row.best_base:.4g} with every seed"
+        return say("none, because {name} diverged at every base rate, or is not finished", name=name)
+    return say(
+        "{target:.4g}, the training loss that {name} reached at {rate:.4g} with every seed",
+        target=summary.target,
+        name=name,
+        rate=row.best_base,
+    )

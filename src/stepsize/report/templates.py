@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from .._errors import StepsizeError
-from .._language import said, say, spoken
+from .._language import heard, said, say, spoken
 
 HTML_LANGUAGES = {"en": "en", "zh": "zh-Hans"}
 _SAID = re.compile(r"""\bsay\("((?:[^"\\]|\\.)*)\"""")  # the texts of a script; each stands in double quotes
@@ -19,7 +19,8 @@ _SAID = re.compile(r"""\bsay\("((?:[^"\\]|\\.)*)\"""")  # the texts of a script;
 def rendered(name: str, **fields: Any) -> str:
     """A template of ours, filled.
 
-    In it `say("text with {field}", field=…)` is a text of the page, and `lang` the language for the `html` element.
+    In it `say("text with {field}", field=…)` is a text of the page, and `lang` the language for the `html` element. As
+    all that stands in a template a text is HTML; its fields are escaped, unless they are HTML as a macro makes it.
     """
     page: str = _template(name).render(lang=HTML_LANGUAGES[spoken()], **fields)
     return page
@@ -31,6 +32,11 @@ def markup(html: str) -> Any:
     from markupsafe import Markup
 
     return Markup(html)
+
+
+def _say(text: str, /, **fields: object) -> Any:
+    """A text of a page with its fields, as HTML."""
+    return markup(said(text)).format(**{name: heard(one) for name, one in fields.items()})
 
 
 def asset(path: str) -> str:
@@ -83,10 +89,10 @@ def _template(name: str) -> Any:
     try:
         from jinja2 import Environment, StrictUndefined
     except ImportError:
-        raise StepsizeError("pages need extra packages: pip install 'stepsize[compare]'") from None
+        raise StepsizeError(say("pages need extra packages: pip install 'stepsize[compare]'")) from None
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters.update(
         four_digits=four_digits, percent=_percent, count=lambda n: f"{n:,}", whole=lambda n: f"{n:.4g}"
     )
-    environment.globals.update(say=say)
+    environment.globals.update(say=_say, heard=heard)
     return environment.from_string(asset(name))

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._errors import StepsizeError, number
+from ..._language import Note, commas, say
 from ...problems import Floats, Problem, least_squares, softmax
-from ..workload import MEASUREMENTS, Workload, fingerprint
+from ..workload import MEASUREMENTS, MODELS, Workload, fingerprint
 from .encoding import Index, encoded
 from .naming import named, on_one_line
 from .remarks import of_columns, of_target, without_empty
 from .tables import check_size, check_text, read_table, typed
+from .target import classes_of, column_of, numbers_of, standardised, task_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,12 +28,8 @@ if TYPE_CHECKING:
 TARGETS = {"breast_cancer": "diagnosis", "diabetes": "progression", "digits": "digit", "wine": "cultivar"}
 BUNDLED: tuple[str, ...] = tuple(TARGETS)
 KINDS = ("classification", "regression")
-SQUARES = "Least squares by its mean squared residual, on the standardised target"
 FEWEST_ROWS = 10
 FEW_ROWS_TO_CHOOSE = 200  # with fewer held out, both parts take turns in choosing and judging
-FEW_VALUES = 20  # whole numbers with so few different values are classes
-MOST_REAL_CLASSES = 50  # numbers with a fraction and more different values than this are no classes
-MOST_CLASSES = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +69,13 @@ class Dataset:
     def workload(self) -> Workload:
         """What a comparison needs: the three problems, and what the reports say of them."""
         parts = (self.X_train, self.y_train, self.X_validation, self.y_validation, self.X_test, self.y_test)
-        model = "Softmax regression by its mean cross-entropy" if self.classes else SQUARES
         return Workload(
             name=self.name,
             problem=self.problem(),
             validation=self.validation(),
             test=self.test(),
             folded=len(self.y_validation) < FEW_ROWS_TO_CHOOSE,
-            model=f"{model}, beginning at zero, with an intercept among the columns.",
+            model=MODELS["classification" if self.classes else "regression"],
             fingerprint=fingerprint(np.ascontiguousarray(one).tobytes() for one in parts),
             notes=tuple(self.notes),
             packages=("scikit-learn", "polars"),
@@ -119,16 +116,18 @@ def load(
     path = Path(data) if data in TARGETS else _found(data, others)  # before anything heavy is loaded
     _check_extras()
     if task not in (None, *KINDS):
-        raise StepsizeError(f"compare: task must be classification or regression, not {task!r}")
+        raise StepsizeError(say("compare: task must be classification or regression, not {task!r}", task=task))
     shares = {"validation_share": validation_share, "test_share": test_share}
     share, judging = (number("compare", name, one, above=0, below=1) for name, one in shares.items())
     seed = number("compare", "split_seed", split_seed, low=0, high=2**32 - 1)
     if seed != int(seed):
-        raise StepsizeError(f"compare: split_seed must be a whole number, not {split_seed!r}")
+        raise StepsizeError(
+            say("compare: split_seed must be a whole number, not {split_seed!r}", split_seed=split_seed)
+        )
     if data in TARGETS:
         return _prepared(data, _bundled(data, target), TARGETS[data], task, (share, judging), int(seed))
     raw, read = read_table(path)
-    chosen = _chosen(raw.columns, target)
+    chosen = column_of(raw.columns, target)
     frame, dropped = without_empty(raw.with_columns(typed(column) for column in raw.get_columns()), chosen)
     made = _prepared(path.name, frame, chosen, task, (share, judging), int(seed))
     told = () if task else of_target(frame[chosen], made.task)
@@ -141,7 +140,7 @@ def _check_extras() -> None:
         import polars  # noqa: F401
         import sklearn  # noqa: F401
     except ImportError:
-        raise StepsizeError("compare needs extra packages: pip install 'stepsize[compare]'") from None
+        raise StepsizeError(say("compare needs extra packages: pip install 'stepsize[compare]'")) from None
 
 
 def _bundled(name: str, target: str | None) -> pl.DataFrame:
@@ -149,7 +148,13 @@ def _bundled(name: str, target: str | None) -> pl.DataFrame:
     from sklearn import datasets
 
     if target is not None:
-        raise StepsizeError(f"compare: {name} needs no --target, not {target!r}: its target is known; leave it out")
+        raise StepsizeError(
+            say(
+                "compare: {name} needs no --target, not {target!r}: its target is known; leave it out",
+                name=name,
+                target=target,
+            )
+        )
     made: Any = getattr(datasets, f"load_{name}")()
     columns = {str(key): made.data[:, i] for i, key in enumerate(made.feature_names)}
     labels = [str(one) for one in made.get("target_names", ())]
@@ -164,39 +169,38 @@ def _found(data: str, others: Sequence[str]) -> Path:
         return Path(data)
     known = (*BUNDLED, *others)
     near = get_close_matches(str(data).lower(), known, n=1)
-    guess = f"; did you mean {near[0]}?" if near else ""
+    about = {"data": on_one_line(str(data), 80), "known": commas(known)}
+    if near:
+        raise StepsizeError(
+            say(
+                "compare: {data} is neither a file nor a bundled set ({known}); did you mean {near}? write one of "
+                "these names, the path of a .csv or .parquet file, or file.py:name",
+                **about,
+                near=near[0],
+            )
+        )
     raise StepsizeError(
-        f"compare: {on_one_line(str(data), 80)} is neither a file nor a bundled set ({', '.join(known)})"
-        f"{guess}{'' if near else ';'} write one of these names, the path of a .csv or .parquet file, or file.py:name"
-    )
-
-
-def _chosen(columns: Sequence[str], target: str | None) -> str:
-    if target is None:
-        raise StepsizeError(f"compare: a file needs a target: write --target COLUMN, one of {named(columns, 8)}")
-    if target in columns:
-        return target
-    lower = {name.lower(): name for name in columns}
-    near = get_close_matches(target.lower(), lower, n=1)
-    guess = f"did you mean {lower[near[0]]!r}? " if near else ""
-    raise StepsizeError(
-        f"compare: target must be a column of the file, not {target!r}; {guess}its columns are {named(columns, 8)}"
+        say(
+            "compare: {data} is neither a file nor a bundled set ({known}); write one of these names, the path of a "
+            ".csv or .parquet file, or file.py:name",
+            **about,
+        )
     )
 
 
 def _prepared(
     name: str, frame: pl.DataFrame, target: str, task: str | None, shares: tuple[float, float], seed: int
 ) -> Dataset:
-    chosen = _task(frame[target], task)
+    chosen = task_of(frame[target], task)
     _check_columns(frame, target, chosen)
     kept = frame.filter(frame[target].is_not_null())
     notes = _dropped(frame.height - kept.height, target)
     _check_rows(name, kept.height)
-    y, classes = _classes(kept[target]) if chosen == "classification" else (_numbers(kept[target]), ())
+    y, classes = classes_of(kept[target]) if chosen == "classification" else (numbers_of(kept[target]), ())
     parts, told = _split(y, classes, shares, seed)
     scale = 1.0
     if not classes:
-        y, scale = _standardised(y, parts[0])
+        y, scale = standardised(y, parts[0])
     X, done = encoded(kept.drop(target), *parts)
     return Dataset(
         name=name,
@@ -215,108 +219,31 @@ def _prepared(
     )
 
 
-def _task(column: pl.Series, task: str | None) -> str:
-    """The task the target asks for, or `task` where the target allows it."""
-    import polars as pl
-
-    values = column.drop_nulls()
-    if values.is_empty():
-        raise StepsizeError(f"compare: target {column.name!r} must have values, not only missing ones: choose another")
-    distinct, words = values.n_unique(), column.dtype in (pl.String, pl.Enum)
-    if task is None:
-        check_text(column, "correct it, leave it empty, or write --task classification")
-        few = column.dtype.is_integer() and distinct <= FEW_VALUES
-        _check_words(values)
-        return "classification" if words or few or column.dtype == pl.Boolean else "regression"
-    if task == "regression" and words:
-        raise _no_number(column)
-    _check_words(values)
-    if task == "classification" and column.dtype.is_float() and distinct > MOST_REAL_CLASSES:
-        raise StepsizeError(
-            f"compare: target {column.name!r} must have at most {MOST_REAL_CLASSES} different values to be classes, "
-            f"not {distinct} numbers with fractions: write --task regression"
-        )
-    return task
-
-
-def _check_words(values: pl.Series) -> None:
-    """Raise an error where nearly every row of a text target is a class of its own."""
-    import polars as pl
-
-    distinct = values.n_unique()
-    if values.dtype == pl.String and max(FEW_VALUES, len(values) / 2) < distinct <= MOST_CLASSES:
-        raise StepsizeError(
-            f"compare: target {values.name!r} must have classes of several rows each, not {distinct} different texts "
-            f"in {len(values)} rows ({named(values.unique(maintain_order=True).to_list(), 2)}): choose another "
-            "target, or write plain numbers"
-        )
-
-
-def _no_number(column: pl.Series) -> StepsizeError:
-    import polars as pl
-
-    bad = column.is_not_null() & column.cast(pl.String).cast(pl.Float64, strict=False).is_null()
-    row = int(bad.arg_max() or 0)
-    return StepsizeError(
-        f"compare: target {column.name!r} must hold numbers for --task regression, not {on_one_line(column[row])} in "
-        f"data row {row + 1}: correct it or write --task classification"
-    )
-
-
 def _check_columns(frame: pl.DataFrame, target: str, task: str) -> None:
     for column in frame.get_columns():
         check_size(column)
         if column.name == target:
             continue
-        check_text(column, "correct it, or leave it empty")
+        check_text(column, say("correct it, or leave it empty"))
 
 
 def _dropped(count: int, target: str) -> tuple[str, ...]:
-    rows = "1 row was" if count == 1 else f"{count} rows were"
-    return (f"{rows} dropped because the target {target!r} is missing there.",) if count else ()
+    if count == 1:
+        return (Note("1 row was dropped because the target {target!r} is missing there.", target=target),)
+    note = Note("{count} rows were dropped because the target {target!r} is missing there.", count=count, target=target)
+    return (note,) if count else ()
 
 
 def _check_rows(name: str, rows: int) -> None:
     if rows < FEWEST_ROWS:
         raise StepsizeError(
-            f"compare: {name} must have at least {FEWEST_ROWS} rows with a target, not {rows}: add rows"
+            say(
+                "compare: {name} must have at least {fewest_rows} rows with a target, not {rows}: add rows",
+                name=name,
+                fewest_rows=FEWEST_ROWS,
+                rows=rows,
+            )
         )
-
-
-def _classes(column: pl.Series) -> tuple[Floats, tuple[str, ...]]:
-    """Class numbers in the order of the labels, and the labels as text."""
-    labels = column.unique().sort().to_list()
-    if not 2 <= len(labels) <= MOST_CLASSES:
-        hint = "choose another target" if len(labels) < 2 else "group the classes, or choose another target"
-        raise StepsizeError(
-            f"compare: target {column.name!r} must have 2 to {MOST_CLASSES} classes, not {len(labels)} "
-            f"({named(labels, 3)}): {hint}"
-        )
-    place = {label: i for i, label in enumerate(labels)}
-    return np.array([place[one] for one in column.to_list()], dtype=float), tuple(_label(one) for one in labels)
-
-
-def _label(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _numbers(column: pl.Series) -> Floats:
-    import polars as pl
-
-    values = column.cast(pl.Float64).to_numpy().astype(float)
-    if np.ptp(values) == 0:
-        raise StepsizeError(
-            f"compare: target {column.name!r} must have at least 2 different values, not only {values[0]:g}: choose "
-            "another target"
-        )
-    return values
-
-
-def _standardised(y: Floats, train: Index) -> tuple[Floats, float]:
-    """The target with mean 0 and deviation 1 over the training part, and what one unit of it is."""
-    mean, spread = float(y[train].mean()), float(y[train].std())
-    scale = spread if spread > 0 else 1.0
-    return (y - mean) / scale, scale
 
 
 def _split(
@@ -327,8 +254,14 @@ def _split(
     chosen_by, judged_by = (int(np.ceil(share * rows)) for share in shares)
     if chosen_by + judged_by >= rows:
         raise StepsizeError(
-            f"compare: validation_share and test_share must leave a row to train on, so together ≤ "
-            f"{(rows - 1) / rows:.3g} for {rows} rows, not {shares[0]:g} and {shares[1]:g}"
+            say(
+                "compare: validation_share and test_share must leave a row to train on, so together ≤ {most:.3g} "
+                "for {rows} rows, not {one:g} and {other:g}",
+                most=(rows - 1) / rows,
+                rows=rows,
+                one=shares[0],
+                other=shares[1],
+            )
         )
     train, held, uneven = _cut(y, np.arange(rows), classes, chosen_by + judged_by, seed)
     choosing, judging, uneven_too = _cut(y, held, classes, judged_by, seed)
@@ -349,9 +282,13 @@ def _cut(
 
 def _uneven(classes: tuple[str, ...], counts: NDArray[Any]) -> tuple[str, ...]:
     single = [one for one, count in zip(classes, counts, strict=True) if count == 1]
-    why = (
-        f"only one row each of the classes {named(single)}"
-        if single
-        else "a part has fewer rows than there are classes"
+    if not single:
+        return (
+            Note("The split does not keep the shares of the classes: a part has fewer rows than there are classes."),
+        )
+    return (
+        Note(
+            "The split does not keep the shares of the classes: only one row each of the classes {classes}.",
+            classes=named(single),
+        ),
     )
-    return (f"The split does not keep the shares of the classes: {why}.",)

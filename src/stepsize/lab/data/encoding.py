@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._errors import StepsizeError
+from ..._language import Note, say
 from ...problems import Floats
 from .naming import named
 
@@ -27,7 +28,7 @@ def encoded(frame: pl.DataFrame, train: Index, *held: Index) -> tuple[list[Float
     words, notes = _useful_words(fitting)
     numbers = [one.name for one in frame.get_columns() if one.name and one.dtype not in (pl.String, pl.Enum)]
     if "" in frame.columns:
-        notes.insert(0, "A column without a name, as row numbers have, was dropped.")
+        notes.insert(0, Note("A column without a name, as row numbers have, was dropped."))
     if not words and not numbers:
         raise _no_features(frame.columns)
     table = frame.select(pl.col(numbers).cast(pl.Float64), pl.col(words).cast(pl.String))
@@ -61,32 +62,48 @@ def _useful_words(fitting: pl.DataFrame) -> tuple[list[str], list[str]]:
     distinct = {one.name: one.n_unique() for one in fitting.get_columns() if one.dtype in (pl.String, pl.Enum)}
     same = [name for name, count in distinct.items() if count == 1]
     own = [name for name, count in distinct.items() if count > max(MOST_WORDS, fitting.height / 2)]
-    notes = [f"Text with one value in the training part was dropped: {named(same)}."] if same else []
-    notes += [f"Text that differs from row to row, as names do, was dropped: {named(own)}."] if own else []
+    notes: list[str] = []
+    if same:
+        notes.append(Note("Text with one value in the training part was dropped: {columns}.", columns=named(same)))
+    if own:
+        notes.append(
+            Note("Text that differs from row to row, as names do, was dropped: {columns}.", columns=named(own))
+        )
     return [name for name in distinct if name and name not in (*same, *own)], notes
 
 
 def _number_notes(fitting: pl.DataFrame, frame: pl.DataFrame, numbers: list[str]) -> list[str]:
     gaps = [f"{name} ({frame[name].null_count()})" for name in numbers if frame[name].null_count()]
     same = [name for name in numbers if fitting[name].drop_nulls().n_unique() <= 1]
-    notes = [f"Missing numbers were filled with the training median and marked: {named(gaps)}."] if gaps else []
-    return notes + ([f"Numbers with one value in the training part became zeros: {named(same)}."] if same else [])
+    notes: list[str] = []
+    if gaps:
+        filled = named(gaps)
+        notes.append(
+            Note("Missing numbers were filled with the training median and marked: {columns}.", columns=filled)
+        )
+    if same:
+        notes.append(Note("Numbers with one value in the training part became zeros: {columns}.", columns=named(same)))
+    return notes
 
 
 def _word_notes(encoder: Any, words: list[str]) -> list[str]:
     if not words:
         return []
     levels = encoder.named_transformers_["words"]
-    notes = [f"Text became columns of 0 and 1, one per value, missing included: {named(words)}."]
+    notes: list[str] = [
+        Note("Text became columns of 0 and 1, one per value, missing included: {columns}.", columns=named(words))
+    ]
     rare = zip(words, levels.infrequent_categories_, strict=True)
     grouped = [f"{name} ({len(values)})" for name, values in rare if values is not None]
-    return notes + ([f"Rare values share one column: {named(grouped)}."] if grouped else [])
+    return notes + ([Note("Rare values share one column: {columns}.", columns=named(grouped))] if grouped else [])
 
 
 def _no_features(columns: Sequence[str]) -> StepsizeError:
     return StepsizeError(
-        f"compare: the data must have at least 1 column that varies besides the target, not "
-        f"{named(columns) or 'none'}: add columns"
+        say(
+            "compare: the data must have at least 1 column that varies besides the target, not {columns}: add columns",
+            columns=named(columns) or say("none"),
+        )
     )
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from ..._language import Note, commas
 
 
 def named(names: Iterable[str], most: int = 5) -> str:
     """Write column names for a sentence, at most `most` of them, and how many more there are."""
     every = list(names)
-    more = f" and {len(every) - most} more" if len(every) > most else ""
-    return ", ".join(on_one_line(name) for name in every[:most]) + more
+    return some([on_one_line(name) for name in every[:most]], len(every) - most)
+
+
+def some(texts: Sequence[str], more: int) -> str:
+    """Texts in a row, and how many more there are."""
+    row = commas(texts)
+    return Note("{texts} and {count} more", texts=row, count=more) if more > 0 else row
 
 
 def on_one_line(value: object, most: int = 40) -> str:

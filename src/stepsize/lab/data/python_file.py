@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from ..._errors import StepsizeError
+from ..._language import commas, either, say
 from ...problems import Problem
 from ..runs.looks import Model, loss_of
 from ..runs.trees import stacked
 from ..trials.loop import Training
-from ..workload import Workload, fingerprint, sized
+from ..workload import MODELS, Workload, fingerprint, sized
 
 NEEDED = ("size", "start", "loss", "loss_and_grad", "unpack")
 RECORDED = {"torch": "torch", "jax": "jax", "sklearn": "scikit-learn"}  # packages whose versions decide numbers
@@ -32,7 +33,9 @@ def of_function(file: str, function: str) -> Workload:
     path = _found(file)
     text = path.read_bytes()
     if not function:
-        raise StepsizeError(f"compare: {file} needs the name of a function: {_written_as(file, text)}")
+        raise StepsizeError(
+            say("compare: {file} needs the name of a function: write {names}", file=file, names=_written_as(file, text))
+        )
     where = f"{path.name}:{function}"
     with _blaming(where, path), _beside(path), redirect_stdout(sys.stderr):  # stdout is for the table
         make = _function(_imported(path, text), function, path)
@@ -45,7 +48,7 @@ def of_function(file: str, function: str) -> Workload:
         else:
             _try(where, problem, validation, test)
         told = (inspect.getdoc(make) or "").strip().splitlines() if inspect.isfunction(make) else []
-        model = told[0] if told else f"The problem that {function} in {path.name} builds."
+        model = told[0] if told else MODELS["function"].format(function=function, file=path.name)
         return Workload(
             name=where,
             problem=problem,
@@ -65,8 +68,11 @@ def _found(file: str) -> Path:
     folder = path.parent
     names = [one.name for one in folder.glob("*.py")] if folder.is_dir() else []
     near = get_close_matches(path.name, names, n=1)
-    guess = f": did you mean {folder / near[0]}?" if near else ": write path/to/file.py:function"
-    raise StepsizeError(f"compare: there is no file {file}{guess}")
+    if near:
+        raise StepsizeError(
+            say("compare: there is no file {file}: did you mean {near}?", file=file, near=folder / near[0])
+        )
+    raise StepsizeError(say("compare: there is no file {file}: write path/to/file.py:function", file=file))
 
 
 def _written_as(file: str, text: bytes) -> str:
@@ -74,9 +80,10 @@ def _written_as(file: str, text: bytes) -> str:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
-        return f"write {file}:FUNCTION"
-    names = [one.name for one in tree.body if isinstance(one, ast.FunctionDef) and not one.name.startswith("_")]
-    return "write " + (" or ".join(f"{file}:{name}" for name in names[:4]) if names else f"{file}:FUNCTION")
+        names = []
+    else:
+        names = [one.name for one in tree.body if isinstance(one, ast.FunctionDef) and not one.name.startswith("_")]
+    return either([f"{file}:{name}" for name in names[:4]] or [f"{file}:FUNCTION"])
 
 
 def _imported(path: Path, text: bytes) -> ModuleType:
@@ -84,7 +91,7 @@ def _imported(path: Path, text: bytes) -> ModuleType:
     name = f"stepsize_file_{path.stem}_{zlib.crc32(str(path).encode()):08x}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None:
-        raise StepsizeError(f"compare: {path.name} cannot be imported: rename it to a .py file")
+        raise StepsizeError(say("compare: {file} cannot be imported: rename it to a .py file", file=path.name))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -100,17 +107,32 @@ def _function(module: ModuleType, function: str, path: Path) -> Any:
     make = getattr(module, function, None)
     if make is None:
         near = get_close_matches(function, own, n=1)
-        guess = f"did you mean {near[0]}?" if near else f"it has {', '.join(list(own)[:8]) or 'none'}"
-        raise StepsizeError(f"compare: {path.name} has no function {function}: {guess}")
+        about = {"file": path.name, "function": function}
+        if near:
+            raise StepsizeError(
+                say("compare: {file} has no function {function}: did you mean {near}?", **about, near=near[0])
+            )
+        there = commas(list(own)[:8]) or say("none")
+        raise StepsizeError(say("compare: {file} has no function {function}: it has {there}", **about, there=there))
     if not callable(make):
         raise StepsizeError(
-            f"compare: {path.name}:{function} must be a function, not {_kind(make)}: write def {function}(): return …"
+            say(
+                "compare: {file}:{function} must be a function, not {kind}: write def {function}(): return …",
+                file=path.name,
+                function=function,
+                kind=_kind(make),
+            )
         )
     try:
         inspect.signature(make).bind()
     except TypeError:
         raise StepsizeError(
-            f"compare: {path.name}:{function} must take no arguments, not {inspect.signature(make)}: give them defaults"
+            say(
+                "compare: {file}:{function} must take no arguments, not {signature}: give them defaults",
+                file=path.name,
+                function=function,
+                signature=inspect.signature(make),
+            )
         ) from None
     except ValueError:  # a callable without a signature is called to find out
         pass
@@ -131,9 +153,13 @@ def _parts(where: str, made: Any) -> tuple[Problem, Problem | None, Problem | No
             return first, validation, test
     told = f"({', '.join(map(_kind, made))})" if isinstance(made, tuple) else _kind(made)
     raise StepsizeError(
-        f"compare: {where} must return a problem, (problem, one to choose by) or (problem, one to choose by, one to "
-        f"judge by), not {told}: write return stepsize.adapters.torch.problem(module, loss_fn, data) or training(…), "
-        "or one of stepsize.problems"
+        say(
+            "compare: {where} must return a problem, (problem, one to choose by) or (problem, one to choose "
+            "by, one to judge by), not {told}: write return stepsize.adapters.torch.problem(module, loss_fn, "
+            "data) or training(…), or one of stepsize.problems",
+            where=where,
+            told=told,
+        )
     )
 
 
@@ -152,8 +178,11 @@ def _try(where: str, problem: Problem, *others: Problem | None) -> None:
         name: one.shape for name, one in params.items()
     }:
         raise StepsizeError(
-            f"compare: {where} returned a problem that must answer one loss a run and gradients of the shapes of the "
-            "parameters: see stepsize.problems.Problem"
+            say(
+                "compare: {where} returned a problem that must answer one loss a run and gradients of the shapes "
+                "of the parameters: see stepsize.problems.Problem",
+                where=where,
+            )
         )
 
 
@@ -180,32 +209,39 @@ def _blaming(where: str, path: Path) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        missing = error.name or "a module"
+        missing = error.name or say("a module")
         if missing.partition(".")[0] == "torch":
-            raise StepsizeError(f"compare: {where} needs torch: pip install torch") from error
+            raise StepsizeError(say("compare: {where} needs torch: pip install torch", where=where)) from error
         raise StepsizeError(
-            f"compare: {where} imports {missing}, which was not found: install it, or put it beside {path.name}"
+            say(
+                "compare: {where} imports {missing}, which was not found: install it, or put it beside {file}",
+                where=where,
+                missing=missing,
+                file=path.name,
+            )
         ) from error
     except StepsizeError as error:
         if str(error).startswith("compare: "):
             raise
-        raise StepsizeError(f"{error} ({_line_of(error, path)})") from error
+        raise StepsizeError(say("{error} ({line})", error=error, line=_line_of(error, path))) from error
     except (Exception, SystemExit) as error:
         said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
         told = f"{type(error).__name__}: {said}" if said else type(error).__name__
-        raise StepsizeError(f"compare: {where} raised {told[:300]} ({_line_of(error, path)})") from error
+        raise StepsizeError(
+            say("compare: {where} raised {error} ({line})", where=where, error=told[:300], line=_line_of(error, path))
+        ) from error
 
 
 def _line_of(error: BaseException, path: Path) -> str:
     """The last line of the user's file that was on the way, else the last line at all."""
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{Path(error.filename).name} line {error.lineno}"
+        return say("{file} line {line}", file=Path(error.filename).name, line=error.lineno)
     places, trace = [], error.__traceback__
     while trace is not None:
         places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
     own = [one for one in places if one[0] == str(path)] or places[-1:]
-    return f"{Path(own[-1][0]).name} line {own[-1][1]}" if own else path.name
+    return say("{file} line {line}", file=Path(own[-1][0]).name, line=own[-1][1]) if own else path.name
 
 
 def _kind(one: Any) -> str:

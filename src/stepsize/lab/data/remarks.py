@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..._language import Note
 from .naming import named
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ FAR = 1000  # spreads from the median: farther values decide a mean squared erro
 def without_empty(frame: pl.DataFrame, target: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """The table without columns that have no value at all, and a note that names them."""
     empty = [one.name for one in frame.get_columns() if one.null_count() == frame.height and one.name != target]
-    note = f"Columns without any value were dropped: {named(empty)}."
+    note = Note("Columns without any value were dropped: {columns}.", columns=named(empty))
     return frame.drop(empty), (note,) if empty else ()
 
 
@@ -28,10 +29,13 @@ def of_columns(raw: pl.DataFrame, frame: pl.DataFrame, target: str) -> Iterator[
     """Notes on dates and row numbers: `raw` is the table as it was read, `frame` the same one as numbers and text."""
     dates = [one.name for one in raw.get_columns() if one.dtype.is_temporal() and one.name in frame.columns]
     if dates:
-        yield f"Dates became numbers, which grow with time: {named(dates)}."
+        yield Note("Dates became numbers, which grow with time: {columns}.", columns=named(dates))
     ids = [one.name for one in frame.get_columns() if one.name not in ("", target) and _is_id(one)]
     if ids:
-        yield f"Whole numbers that differ in every row were taken for numbers: {named(ids)}. Are they ids? Drop them."
+        yield Note(
+            "Whole numbers that differ in every row were taken for numbers: {columns}. Are they ids? Drop them.",
+            columns=named(ids),
+        )
 
 
 def _is_id(column: pl.Series) -> bool:
@@ -46,16 +50,22 @@ def of_target(column: pl.Series, task: str) -> Iterator[str]:
     """Notes on a target whose task was found: counts taken for classes, or a value that decides the loss alone."""
     values = column.drop_nulls()
     if task == "classification" and column.dtype.is_integer() and values.n_unique() > 2:
-        yield (
-            f"The target {column.name!r} has {values.n_unique()} different whole numbers and was taken for classes; "
-            "for counts or ratings write --task regression."
+        yield Note(
+            "The target {column!r} has {count} different whole numbers and was taken for classes; for counts or "
+            "ratings write --task regression.",
+            column=column.name,
+            count=values.n_unique(),
         )
     if task == "regression" and column.dtype.is_numeric():
         far, row = _farthest(column)
         if far > FAR:
-            yield (
-                f"The target {column.name!r} is {column[row]:g} in data row {row + 1}, {far:.0f} spreads from the "
-                "median: it decides the loss nearly alone. Is it right?"
+            yield Note(
+                "The target {column!r} is {value:g} in data row {row}, {far:.0f} spreads from the median: it decides "
+                "the loss nearly alone. Is it right?",
+                column=column.name,
+                value=column[row],
+                row=row + 1,
+                far=far,
             )
 
 

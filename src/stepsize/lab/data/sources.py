@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..._errors import StepsizeError
+from ..._language import say
 from ..workload import Workload
 from .datasets import TARGETS, load
 from .python_file import of_function
@@ -33,7 +34,7 @@ def workload(
     if found is None and data not in tasks:
         return load(data, target=target, task=task, others=tuple(tasks)).workload()
     if target is not None or task is not None:
-        raise StepsizeError(f"compare: {data} brings its own targets: leave --target and --task out")
+        raise StepsizeError(say("compare: {data} brings its own targets: leave --target and --task out", data=data))
     return tasks[data]() if found is None else of_function(found["file"], found["function"] or "")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..._errors import StepsizeError
+from ..._language import say
 from .naming import named, on_one_line
 from .text_files import MISSING, header, laid_out, text_frame
 from .written import is_number, understood
@@ -34,12 +35,17 @@ def read_table(path: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES or not path.is_file():
         raise StepsizeError(
-            f"compare: a table is a .csv, .tsv, .txt or .parquet file, not {str(path)!r}: convert it first"
+            say(
+                "compare: a table is a .csv, .tsv, .txt or .parquet file, not {path!r}: convert it first",
+                path=str(path),
+            )
         )
     with _reading(path):
         frame, notes = _text(path) if suffix in TEXT else (_parquet(path), ())
     if frame.height == 0:
-        raise StepsizeError(f"compare: {path.name} must have at least 1 row below its column names, not 0: add rows")
+        raise StepsizeError(
+            say("compare: {file} must have at least 1 row below its column names, not 0: add rows", file=path.name)
+        )
     return frame, notes
 
 
@@ -63,7 +69,11 @@ def typed(column: pl.Series) -> pl.Series:
     if kind.is_integer() or kind in (pl.Boolean, pl.Null, pl.Enum):
         return column
     raise StepsizeError(
-        f"compare: column {column.name!r} must hold numbers, text, booleans or dates, not {kind}: drop the column"
+        say(
+            "compare: column {column!r} must hold numbers, text, booleans or dates, not {kind}: drop the column",
+            column=column.name,
+            kind=kind,
+        )
     )
 
 
@@ -81,8 +91,15 @@ def check_text(column: pl.Series, hint: str) -> None:
     if share >= NUMBER_SHARE:
         row = int((column.is_not_null() & ~numbers).arg_max() or 0)
         raise StepsizeError(
-            f"compare: column {column.name!r} must hold numbers, as {share:.0%} of its values are, not "
-            f"{on_one_line(column[row])} in data row {row + 1}: {hint}"
+            say(
+                "compare: column {column!r} must hold numbers, as {share:.0%} of its values are, not {value} in "
+                "data row {row}: {hint}",
+                column=column.name,
+                share=share,
+                value=on_one_line(column[row]),
+                row=row + 1,
+                hint=hint,
+            )
         )
 
 
@@ -97,8 +114,14 @@ def check_size(column: pl.Series) -> None:
     if large.any():
         row = int(large.arg_max() or 0)
         raise StepsizeError(
-            f"compare: column {column.name!r} must hold finite numbers between -{LARGEST:g} and {LARGEST:g}, not "
-            f"{values[row]} in data row {row + 1}: correct the value or leave it empty"
+            say(
+                "compare: column {column!r} must hold finite numbers between -{largest:g} and {largest:g}, not "
+                "{value} in data row {row}: correct the value or leave it empty",
+                column=column.name,
+                largest=LARGEST,
+                value=values[row],
+                row=row + 1,
+            )
         )
 
 
@@ -120,14 +143,20 @@ def _check_memory(path: Path, needed: int, counted: str) -> None:
     free = available_memory()
     if free is not None and needed > free:
         raise StepsizeError(
-            f"compare: {path.name} needs about {needed / 2**30:.3g} GiB ({counted}), and {free / 2**30:.3g} GiB of "
-            "memory are available: write a sample of its rows to a smaller file and compare on that"
+            say(
+                "compare: {file} needs about {needed:.3g} GiB ({counted}), and {free:.3g} GiB of memory are "
+                "available: write a sample of its rows to a smaller file and compare on that",
+                file=path.name,
+                needed=needed / 2**30,
+                counted=counted,
+                free=free / 2**30,
+            )
         )
 
 
 def _text(path: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """A table of text, its numbers and dates as people write them, and notes on what was understood."""
-    _check_memory(path, path.stat().st_size * CSV_GROWTH, f"{CSV_GROWTH} × the size of the file")
+    _check_memory(path, path.stat().st_size * CSV_GROWTH, say("{times} × the size of the file", times=CSV_GROWTH))
     layout = laid_out(path)
     _check_header(path, header(path, layout))
     frame = text_frame(path, layout)
@@ -147,7 +176,9 @@ def _parquet(path: Path) -> pl.DataFrame:
     lazy = pl.scan_parquet(path, glob=False)
     rows = int(lazy.select(pl.len()).collect().item())
     names = lazy.collect_schema().names()
-    counted = f"{rows} rows × {len(names)} columns × 8 bytes × {COPIES} copies"
+    counted = say(
+        "{rows} rows × {columns} columns × 8 bytes × {copies} copies", rows=rows, columns=len(names), copies=COPIES
+    )
     _check_memory(path, rows * len(names) * 8 * COPIES, counted)
     _check_names(path, [name.strip() for name in names])
     frame = lazy.collect()
@@ -167,18 +198,26 @@ def _reading(path: Path) -> Iterator[None]:
 
 def _unreadable(path: Path, trouble: BaseException) -> StepsizeError:
     first = (str(trouble).strip().splitlines() or [type(trouble).__name__])[0]
-    return StepsizeError(f"compare: {path.name} cannot be read ({first}): write the file again")
+    return StepsizeError(
+        say("compare: {file} cannot be read ({first}): write the file again", file=path.name, first=first)
+    )
 
 
 def _empty(path: Path) -> StepsizeError:
-    return StepsizeError(f"compare: {path.name} is empty: the file must hold column names and at least 1 row")
+    return StepsizeError(
+        say("compare: {file} is empty: the file must hold column names and at least 1 row", file=path.name)
+    )
 
 
 def _check_header(path: Path, names: Sequence[str]) -> None:
     if all(_is_number(name) for name in names):
         raise StepsizeError(
-            f"compare: the first line of {path.name} must name the columns, not hold numbers ({named(names)}): "
-            "add a line of names"
+            say(
+                "compare: the first line of {file} must name the columns, not hold numbers ({numbers}): add a "
+                "line of names",
+                file=path.name,
+                numbers=named(names),
+            )
         )
     _check_names(path, names)
 
@@ -187,8 +226,13 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise StepsizeError(
-            f"compare: every column of {path.name} must have a name of its own, not {named(twice)} "
-            f"{names.count(twice[0])} times: rename or drop the copies"
+            say(
+                "compare: every column of {file} must have a name of its own, not {names} {times} times: rename "
+                "or drop the copies",
+                file=path.name,
+                names=named(twice),
+                times=names.count(twice[0]),
+            )
         )
 
 

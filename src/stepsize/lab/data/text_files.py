@@ -12,12 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..._errors import StepsizeError
+from ..._language import Note, say
 from .naming import named, on_one_line
 
 if TYPE_CHECKING:
     import polars as pl
 
-MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+MARKS: dict[str, str] = {  # between cells
+    ",": Note("commas"),
+    ";": Note("semicolons"),
+    "\t": Note("tabs"),
+    "|": Note("bars"),
+}
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "?")
 SAMPLE = 1 << 16  # characters that the layout is found from
 SAMPLE_ROWS = 200
@@ -41,20 +47,22 @@ def laid_out(path: Path) -> Layout:
     with path.open(encoding=encoding, errors="ignore", newline="") as file:
         sample = file.read(SAMPLE)
     if not sample.strip():
-        raise StepsizeError(f"compare: {path.name} is empty: the file must hold column names and at least 1 row")
-    notes = (
-        [] if encoding == "utf-8-sig" else [f"The file was read as {ENCODINGS[encoding]} text, for it is not UTF-8."]
-    )
+        raise StepsizeError(
+            say("compare: {file} is empty: the file must hold column names and at least 1 row", file=path.name)
+        )
+    notes: list[str] = []
+    if encoding != "utf-8-sig":
+        notes.append(Note("The file was read as {encoding} text, for it is not UTF-8.", encoding=ENCODINGS[encoding]))
     lines = StringIO(sample, newline="").readlines()
     first = re.fullmatch(r"sep=(.)", lines[0].strip("\r\n"), re.IGNORECASE)
     begun = 1 if first else 0
     mark = first[1] if first else mark_of("".join(lines))
     if mark != ",":
-        notes.append(f"The cells were read as separated by {MARKS.get(mark, repr(mark))}.")
+        notes.append(Note("The cells were read as separated by {mark}.", mark=MARKS.get(mark, repr(mark))))
     titles = titles_above(lines[begun:], mark)
     if titles:
         told = on_one_line("".join(lines[begun : begun + titles]).strip())
-        notes.append(f"{_lines(begun + 1, titles)} skipped: {told}.")
+        notes.append(_skipped(begun + 1, titles, told))
     return Layout(encoding, mark, begun + titles, tuple(notes))
 
 
@@ -62,7 +70,9 @@ def header(path: Path, layout: Layout) -> list[str]:
     """The column names, from the first line that is not blank."""
     for _, row in _rows(path, layout):
         return [cell.strip() for cell in row]
-    raise StepsizeError(f"compare: {path.name} is empty: the file must hold column names and at least 1 row")
+    raise StepsizeError(
+        say("compare: {file} is empty: the file must hold column names and at least 1 row", file=path.name)
+    )
 
 
 def text_frame(path: Path, layout: Layout, only: Sequence[str] = (), *, text: bool = False) -> pl.DataFrame:
@@ -86,7 +96,11 @@ def text_frame(path: Path, layout: Layout, only: Sequence[str] = (), *, text: bo
     return (frame.select(list(only)) if only else frame).collect()
 
 
-ENCODINGS = {"utf-16": "UTF-16", "gb18030": "Chinese (GBK)", "cp1252": "Western European (Windows-1252)"}
+ENCODINGS: dict[str, str] = {
+    "utf-16": "UTF-16",
+    "gb18030": Note("Chinese (GBK)"),
+    "cp1252": Note("Western European (Windows-1252)"),
+}
 
 
 def _encoding(path: Path) -> str:
@@ -103,8 +117,12 @@ def _encoding(path: Path) -> str:
     if encoding is not None:
         return encoding
     raise StepsizeError(
-        f"compare: {path.name} must be UTF-8, UTF-16, GBK or Windows-1252 text, not another encoding "
-        f"(byte 0x{odd:02x}): save it as UTF-8"
+        say(
+            "compare: {file} must be UTF-8, UTF-16, GBK or Windows-1252 text, not another encoding (byte "
+            "0x{odd:02x}): save it as UTF-8",
+            file=path.name,
+            odd=odd,
+        )
     )
 
 
@@ -124,7 +142,9 @@ def _checked(path: Path, encoding: str) -> str:
     except UnicodeDecodeError:
         if encoding != "utf-16":
             raise
-        raise StepsizeError(f"compare: {path.name} begins as UTF-16 text and is damaged: save it as UTF-8") from None
+        raise StepsizeError(
+            say("compare: {file} begins as UTF-16 text and is damaged: save it as UTF-8", file=path.name)
+        ) from None
     return encoding
 
 
@@ -193,9 +213,13 @@ def titles_above(lines: Sequence[str], mark: str) -> int:
     return 0
 
 
-def _lines(first: int, count: int) -> str:
-    one = f"Line {first} above the column names was"
-    return one if count == 1 else f"Lines {first} to {first + count - 1} above the column names were"
+def _skipped(first: int, count: int, text: str) -> str:
+    if count == 1:
+        return Note("Line {line} above the column names was skipped: {text}.", line=first, text=text)
+    last = first + count - 1
+    return Note(
+        "Lines {first} to {last} above the column names were skipped: {text}.", first=first, last=last, text=text
+    )
 
 
 def _plain(path: Path, layout: Layout) -> bool:
@@ -226,7 +250,9 @@ def _rows(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
                 if any(cell.strip() for cell in row):
                     yield reader.line_num + layout.skipped, row
         except csv.Error as trouble:
-            raise StepsizeError(f"compare: {path.name} cannot be read ({trouble}): write the file again") from None
+            raise StepsizeError(
+                say("compare: {file} cannot be read ({trouble}): write the file again", file=path.name, trouble=trouble)
+            ) from None
 
 
 def _check_widths(path: Path, layout: Layout) -> None:
@@ -236,7 +262,14 @@ def _check_widths(path: Path, layout: Layout) -> None:
         width = width or len(row)
         if any(cell.strip() for cell in row[width:]):
             raise StepsizeError(
-                f"compare: line {line} of {path.name} must have at most {width} cells, as the column names have, not "
-                f"{len(row)} ({named(row[width:], 2)} too many): correct the line, or put quotes around a cell with "
-                f"{MARKS.get(layout.mark, repr(layout.mark))}"
+                say(
+                    "compare: line {line} of {file} must have at most {width} cells, as the column names have, not "
+                    "{cells} ({extra} too many): correct the line, or put quotes around a cell with {mark}",
+                    line=line,
+                    file=path.name,
+                    width=width,
+                    cells=len(row),
+                    extra=named(row[width:], 2),
+                    mark=MARKS.get(layout.mark, repr(layout.mark)),
+                )
             )

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..._errors import StepsizeError
-from .naming import named, on_one_line
+from ..._language import Note, say
+from .naming import named, on_one_line, some
 from .text_files import MISSING
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def understood(
     numbers = {name: _numbers(name, one, decimal) for name, one in {**written, **points}.items()}
     dates = dict(_dated([one for one in words if one.name not in written and one.count()]))
     told = [_example(name, one, numbers[name]) for name, one in {**written, **points}.items() if _has_marks(one)]
-    told += [f"{name!r} ({said})" for name, (_, said) in dates.items()]
+    told += [Note("{column!r} ({read})", column=name, read=read) for name, (_, read) in dates.items()]
     told += _told_of_read_dates(frame, raw) if raw is not None else []
     gaps = [name for name, one in gapped.items() if name in written or one.count() == 0]
     gaps = [name for name in gaps if gapped[name].null_count() > frame[name].null_count()]
@@ -91,10 +92,9 @@ def understood(
 
 def _notes(told: list[str], gaps: list[str]) -> Iterator[str]:
     if told:
-        more = f" and {len(told) - 5} more" if told[5:] else ""
-        yield f"Text was read as numbers: {', '.join(told[:5])}{more}."
+        yield Note("Text was read as numbers: {columns}.", columns=some(told[:5], len(told) - 5))
     if gaps:
-        yield f"Signs for nothing, such as '-', were read as missing: {named(gaps)}."
+        yield Note("Signs for nothing, such as '-', were read as missing: {columns}.", columns=named(gaps))
 
 
 def _without_gaps(column: pl.Series) -> pl.Series:
@@ -165,8 +165,13 @@ def _own(name: str, readings: Readings) -> str | None:
     comma, point = readings.first(","), readings.first(".")
     if comma is not None and point is not None:
         raise StepsizeError(
-            f"compare: column {name!r} must have one decimal mark, not two: {on_one_line(comma)} has a comma for it, "
-            f"{on_one_line(point)} a point: write both in one way"
+            say(
+                "compare: column {name!r} must have one decimal mark, not two: {comma} has a comma for it, "
+                "{point} a point: write both in one way",
+                name=name,
+                comma=on_one_line(comma),
+                point=on_one_line(point),
+            )
         )
     return "," if comma is not None else "." if point is not None else None
 
@@ -179,14 +184,23 @@ def _numbers(name: str, readings: Readings, decimal: str) -> pl.Series:
     money = text.str.extract(rf"({MONEY})").drop_nulls().unique().to_list()
     if len(money) > 1:
         raise StepsizeError(
-            f"compare: column {name!r} must have one currency, not {named(sorted(money))}: write the values in one"
+            say(
+                "compare: column {name!r} must have one currency, not {currencies}: write the values in one",
+                name=name,
+                currencies=named(sorted(money)),
+            )
         )
     percent = text.str.contains("%", literal=True)
     if percent.any() and not percent.drop_nulls().all():
         row = int((text.is_not_null() & ~percent.fill_null(False)).arg_max() or 0)
         raise StepsizeError(
-            f"compare: column {name!r} must have all its values with % or none, not {on_one_line(text[row])} in data "
-            f"row {row + 1}: write them in one way"
+            say(
+                "compare: column {name!r} must have all its values with % or none, not {value} in data row "
+                "{row}: write them in one way",
+                name=name,
+                value=on_one_line(text[row]),
+                row=row + 1,
+            )
         )
     mark = _own(name, readings) or decimal
     negative = text.str.contains(r"[-−]\s*[\d.,$€£¥₹₽A-Z元]|^\(.*\)$") & ~text.str.contains(r"^[^-−]*[eE]-\d+$")
@@ -203,10 +217,12 @@ def _example(name: str, readings: Readings, column: pl.Series) -> str:
     ambiguous = readings.marks.drop_nulls().is_in(["", "point"])
     marked = readings.text.str.contains(r"\D")
     row = int((marked.fill_null(False)).arg_max() or 0)
-    told = f"{on_one_line(readings.text[row])} as {column[row]:.15g}"
-    unsure = ambiguous.any() and not readings.marks.is_in([",", "."]).any()
-    other = "; if the mark means the other thing, write plain numbers" if unsure else ""
-    return f"{name!r} ({told}{other})"
+    read = {"text": on_one_line(readings.text[row]), "number": f"{column[row]:.15g}"}
+    if ambiguous.any() and not readings.marks.is_in([",", "."]).any():
+        told = Note("{text} as {number}; if the mark means the other thing, write plain numbers", **read)
+    else:
+        told = Note("{text} as {number}", **read)
+    return Note("{column!r} ({read})", column=name, read=told)
 
 
 def _grouped_points(frame: pl.DataFrame, raw: Callable[[list[str]], pl.DataFrame]) -> dict[str, Readings]:
@@ -245,8 +261,10 @@ def _in_form(text: pl.Series, form: str) -> pl.Series:
 
 def _date_example(text: pl.Series, made: pl.Series, several: bool) -> str:
     row = int(text.is_not_null().arg_max() or 0)
-    other = "; if the month stands first, write year-month-day" if several else ""
-    return f"the date {on_one_line(text[row])} as {made[row]}{other}"
+    read = {"text": on_one_line(text[row]), "date": made[row]}
+    if several:
+        return Note("the date {text} as {date}; if the month stands first, write year-month-day", **read)
+    return Note("the date {text} as {date}", **read)
 
 
 def _told_of_read_dates(frame: pl.DataFrame, raw: Callable[[list[str]], pl.DataFrame]) -> list[str]:
@@ -255,4 +273,7 @@ def _told_of_read_dates(frame: pl.DataFrame, raw: Callable[[list[str]], pl.DataF
     texts = [one.str.strip_chars() for one in raw(names).get_columns()] if names else []
     turned = [one for one in texts if one.str.contains(r"^\d{1,2}\D\d").any()]
     examples = [_date_example(one, frame[one.name.strip()], len(_fitting(one)) > 1) for one in turned]
-    return [f"{one.name.strip()!r} ({told})" for one, told in zip(turned, examples, strict=True)]
+    return [
+        Note("{column!r} ({read})", column=one.name.strip(), read=read)
+        for one, read in zip(turned, examples, strict=True)
+    ]

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+WORDS = {  # of the losses that comparisons name; another column keeps its own
+    "training": ("training", "training loss"),
+    "validation": ("validation", "validation loss"),
+    "test": ("test", "test loss"),
+    "better": ("lower", "higher"),
+}
+
 
 @dataclass(frozen=True)
 class Column:

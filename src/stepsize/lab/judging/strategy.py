@@ -17,6 +17,12 @@ from .readings import Reading, hull
 from .runs import Runs
 from .student import Estimate
 
+WHY = {  # a strategy is not judged
+    "none": "nothing was run",
+    "diverged": "with every rate some seed diverged",
+    "apart": "its rates share no seed, so none can be chosen",
+}
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -56,11 +62,11 @@ def judged(runs: Runs, judges: Column, chooses: Column) -> Judged:
     """
     told = _told(runs)
     if not runs.kept:
-        return Judged(**told, **_nothing("nothing was run" if not runs.rates else "with every rate some seed diverged"))
+        return Judged(**told, **_nothing(WHY["diverged"] if runs.rates else WHY["none"]))
     of_choosing, of_judging = runs.arrays()
     told["choosing"] = int(shared(of_choosing).sum())
     if not told["choosing"]:
-        return Judged(**told, **_nothing("its rates share no seed, so none can be chosen"))
+        return Judged(**told, **_nothing(WHY["apart"]))
     signed = of_choosing * chooses.sign
     places = picks(signed)
     ends = runs.kept[int(places[0])], runs.kept[int(places[-1])]

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from ..._errors import StepsizeError, shown
+from ..._language import say
 from ..data.python_file import RECORDED
 from ..environment import versions
 from . import remote
@@ -147,8 +148,10 @@ class _Link:
         while not (found := self._workers()):
             if monotonic() > until:
                 raise StepsizeError(
-                    f"the cluster at {self.crew.address} has no workers: start some with dask worker "
-                    f"{self.crew.address} --nthreads 1"
+                    say(
+                        "the cluster at {address} has no workers: start some with dask worker {address} --nthreads 1",
+                        address=self.crew.address,
+                    )
                 )
             sleep(0.1)
         return found
@@ -166,7 +169,14 @@ class _Link:
                 found = None
             if found is None or self.client.status != "running":
                 if not self.left.is_set():
-                    self.inbox.put(Closed("", f"the cluster at {self.crew.address} has closed: finished work is kept"))
+                    self.inbox.put(
+                        Closed(
+                            "",
+                            say(
+                                "the cluster at {address} has closed: finished work is kept", address=self.crew.address
+                            ),
+                        )
+                    )
                 return
             with self.lock:
                 for worker in [one for one in self.there if one not in found]:
@@ -179,7 +189,12 @@ class _Link:
             self.there[worker] = False
             self.inbox.put(Starting(worker))
             if (threads := told_of.get("nthreads", 1)) > 1:
-                self.inbox.put(Said(worker, f"it has {threads} threads and uses one: start it with --nthreads 1"))
+                self.inbox.put(
+                    Said(
+                        worker,
+                        say("it has {threads} threads and uses one: start it with --nthreads 1", threads=threads),
+                    )
+                )
             crew = self.crew
             self._submit(worker, partial(self._joined, worker), remote.join, crew.packed, crew.problem, crew.ours)
 
@@ -191,7 +206,7 @@ class _Link:
                 return
             if future is not None:
                 future.cancel()
-            self.inbox.put(Lost(worker, f"{worker} is no longer in the cluster", ready))
+            self.inbox.put(Lost(worker, say("{worker} is no longer in the cluster", worker=worker), ready))
 
     def _submit(self, worker: str, then: Any, what: Any, *given: Any) -> None:
         """Have one worker do something, and nobody else."""
@@ -240,7 +255,7 @@ def _connected(address: str) -> Any:
         from distributed import Client
         from distributed.comm.addressing import get_address_host_port
     except ModuleNotFoundError:
-        raise StepsizeError("a cluster needs dask.distributed: pip install 'stepsize[cluster]'") from None
+        raise StepsizeError(say("a cluster needs dask.distributed: pip install 'stepsize[cluster]'")) from None
     connect: Callable[..., Any] = Client
     checked: Callable[[str], Any] = get_address_host_port
     found: SimpleQueue[Any] = SimpleQueue()
@@ -259,8 +274,11 @@ def _connected(address: str) -> Any:
         client = None
     if client is None:
         raise StepsizeError(
-            f"there is no cluster at {shown(address)}: give the address that dask scheduler prints, such as "
-            "tcp://10.0.0.1:8786"
+            say(
+                "there is no cluster at {address}: give the address that dask scheduler prints, such as "
+                "tcp://10.0.0.1:8786",
+                address=shown(address),
+            )
         )
     return client
 

@@ -9,6 +9,7 @@ from queue import Empty
 from time import monotonic
 
 from ..._errors import StepsizeError
+from ..._language import say
 from .base import Event, Failed, Listener, Portion, Result
 from .crew import Came, Closed, Crew, Interrupted, Lost, Message, Ready, Refused, Said, Starting, Steps
 from .interrupts import Interrupts
@@ -115,7 +116,8 @@ class Dispatch:
             self.without = monotonic()
         elif monotonic() - self.without > self.crew.patience:
             raise StepsizeError(
-                self.no_more or "no worker of the cluster is left: start one and run it again; finished work is kept"
+                self.no_more
+                or say("no worker of the cluster is left: start one and run it again; finished work is kept")
             )
 
     def _taken(self, message: Message) -> Iterator[tuple[Portion, Result]]:
@@ -173,14 +175,20 @@ class Dispatch:
             self.starting = max(0, self.starting - 1)
             self.died_in_start += 1
             if self.died_in_start >= STARTS:
-                self._start_no_more(f"{self.died_in_start} workers died before they could begin, the last: {reason}")
+                self._start_no_more(
+                    say(
+                        "{count} workers died before they could begin, the last: {reason}",
+                        count=self.died_in_start,
+                        reason=reason,
+                    )
+                )
         if job is None:
             return
         job.deaths += 1
         if job.deaths < DEATHS:
             self.waiting.append(job)
             return
-        failed = Failed(f"{DEATHS} workers died of it, the last: {reason}")
+        failed = Failed(say("{count} workers died of it, the last: {reason}", count=DEATHS, reason=reason))
         self.tell(Event("failed", worker, job.portion, text=failed.reason))
         yield job.portion, failed
 

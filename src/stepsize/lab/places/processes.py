@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import IO, Any
 
 from ..._errors import whole
+from ..._language import say
 from .base import Listener, Portion, Result
 from .crew import Came, Lost, Message, Ready, Refused, Said, Steps
 from .dispatch import Dispatch
@@ -80,7 +81,7 @@ class _Crew:
 
     def grow(self) -> None:
         self.begun += 1
-        name = f"process {self.begun}"
+        name = say("process {number}", number=self.begun)
         self.workers[name] = _Worker(name, self.inbox)
         self.workers[name].tell((self.packed, self.problem))
 
@@ -158,10 +159,17 @@ class _Worker:
         """How it ended, in one line."""
         if code < 0:
             name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
-            hint = ", as a system does that is out of memory" if name == "SIGKILL" else ""
-            return f"{self.name} was ended by {name}{hint}"
-        said = next((one for one in reversed(self.last) if one.strip()), "")
-        return f"{self.name} ended with code {code}" + (f": {said[:300]}" if said else "")
+            if name == "SIGKILL":
+                return say(
+                    "{worker} was ended by {signal}, as a system does that is out of memory",
+                    worker=self.name,
+                    signal=name,
+                )
+            return say("{worker} was ended by {signal}", worker=self.name, signal=name)
+        last = next((one for one in reversed(self.last) if one.strip()), "")
+        if last:
+            return say("{worker} ended with code {code}: {line}", worker=self.name, code=code, line=last[:300])
+        return say("{worker} ended with code {code}", worker=self.name, code=code)
 
 
 def _streams(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:

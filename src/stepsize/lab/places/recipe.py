@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from ..._errors import StepsizeError, shown
+from ..._language import say
 from .base import Source
 
 PICKLERS = ("cloudpickle", "joblib.externals.cloudpickle")  # these send a function of a script or a notebook itself
@@ -41,13 +42,20 @@ class Recipe:
             found = (_pickler() or pickle).dumps(self)
         except Exception as error:
             raise StepsizeError(
-                f"{shown(self.function)} cannot be sent to other processes ({_first_line(error)}): build the problem "
-                "in a function of a file, and write path/to/file.py:function"
+                say(
+                    "{function} cannot be sent to other processes ({error}): build the problem in a function of a "
+                    "file, and write path/to/file.py:function",
+                    function=shown(self.function),
+                    error=_first_line(error),
+                )
             ) from error
         if _pickler() is None and b"__main__" in found:
             raise StepsizeError(
-                f"{shown(self.function)} is written in the script itself, where other processes do not find it: put "
-                "it into a file of its own, or pip install cloudpickle"
+                say(
+                    "{function} is written in the script itself, where other processes do not find it: put it into a "
+                    "file of its own, or pip install cloudpickle",
+                    function=shown(self.function),
+                )
             )
         return bytes(found)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from ..._errors import StepsizeError
+from ..._language import say
 from ..environment import versions
 from .base import Portion, Result
 from .recipe import unpacked
@@ -60,8 +61,12 @@ def check_same(ours: dict[str, str], theirs: dict[str, str]) -> None:
     for name in ours.keys() & theirs.keys():
         if ours[name] != theirs[name]:
             raise StepsizeError(
-                f"{name} is {theirs[name]} there and {ours[name]} here, and numbers depend on it: install {name} "
-                f"{ours[name]} there"
+                say(
+                    "{name} is {theirs} there and {ours} here, and numbers depend on it: install {name} {ours} there",
+                    name=name,
+                    theirs=theirs[name],
+                    ours=ours[name],
+                )
             )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..._errors import StepsizeError
+from ..._language import say
 from ..environment import in_words as in_words
 from ..environment import versions
 from ..trials.lot import Lot
@@ -39,8 +40,12 @@ class Trainer:
             raise StepsizeError(told(error)) from error
         if source.fingerprint != problem:
             raise StepsizeError(
-                f"the data or the file make another problem here ({source.fingerprint}) than the study's ({problem}): "
-                "give every worker the same files, unchanged since the study began"
+                say(
+                    "the data or the file make another problem here ({here}) than the study's ({problem}): give "
+                    "every worker the same files, unchanged since the study began",
+                    here=source.fingerprint,
+                    problem=problem,
+                )
             )
         self.problem = problem
         self.versions = versions(tuple(source.packages))
@@ -60,7 +65,14 @@ class Trainer:
         try:
             for one in portion.trials:
                 if one.problem != self.problem:
-                    raise StepsizeError(f"{one.name} is a trial of another problem, {one.problem}, not {self.problem}")
+                    raise StepsizeError(
+                        say(
+                            "{name} is a trial of another problem, {other}, not {ours}",
+                            name=one.name,
+                            other=one.problem,
+                            ours=self.problem,
+                        )
+                    )
             end = monotonic() + portion.seconds
             with np.errstate(all="ignore"), one_thread():
                 lot = self.engine.begin(portion.trials, portion.saved)

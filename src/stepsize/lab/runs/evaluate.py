@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ..._errors import StepsizeError
+from ..._language import say
 from ...descents import descent
 from ...measures import difference, dot
 from ...problems import Params, Problem, Rows
@@ -19,11 +20,16 @@ def check_needs(strategy: descent, batch_size: int | None, validated: bool = Fal
     for one in strategy.rate.controllers if strategy.needs else ():
         if "metric" in one.needs and not validated:
             raise StepsizeError(
-                f"{one.word()} needs a metric, which descend does not have: let it watch the loss, or give a "
-                "problem whose loss is the metric, and how often: validation=…, measure_every=…"
+                say(
+                    "{word} needs a metric, which descend does not have: let it watch the loss, or give a problem "
+                    "whose loss is the metric, and how often: validation=…, measure_every=…",
+                    word=one.word(),
+                )
             )
         if "grad_variance" in one.needs and (batch_size or 1) < 2:
-            raise StepsizeError(f"{one.word()} needs batches of at least 2 rows, to halve them: write batch_size=32")
+            raise StepsizeError(
+                say("{word} needs batches of at least 2 rows, to halve them: write batch_size=32", word=one.word())
+            )
 
 
 def evaluate(

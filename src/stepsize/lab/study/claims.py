@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._errors import StepsizeError
+from ..._language import say
 from ...course import log
 
 FOLDER = "claims"
@@ -114,5 +115,5 @@ def _locks() -> Callable[[Path], Any]:
     try:
         from filelock import FileLock
     except ImportError:
-        raise StepsizeError("a study in a folder needs extra packages: pip install 'stepsize[compare]'") from None
+        raise StepsizeError(say("a study in a folder needs extra packages: pip install 'stepsize[compare]'")) from None
     return lambda path: FileLock(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._errors import StepsizeError
+from ..._language import say
 from ...course import log
 from ..records.lines import BROKEN
 from ..trials.outcome import Outcome
@@ -106,7 +107,9 @@ class Journal:
                 continue
             if hashlib.sha256(whole[32:]).digest() == whole[:32]:
                 return step, whole[32:]
-            warnings.warn(f"{STATES}/{name} is damaged: its trial begins anew", stacklevel=2)
+            warnings.warn(
+                say("{states}/{name} is damaged: its trial begins anew", states=STATES, name=name), stacklevel=2
+            )
         return None
 
     def kept_steps(self, environment: str) -> dict[str, int]:
@@ -174,7 +177,9 @@ class Journal:
 
     def _check_version(self, row: dict[str, Any]) -> None:
         if row.get("kind") == "study" and type(row.get("version")) is int and row["version"] != VERSION:
-            raise StepsizeError(f"{self.path} was written by another version of stepsize: choose another folder")
+            raise StepsizeError(
+                say("{path} was written by another version of stepsize: choose another folder", path=self.path)
+            )
 
     def _take_study(self, row: dict[str, Any], source: str) -> None:
         if type(row["version"]) is not int:
@@ -205,7 +210,9 @@ def read_journal(path: Path) -> Journal:
     """Read the journal of a folder, or the file itself; an error in one line says where there is none."""
     file = path / FILE if path.is_dir() else path
     if not is_journal(file):
-        raise StepsizeError(f"{path} holds no study: name the --out folder of an earlier stepsize compare or tune")
+        raise StepsizeError(
+            say("{path} holds no study: name the --out folder of an earlier stepsize compare or tune", path=path)
+        )
     return Journal(file.parent, file.name)
 
 
@@ -228,16 +235,21 @@ def _top(path: Path) -> bytes:
 def _check(folder: Path, file: Path) -> None:
     """Refuse a folder, or a file in it, that is somebody else's; a half head is what a dead process left of ours."""
     if folder.exists() and not folder.is_dir():
-        raise StepsizeError(f"{folder} is a file: name a folder to make")
+        raise StepsizeError(say("{folder} is a file: name a folder to make", folder=folder))
     top = _top(file)
     if top.startswith(OLDER):
         raise StepsizeError(
-            f"{file} is of an older stepsize, whose comparisons could not grow: choose another --out folder and train "
-            "again"
+            say(
+                "{file} is of an older stepsize, whose comparisons could not grow: choose another --out folder "
+                "and train again",
+                file=file,
+            )
         )
     if file.exists() and not (file.is_file() and (HEAD.startswith(top) or top.startswith(KNOWN))):
-        raise StepsizeError(f"{file} is not a journal of stepsize: choose another folder")
+        raise StepsizeError(say("{file} is not a journal of stepsize: choose another folder", file=file))
     if file.exists() or not folder.is_dir():
         return
     if any(one.name not in OURS and not one.name.startswith(f".{FILE}.") for one in folder.iterdir()):
-        raise StepsizeError(f"{folder} exists and was not made by stepsize: choose another --out folder")
+        raise StepsizeError(
+            say("{folder} exists and was not made by stepsize: choose another --out folder", folder=folder)
+        )

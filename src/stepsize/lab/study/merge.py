@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..._errors import StepsizeError
+from ..._language import say
 from .claims import Claims
 from .journal import Journal, read_journal
 
@@ -26,7 +27,7 @@ def merge(into: Path, other: Path) -> Merged:
     """
     source = read_journal(other)
     if into.resolve() == other.resolve():
-        raise StepsizeError(f"{into} cannot be merged with itself: name another folder")
+        raise StepsizeError(say("{into} cannot be merged with itself: name another folder", into=into))
     target = Journal(into)
     claims = Claims(into)
     try:

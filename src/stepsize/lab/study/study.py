@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from ..._errors import StepsizeError
+from ..._language import say
 from ..environment import in_words, versions
 from ..places.base import Failed, Listener, Place, Portion, Result
 from ..trials.outcome import Outcome
@@ -129,13 +130,20 @@ class Study:
         finally:
             self._give_back(list(self._running))
         if failures:
-            raise StepsizeError(failures[0] + (f" ({len(failures)} times)" if len(failures) > 1 else ""))
+            first, count = failures[0], len(failures)
+            raise StepsizeError(say("{failure} ({count} times)", failure=first, count=count) if count > 1 else first)
         return self.outcomes(wanted.trials.values())
 
     def _begin(self, wanted: Wanted) -> None:
         foreign = [one for one in wanted.trials.values() if one.problem != self.workload.fingerprint]
         if foreign:
-            raise StepsizeError(f"a study of {self.workload.fingerprint} cannot train {foreign[0]}, of another problem")
+            raise StepsizeError(
+                say(
+                    "a study of {problem} cannot train {trial}, of another problem",
+                    problem=self.workload.fingerprint,
+                    trial=foreign[0],
+                )
+            )
         with self._alone():
             self.journal.refresh()
             self.journal.know(self.workload.subject)
@@ -201,7 +209,13 @@ class Study:
     def _check_versions(self, outcomes: Iterable[Outcome]) -> None:
         other = next((one.environment for one in outcomes if one.environment != self.environment), None)
         if other is not None:
-            raise StepsizeError(f"a worker has {other}, and this process {self.environment}: give both the same")
+            raise StepsizeError(
+                say(
+                    "a worker has {other}, and this process {ours}: give both the same",
+                    other=other,
+                    ours=self.environment,
+                )
+            )
 
     def _give_back(self, keys: Sequence[str]) -> None:
         self._running -= set(keys)

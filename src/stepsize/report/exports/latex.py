@@ -130,7 +130,7 @@ def _steps(row: Row) -> str:
 
 
 def _caption(summary: Summary) -> str:
-    settings, seeds = summary.settings, summary.seeds.replace(" to ", "$ to $")
+    settings, seeds = summary.settings, "$ to $".join(str(count) for count in summary.seed_counts)
     told = (
         f"{escaped(settings.subject.data)}: losses after {settings.steps} updates, mean $\\pm$ standard deviation over "
         f"$n = {seeds}$ seeds, each strategy at the base rate with the lowest mean {settings.chosen_by} "

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ...._errors import StepsizeError, flag, whole
+from ...._language import Note
 from ....descents import descent
 from ....lengths import MissingFactError
 from ....rules.sgd import sgd
@@ -117,10 +118,14 @@ class training:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a report says of the way in which it is trained."""
-        precision = "" if self.autocast is None else f"autocast to {_name(self.autocast)}"
-        several = "" if self.accumulate == 1 else f"{self.accumulate} batches an update"
-        scaled = "gradients scaled by a GradScaler" if self.scaler else ""
-        return tuple(one for one in ("trained by a loop, one run at a time", precision, scaled, several) if one)
+        told = [Note("trained by a loop, one run at a time")]
+        if self.autocast is not None:
+            told.append(Note("autocast to {kind}", kind=_name(self.autocast)))
+        if self.scaler:
+            told.append(Note("gradients scaled by a GradScaler"))
+        if self.accumulate != 1:
+            told.append(Note("{count} batches an update", count=self.accumulate))
+        return tuple(told)
 
     def start(self, seed: int) -> dict[str, Any]:
         """The parameters that a seed starts from, as arrays."""

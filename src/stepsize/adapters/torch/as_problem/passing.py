@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ...._language import say
 from .masks import drawn_in_order, seeded
 from .probing import Probed
 from .recurrent import step_by_step
@@ -113,14 +114,15 @@ class Passes:
                 return f"{type(error).__name__}: {first}"[:200]
         slow = [str(one.message) for one in said if "performance drop" in str(one.message)]
         if slow:
-            return f"no batching rule for {slow[0].partition('aten::')[2].partition('.')[0]}"
+            name = slow[0].partition("aten::")[2].partition(".")[0]
+            return say("no batching rule for {name}", name=name)
         for i in range(2):
             one, its = ({name: array[i : i + 1] for name, array in some.items()} for some in (own, kept))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 alone = self.alone(one, its, batch, train, seeds[i : i + 1] or seeds)
             if not _same(alone, both, i):
-                return "its numbers are others there"
+                return say("its numbers are others there")
         return None
 
     @contextmanager

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...._errors import StepsizeError, flag, one_of, whole
+from ...._language import say
 from ....problems import Rows
 from .many import MEASURED, Limits, Many
 from .measuring import Measure, measures
@@ -99,7 +100,8 @@ class problem:
     def note(self) -> str:
         """Why many runs go one by one where torch cannot do them as one call; empty where it can, or was not asked."""
         why = {one for one in self.passes.why.values() if one}
-        return f"runs go one by one, as torch cannot vmap the module ({'; '.join(sorted(why))})" if why else ""
+        told = "; ".join(sorted(why))
+        return say("runs go one by one, as torch cannot vmap the module ({why})", why=told) if why else ""
 
     def start(self, seed: int) -> Arrays:
         """The weights that a seed starts from."""

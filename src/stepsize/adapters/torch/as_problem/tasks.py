@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...._errors import StepsizeError
+from ...._language import say
 from ....problems import Floats
 from .problem import problem
 
@@ -151,7 +152,7 @@ def _digits() -> list[tuple[Floats, Whole]]:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
     except ImportError:
-        raise StepsizeError("the digits need scikit-learn: pip install 'stepsize[compare]'") from None
+        raise StepsizeError(say("the digits need scikit-learn: pip install 'stepsize[compare]'")) from None
     X, y = load_digits(return_X_y=True)
     train, held = train_test_split(np.arange(len(y)), test_size=720, random_state=0, stratify=y)
     choosing, judging = train_test_split(held, test_size=360, random_state=0, stratify=y[held])

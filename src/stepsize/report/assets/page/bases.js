@@ -20,7 +20,7 @@ function crosses(u) {
   ctx.font = `${11 * ratio}px ${family}`;
   ctx.textBaseline = "top";
   ctx.textAlign = "left";
-  ctx.fillText("diverged", left + 4 * ratio, top + 2 * ratio);
+  ctx.fillText(say("diverged"), left + 4 * ratio, top + 2 * ratio);
   rows.forEach((i, place) => {
     ctx.strokeStyle = colour(i);
     const y = top + (place + 0.75) * row;
@@ -47,13 +47,13 @@ function bases() {
       owner.push(i, i, i);
     });
     return {
-      tables, series, owner, label: "base rate", hooks: { draw: [crosses] },
+      tables, series, owner, label: say("base rate"), hooks: { draw: [crosses] },
       range: (u, low, high) => padded(low, high, log.y, share()),
       below: (low, high) => high * (low / high) ** share(),
       read: (i, x) => {
         const s = strategies[i], j = known[i].get(x);
         if (j == null) return { text: "" };
-        return s.diverged[j] ? { value: Infinity, text: `diverged ${s.diverged[j]}/${s.seeds}` } : valued(s.losses[j]);
+        return s.diverged[j] ? { value: Infinity, text: say("diverged {count}/{seeds}", { count: s.diverged[j], seeds: s.seeds }) } : valued(s.losses[j]);
       },
     };
   };

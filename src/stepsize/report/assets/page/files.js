@@ -16,8 +16,8 @@ all("[data-copy]").forEach((button) => button.addEventListener("click", async ()
   const code = one("code", button.parentElement);
   try {
     await navigator.clipboard.writeText(code.textContent);
-    button.textContent = "copied";
-    setTimeout(() => { button.textContent = "copy"; }, 1500);
+    button.textContent = say("copied");
+    setTimeout(() => { button.textContent = say("copy"); }, 1500);
   } catch {
     getSelection().selectAllChildren(code);
   }

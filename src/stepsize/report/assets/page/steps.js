@@ -19,7 +19,7 @@ function losses(field, banded) {
       read[i] = new Map(s.steps.map((t, j) => [t, mean[j]]));
     });
     return {
-      tables, series, owner, bands, label: "step", read: (i, x) => valued(read[i].get(x)),
+      tables, series, owner, bands, label: say("step"), read: (i, x) => valued(read[i].get(x)),
       range: (u, low, high) => padded(low == null ? low : Math.min(low, top), high == null ? high : Math.min(high, top), log.y),
     };
   };
@@ -38,7 +38,7 @@ function rates() {
     });
     const floor = () => Math.min(...strategies.map((s, i) => (shown(i) ? deepest(s.stairs[1]) : Infinity)));
     return {
-      tables, series, owner, label: "step", read: (i, x) => valued(inForce(strategies[i].stairs, x)),
+      tables, series, owner, label: say("step"), read: (i, x) => valued(inForce(strategies[i].stairs, x)),
       range: (u, low, high) => (log.y ? padded(low && Math.max(low, floor()), high && Math.max(high, floor()), true) : padded(low, high, false)),
     };
   };

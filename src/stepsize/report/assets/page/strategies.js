@@ -15,7 +15,7 @@ search.addEventListener("input", seek);
 follow(() => {
   buttons.forEach((button, i) => { button.setAttribute("aria-pressed", String(on[i])); button.hidden = !found[i]; });
   all(".results tbody tr, article").forEach((part) => { part.hidden = !shown(Number(part.dataset.strategy)); });
-  everyone.textContent = on.some((yes, i) => yes && found[i]) ? "Hide all" : "Show all";
+  everyone.textContent = on.some((yes, i) => yes && found[i]) ? say("Hide all") : say("Show all");
   const number = strategies.filter((_, i) => shown(i)).length;
-  count.textContent = number === strategies.length ? "" : `${number} of ${strategies.length} shown`;
+  count.textContent = number === strategies.length ? "" : say("{number} of {all} shown", { number, all: strategies.length });
 });

@@ -18,7 +18,7 @@ function tooltip(label, read, notes = () => []) {
     const lines = strategies.map((s, i) => ({ i, ...(shown(i) ? read(i, x) : { text: "" }) })).filter((l) => l.text);
     const near = [...lines].sort((a, b) => far(a.value) - far(b.value)).slice(0, MOST_LINES).sort((a, b) => b.value - a.value);
     const more = lines.length - near.length;
-    tip.replaceChildren(document.createTextNode(`${label} ${brief(x)}`), ...near.map(tipLine), ...(more ? [`and ${more} more`] : []), ...notes(u, left).map(tipNote));
+    tip.replaceChildren(document.createTextNode(`${label} ${brief(x)}`), ...near.map(tipLine), ...(more ? [say("and {count} more", { count: more })] : []), ...notes(u, left).map(tipNote));
     tip.hidden = false;
     const right = left < u.over.clientWidth / 2;
     tip.style.left = right ? `${left + 12}px` : "auto";
