@@ -5,6 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 LANGUAGES = ("en", "zh")
 _VARIABLES = ("STEPSIZE_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -25,6 +26,37 @@ def say(text: str, /, **fields: object) -> str:
     'after 3 updates'
     """
     return said(text).format(**fields)
+
+
+class Later(str):
+    """A text that is said when it is shown: it is English as it stands, and `now` says it in the language spoken then.
+
+    So a value keeps it, JSON and files have its English, and a page, a picture or a terminal says it.
+    """
+
+    _text: str
+    _fields: Mapping[str, object]
+
+    def now(self) -> str:
+        """The text in the language that is spoken, and with it those of its fields that wait."""
+        return say(self._text, **{name: now(one) for name, one in self._fields.items()})
+
+
+def later(text: str, /, **fields: object) -> Later:
+    """A text to be said `now`, later.
+
+    >>> wrong = later("after {count} updates", count=3)
+    >>> wrong == "after 3 updates", now(wrong), now("no text of ours")
+    (True, 'after 3 updates', 'no text of ours')
+    """
+    made = Later(text.format(**fields))
+    made._text, made._fields = text, fields
+    return made
+
+
+def now(value: Any) -> Any:
+    """What waits to be said, said; anything else as it is."""
+    return value.now() if isinstance(value, Later) else value
 
 
 def spoken() -> str:
