@@ -39,16 +39,20 @@ SOURCE = Path(stepsize.__file__).parent
 INDEX = Path(__file__).parents[1] / "docs" / "zh" / "index.md"
 CHINESE = re.compile("[\u3400-\u9fff]")
 NAMES = {"SGD", "Adam", "AdaGrad", "RMSProp", "RAdam", "Nesterov", "Python", "beta2", "long", "short"}
+SAYING = ("say", "said", "later")
 TABLES = {  # whose texts are said where they are looked up
     "telling.phrases": ("RISING", "COOLING", "STAGES", "CURVES", "JOINED"),
     "telling.answers": ("WATCHED",),
     "telling.explain": ("_FLOWING", "_NOUNS"),
     "cli.helped": ("TITLES",),
+    "report.runs.reasons": ("REASONS", "QUANTITIES"),
 }
 LOOKED_UP = {
     "said(how)", "said(phrase)", "said(template)", "said(_FLOWING[flowing])", "said(_NOUNS[self.noun])",
     "said(WATCHED[name])", "said(joint)", "said(word)", "said(COOLING[shapes[fall]])", "said(title)", "said(text)",
     "said(first(command.help or ''))", "said(command.epilog or '')", "said(option.help or '')", "said(part)",
+    "say(self._text, **{name: now(one) for name, one in self._fields.items()})",
+    "said(QUANTITIES.get(told, told))", "said(QUANTITIES.get(word, word))",
 }  # fmt: skip
 
 
@@ -66,11 +70,11 @@ def no_language_in_the_environment(monkeypatch):
 
 
 def calls():
-    """Every call of `say` and `said` in the library."""
+    """Every call of `say`, `said` and `later` in the library."""
     for path in SOURCE.rglob("*.py"):
         source = path.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(source)) if "_language import" in source else ():
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("say", "said"):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SAYING:
                 yield node
 
 
@@ -128,7 +132,7 @@ def test_what_is_said_without_being_written_there_comes_from_a_table():
 
 def test_a_text_and_its_fields_are_given_together():
     for call in calls():
-        if literal(call) and call.func.id == "say":
+        if literal(call) and call.func.id != "said":
             given = {one.arg for one in call.keywords}
             assert given == {name for name, _ in fields(call.args[0].value)}, ast.unparse(call)
 

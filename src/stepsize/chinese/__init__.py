@@ -8,8 +8,11 @@ from __future__ import annotations
 from .answers import ANSWERS
 from .doubts import DOUBTS
 from .drawn import DRAWN
+from .findings import FINDINGS
 from .helped import HELPED
 from .phrases import PHRASES
+from .reasons import REASONS
+from .seen import SEEN
 from .sentences import SENTENCES
 
-CATALOGUE: dict[str, str] = SENTENCES | PHRASES | ANSWERS | DOUBTS | DRAWN | HELPED
+CATALOGUE: dict[str, str] = SENTENCES | PHRASES | ANSWERS | DOUBTS | DRAWN | HELPED | FINDINGS | REASONS | SEEN

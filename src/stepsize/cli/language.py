@@ -8,7 +8,15 @@ import sys
 from .._language import LANGUAGES, of_environment, say, speak
 from .output import fail, note
 
-SPEAKING = ("show", "explain", "diff", "help")  # the commands that are whole in every language, besides the help of all
+SPEAKING = (
+    "show",
+    "explain",
+    "diff",
+    "diagnose",
+    "report",
+    "watch",
+    "help",
+)  # the commands that are whole in every language, besides the help of all
 
 
 def listen(arguments: list[str]) -> bool:

@@ -109,6 +109,10 @@ class Diagnosis:
             reasons.setdefault(reason, []).append(name)
         return [(names, reason) for reason, names in reasons.items()]
 
+    def left_open(self) -> list[str]:
+        """A sentence for each reason: the rules that were not judged, and why."""
+        return [say("{names}: {reason}.", names=now(listed(names)), reason=now(why)) for names, why in self.by_reason()]
+
     @property
     def verdict(self) -> str:
         """One sentence: how much was found, and of how many rules."""
@@ -133,12 +137,11 @@ class Diagnosis:
         parts = [told.about, told.verdict]
         for place, one in enumerate(told.findings, start=1):
             head = f"{place}. {one.illness}{in_brackets(one.sure)}"
-            parts.append("\n".join([head, _wrapped(one.says), _wrapped(to_try(one.advice))]))
+            parts.append("\n".join([head, _wrapped(one.says), _wrapped("".join(to_try(one.advice)))]))
         if told.remarks:
             parts.append("\n".join(_wrapped(one, "") for one in told.remarks))
         if told.not_judged:
-            lines = [_wrapped(unjudged(names, reason), "  ") for names, reason in told.by_reason()]
-            parts.append("\n".join([say("Not judged:"), *lines]))
+            parts.append("\n".join([say("Not judged:"), *(_wrapped(one, "  ") for one in told.left_open())]))
         return "\n\n".join(parts)
 
 
@@ -147,14 +150,9 @@ def in_brackets(sure: str) -> str:
     return say(" ({sure})", sure=sure)
 
 
-def to_try(advice: str) -> str:
-    """What to try, as a sentence."""
-    return say("Try: {advice}.", advice=advice)
-
-
-def unjudged(names: list[str], reason: str) -> str:
-    """Rules that were not judged, and why."""
-    return say("{names}: {reason}.", names=now(listed(names)), reason=reason)
+def to_try(advice: str) -> tuple[str, str]:
+    """What to try, as a sentence of two parts."""
+    return say("Try:"), say(" {advice}.", advice=advice)
 
 
 def _wrapped(text: str, indent: str = "   ") -> str:

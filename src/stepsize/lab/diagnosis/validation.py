@@ -57,8 +57,8 @@ def find_overfitting(record: Record) -> Finding | None:
         "that: more data or augmentation, weight decay, dropout, a smaller model",
         step=int(at[best]),
     )
-    share, says = 1 - best / max(len(looks) - 1, 1), joined(says, _still_better(record, best))
-    return Finding(later("overfitting"), says, numbers, advice, int(at[best]), share)
+    share, whole = 1 - best / max(len(looks) - 1, 1), joined(says, _still_better(record, best))
+    return Finding(later("overfitting"), whole, numbers, advice, int(at[best]), share)
 
 
 def find_jump(record: Record) -> Finding | None:
