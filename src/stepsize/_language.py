@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
 LANGUAGES = ("en", "zh")
@@ -57,6 +57,18 @@ def later(text: str, /, **fields: object) -> Later:
 def now(value: Any) -> Any:
     """What waits to be said, said; anything else as it is."""
     return value.now() if isinstance(value, Later) else value
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names one after another, parted as a language does it, to be said `now`, later.
+
+    >>> listed(["warm-up", "hold", "decay"])
+    'warm-up, hold, decay'
+    """
+    first, *others = names
+    for one in others:
+        first = later("{first}, {next}", first=first, next=one)
+    return first
 
 
 def spoken() -> str:

@@ -10,9 +10,10 @@ from .doubts import DOUBTS
 from .drawn import DRAWN
 from .findings import FINDINGS
 from .helped import HELPED
+from .logs import LOGS
 from .phrases import PHRASES
 from .reasons import REASONS
 from .seen import SEEN
 from .sentences import SENTENCES
 
-CATALOGUE: dict[str, str] = SENTENCES | PHRASES | ANSWERS | DOUBTS | DRAWN | HELPED | FINDINGS | REASONS | SEEN
+CATALOGUE: dict[str, str] = SENTENCES | PHRASES | ANSWERS | DOUBTS | DRAWN | HELPED | FINDINGS | REASONS | SEEN | LOGS

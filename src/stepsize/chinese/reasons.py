@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 REASONS = {
-    "metric": "指标",
-    "slope": "斜率",
-    "step": "步长",
-    "change": "变化",
+    "length of the step": "步长",
+    "change of the gradient": "梯度的变化",
+    "change of the loss": "损失的变化",
     "product": "内积",
     "variance": "方差",
     "distance": "距离",
-    "start": "起点",
-    "loss change": "损失的变化",
     "{watch} not better than {best} for 1 value: factor {factor}": "{watch}有 1 个值没有优于 {best}：因子 {factor}",
     "{watch} not better than {best} for {count} values: factor {factor}": (
         "{watch}连续 {count} 个值没有优于 {best}：因子 {factor}"

@@ -12,11 +12,11 @@ from rich.padding import Padding
 from rich.text import Text
 
 from .._errors import StepsizeError
+from .._language import listed as one_after_another
 from .._language import now, say, spoken
 from .._lines import filled, width
 from ..lab.diagnosis import Diagnosis, diagnose
 from ..lab.diagnosis.base import in_brackets, to_try
-from ..lab.diagnosis.words import listed as one_after_another
 from ..lab.records.foreign.wanted import Wanted
 from ..lab.records.logs import read_log
 from ..lab.study.journal import FILE, is_journal, read_journal

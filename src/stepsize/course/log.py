@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from .._errors import StepsizeError
+from .._language import listed, now, say
 
 MOST_SAID = 5  # line numbers that a sentence names
 UNFINISHED = ".part"  # ends the temporary name of a file
@@ -204,10 +205,11 @@ def left_out(path: Path | str, places: Iterable[int]) -> str:
     if not found:
         return ""
     if len(found) == 1:
-        return f"{path}: line {found[0]} is damaged or foreign and is left out"
-    named = ", ".join(map(str, found[:MOST_SAID]))
-    more = f" and {len(found) - MOST_SAID} more" if len(found) > MOST_SAID else ""
-    return f"{path}: lines {named}{more} are damaged or foreign and are left out"
+        return say("{path}: line {line} is damaged or foreign and is left out", path=path, line=found[0])
+    lines = now(listed(map(str, found[:MOST_SAID])))
+    if len(found) > MOST_SAID:
+        lines = say("{names} and {count} more", names=lines, count=len(found) - MOST_SAID)
+    return say("{path}: lines {lines} are damaged or foreign and are left out", path=path, lines=lines)
 
 
 def _object(text: bytes) -> dict[str, Any] | None:

@@ -12,10 +12,9 @@ from rich.live import Live
 from rich.text import Text
 
 from .._errors import printable
-from .._language import now, say, spoken
+from .._language import listed, now, say, spoken
 from .._lines import filled
 from ..lab.diagnosis import Diagnosis, diagnose
-from ..lab.diagnosis.words import listed
 from ..lab.records.decimated import decimated
 from ..lab.records.foreign.wanted import Wanted
 from ..lab.records.record import Record

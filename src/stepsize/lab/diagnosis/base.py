@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..._language import later, now, say
+from ..._language import later, listed, now, say
 from ..._lines import filled
 from ..records.record import Record
-from .words import listed
 
 WIDTH = 100
 CERTAIN, LIKELY = later("certain"), later("likely")

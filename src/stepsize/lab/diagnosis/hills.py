@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._language import later
+from ..._language import later, listed
 from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
 from .course import known_rates, share_of_run, words_of_share
 from .parts import level
 from .trend import blocks, kendall, lower, noise
-from .words import listed, percent, three_digits
+from .words import percent, three_digits
 
 JUMP = 0.1  # of the highest rate: what a schedule does not change by from one row to the next, restarts apart
 FLOOR = 0.15  # of the highest rate: a cycle that came down to this has ended by plan

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._language import later
+from ..._language import later, listed
 from ..records.record import Record
 from .base import CERTAIN, Finding, Symptom
-from .words import joined, listed
+from .words import joined
 
 OFTEN = 0.1  # ours: of the updates after the start
 IN_A_ROW = 10  # ours: at the end of the run

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._language import later
+from ..._language import later, listed
 from ...problems import Floats
 from ..records.policy import ADVERSARIES
 from ..records.record import Record
 from .trend import blocks, running_median
-from .words import listed, three_digits
+from .words import three_digits
 
 OFTEN = 10  # rows of either kind, and changes from one to the other
 NEAR = 0.3  # of the usual loss around: losses that are small by chance come nearer to 0

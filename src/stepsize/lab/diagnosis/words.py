@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import reduce
 
 from ..._language import later
@@ -25,8 +24,3 @@ def percent(share: float) -> str:
 def joined(*parts: str) -> str:
     """Sentences, or parts that a language puts in this order, one after another; empty ones are none."""
     return reduce(lambda first, then: later("{first} {then}", first=first, then=then), filter(None, parts))
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names one after another, which each language parts in its way."""
-    return reduce(lambda first, then: later("{first}, {next}", first=first, next=then), names)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from ..._language import now, said, say, spoken
-from ...lab.diagnosis.words import listed
+from ..._language import listed, now, said, say, spoken
 
 REASONS: dict[str, tuple[str, ...]] = {  # by the word that gives them; those that others begin like stand last
     "plateau": (
@@ -77,13 +76,29 @@ REASONS: dict[str, tuple[str, ...]] = {  # by the word that gives them; those th
     "parameter": ("parameter {index} of group {group}, shape {shape}",),  # of a reason to skip, where it has no name
     "": ("highest rate {rate}", "lowest rate {rate}", "{seen}: held at {held}"),
 }
-QUANTITIES = {
-    name: name
-    for name in (
-        "loss", "metric", "slope", "rate", "step", "change", "product", "gradient", "variance", "distance", "start",
-        "direction", "loss change",
-    )
-}  # fmt: skip
+QUANTITIES = {  # how a reason calls them, and the text that is said
+    "loss": "the loss",
+    "loss change": "change of the loss",
+    "metric": "the metric",
+    "slope": "the slope",
+    "rate": "the rate",
+    "step": "length of the step",
+    "change": "change of the gradient",
+    "product": "product",
+    "gradient": "gradient",
+    "direction": "direction",
+    "variance": "variance",
+    "distance": "distance",
+    "start": "the starting point",
+}
+
+_FIELDS = {  # what may stand in a field that holds no number
+    "watch": "loss|metric",
+    "seen": r"[a-z ]+ \S+(?:, [a-z ]+ \S+)*",
+    "clip": ".+",
+    "parameter": ".+",
+    "shape": r"\(.*\)",
+}
 
 
 def said_again(why: str) -> str:
@@ -130,6 +145,5 @@ def _forms() -> list[tuple[str, re.Pattern[str]]]:
 def _form(text: str) -> re.Pattern[str]:
     """What reads the fields of a text again."""
     parts = re.split(r"\{(\w+)\}", text)
-    fields = {"watch": r"loss|metric", "seen": r"[a-z ]+ \S+(?:, [a-z ]+ \S+)*", "clip": ".+", "parameter": ".+", "shape": r"\(.*\)"}
-    of_field = [f"(?P<{name}>{fields.get(name, '[^ ,:]+')})" for name in parts[1::2]]
+    of_field = [f"(?P<{name}>{_FIELDS.get(name, '[^ ,:]+')})" for name in parts[1::2]]
     return re.compile("".join(re.escape(part) + one for part, one in zip(parts[::2], [*of_field, ""], strict=True)))
