@@ -129,7 +129,7 @@ SEEN = {
     "{path} is not there yet: it is waited for": "{path} 还不存在：正在等待它出现",
     # the terminal
     "no log is there yet": "还没有日志",
-    "▼ update {where} ": "▼ 更新 {where} ",
+    "▼ update {where} ": "▼ 更新 {where}：",
     "grad norm": "梯度范数",
     "update ratio": "更新比",
     "s an update": "每次更新秒数",

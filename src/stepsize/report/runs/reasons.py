@@ -95,7 +95,7 @@ QUANTITIES = {  # how a reason calls them, and the text that is said
 _FIELDS = {  # what may stand in a field that holds no number
     "watch": "loss|metric",
     "seen": r"[a-z ]+ \S+(?:, [a-z ]+ \S+)*",
-    "clip": ".+",
+    "clip": "[^:]+",
     "parameter": ".+",
     "shape": r"\(.*\)",
 }

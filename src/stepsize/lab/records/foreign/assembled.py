@@ -109,7 +109,7 @@ def record_of(rows: Rows, file: Path, wanted: Wanted) -> tuple[Record, list[str]
         **several,
         **_looks(log, columns, loss, fillers, time, steps),
     )
-    return record, [f"{file}: {one}" for one in said]
+    return record, [say("{name}: {line}", name=file, line=one) for one in said]
 
 
 FIELDS = {
