@@ -56,9 +56,10 @@ from test_report_run import whole
 NAMES = frozenset(  # of what other people made, and of what is written in a file
     re.findall(
         r"\w+",
-        "Adam BatchNorm CSV GB JSON JavaScript MLflow MiB NaN NumPy Parquet PyTorch ReLU ReduceLROnPlateau SQLite"
-        " Scheduler TensorBoard T_max alpha argmax bfloat16 bzip2 dropout f_star grad_norm gzip"
-        " logging_nan_inf_filter lr num_training_steps patience pickle sigmoid tanh torch transformers xz zip zstd Ctrl COLUMN NAME compare 30ep",
+        "30ep Adam BatchNorm COLUMN CSV Ctrl GB JSON JavaScript MLflow MiB NAME NaN NumPy Parquet PyTorch"
+        " ReLU ReduceLROnPlateau SQLite Scheduler T_max TensorBoard alpha argmax bfloat16 bzip2 compare"
+        " dropout f_star grad_norm gzip logging_nan_inf_filter lr num_training_steps patience pickle sigmoid"
+        " tanh torch transformers xz zip zstd",
     )
 )
 CODE = (
