@@ -63,7 +63,7 @@ NAMES = frozenset(  # of what other people made, and of what is written in a fil
     )
 )
 CODE = (
-    r"stepsize( [a-z]+)*|--\w+|[\w.]+\([^()]*\)|\w+(\.\w+)+|\w+=(False|…)|loss: 2\.31|pip install \w+|30ep"
+    r"stepsize( [a-z]+)*|--\w+|[\w.]+\([^()]*\)|\w+(\.\w+)+|\w+=(False|…)|loss: 2\.31|pip install \S+|30ep"
     r"|命名为 loss(（以及 step)?"
 )
 

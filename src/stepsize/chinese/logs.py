@@ -11,8 +11,8 @@ LOGS = {
     "line {line}": "第 {line} 行",
     "row {row}": "第 {row} 条数据",
     "line {line}, {row}": "第 {line} 行（{row}）",
-    "{path}: line {line} is damaged or foreign and is left out": "{path}：第 {line} 行损坏或不属于它，已略去",
-    "{path}: lines {lines} are damaged or foreign and are left out": "{path}：这些行损坏或不属于它，已略去：{lines}",
+    "{path}: line {line} is damaged or foreign and is left out": "{path}：第 {line} 行已损坏或不属于这里，没有读取",
+    "{path}: lines {lines} are damaged or foreign and are left out": "{path}：这些行已损坏或不属于这里，没有读取：{lines}",
     # notes on how it was read
     "most updates have {count} rows with a loss: their mean is taken": "大多数更新有 {count} 行损失：取它们的平均",
     "from line {line} on the file has numbers alone, one a line: they were taken for losses": "从第 {line} 行起，文件里每行只有一个数：把它们当作损失",

@@ -174,7 +174,7 @@ def _draw(told: Diagnosis, console: Console) -> None:
         console.print(Padding(_text(one.says, console, 3), (0, 0, 0, 3)))
         head, rest = to_try(one.advice)
         advice = _text(head + rest, console, 3)
-        advice.stylize("green", 0, len(head))
+        advice.stylize("green", 0, len(head) + rest.startswith(" "))
         console.print(Padding(advice, (0, 0, 0, 3)))
     for remark in told.remarks:
         console.print()

@@ -17,8 +17,9 @@ try:
     from tornado.web import Application, HTTPError, RequestHandler
 except ImportError:
     from .._errors import StepsizeError
+    from .._language import say
 
-    raise StepsizeError("the live page needs an extra package: pip install 'stepsize[watch]'") from None
+    raise StepsizeError(say("the live page needs an extra package: pip install 'stepsize[watch]'")) from None
 
 from .._errors import StepsizeError
 from .._language import later, now, say
