@@ -464,8 +464,10 @@ def test_the_picture_speaks_where_a_font_has_its_letters(font, chinese, monkeypa
     if font is None:
         assert not any(map(CHINESE.search, letters))
         assert letters[0] == "Loss"
+        assert "b: schedule ended early: The controller holds the rate" in drawn[0].get_suptitle()
     else:
         assert not english(" ".join(letters), "body head first momentum plateau")
+        assert "b：调度结束得太早：控制器把学习率压在下限" in drawn[0].get_suptitle()
     assert spoken() == "zh"
 
 
