@@ -17,7 +17,7 @@ from rich.console import Console
 import stepsize
 from commandline import run
 from stepsize import StepsizeError, descend, problems
-from stepsize._language import later, now, speak, spoken
+from stepsize._language import Note, heard, speak, spoken
 from stepsize._lines import filled, width
 from stepsize.chinese.findings import FINDINGS
 from stepsize.chinese.logs import LOGS
@@ -95,14 +95,14 @@ def test_a_translation_holds_names_and_no_other_english(text):
 
 
 def test_a_text_that_waits_is_english_until_it_is_said(chinese):  # noqa: F811
-    told = later("the record has no {what}", what=later("rate"))
+    told = Note("the record has no {what}", what=Note("rate"))
     assert told == "the record has no rate"
     assert json.dumps(told) == '"the record has no rate"'
     for one in (told, copy.deepcopy(told), pickle.loads(pickle.dumps(told))):
-        assert now(one) == "记录里没有学习率"
+        assert heard(one) == "记录里没有学习率"
     speak("en")
-    assert now(told) == "the record has no rate"
-    assert type(now(told)) is str
+    assert heard(told) == "the record has no rate"
+    assert type(heard(told)) is str
 
 
 @given(st.text(alphabet="学习率，。（）ab 1", max_size=60), st.integers(8, 30))
@@ -322,7 +322,7 @@ def test_every_sentence_of_a_finding_is_among_those_that_were_seen(chinese):  # 
         seen.add(text)
         return original(text, **given)
 
-    stepsize._language.say = noted  # which `Later.now` calls
+    stepsize._language.say = noted  # which `heard` calls
     try:
         for one in [*(one for every in ILL.values() for one in every), *REMARKS.values()]:
             diagnose(one).now()

@@ -15,8 +15,14 @@ _catalogue: Mapping[str, str] = {}
 
 
 def said(text: str) -> str:
-    """A text in the language that is spoken, its fields in braces not filled yet."""
-    return _catalogue.get(text, text)
+    """A text in the language that is spoken, its fields in braces not filled yet.
+
+    Where one English word is two in another language, what it is a word for stands behind it, and is not said.
+
+    >>> said("update⟨of an axis⟩")
+    'update'
+    """
+    return _catalogue.get(text) or text.partition("⟨")[0]
 
 
 def say(text: str, /, **fields: object) -> str:
@@ -25,50 +31,80 @@ def say(text: str, /, **fields: object) -> str:
     >>> say("after {count} updates", count=3)
     'after 3 updates'
     """
+    if _catalogue:
+        fields = {name: heard(one) for name, one in fields.items()}
     return said(text).format(**fields)
 
 
-class Later(str):
-    """A text that is said when it is shown: it is English as it stands, and `now` says it in the language spoken then.
+class Note(str):
+    """A text that is English wherever it is kept, and that `heard` says in the language that is spoken.
 
-    So a value keeps it, JSON and files have its English, and a page, a picture or a terminal says it.
+    What files hold is written by one process and read by another, so no text in them may depend on a language.
+
+    >>> found = Note("{count} rows were dropped", count=3)
+    >>> found, heard(found), isinstance(found, str)
+    ('3 rows were dropped', '3 rows were dropped', True)
     """
 
-    _text: str
-    _fields: Mapping[str, object]
+    text: str
+    fields: dict[str, Any]
 
-    def now(self) -> str:
-        """The text in the language that is spoken, and with it those of its fields that wait."""
-        return say(self._text, **{name: now(one) for name, one in self._fields.items()})
+    def __new__(cls, text: str, /, **fields: object) -> Note:
+        found = super().__new__(cls, text.format(**fields))
+        found.text, found.fields = text, fields
+        return found
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        return (self.text,), self.fields
 
 
-def later(text: str, /, **fields: object) -> Later:
-    """A text to be said `now`, later.
+def heard(text: Any) -> Any:
+    """A `Note` in the language that is spoken; anything else as it is."""
+    return say(text.text, **text.fields) if isinstance(text, Note) else text
 
-    >>> wrong = later("after {count} updates", count=3)
-    >>> wrong == "after 3 updates", now(wrong), now("no text of ours")
-    (True, 'after 3 updates', 'no text of ours')
+
+def retold(text: str, templates: Iterable[str]) -> str:
+    """A text that a file has kept, in the language that is spoken, where it has the form of one of these templates."""
+    if not _catalogue:
+        return text
+    from re import DOTALL, escape, fullmatch
+    from string import Formatter
+
+    for template in templates:
+        parts = Formatter().parse(template)
+        form = "".join(escape(before) + (f"(?P<{name}>.+)" if name else "") for before, name, _, _ in parts)
+        if found := fullmatch(form, text, DOTALL):
+            again = {name: retold(part, templates) for name, part in found.groupdict().items()}
+            return say(template, **again)
+    return said(text)
+
+
+def commas(parts: Iterable[str]) -> str:
+    """Texts in a row, for a field of `say`.
+
+    >>> commas(["a", "b", "c"]), listed(["a", "b", "c"]), listed(["a"])
+    ('a, b, c', 'a, b and c', 'a')
     """
-    made = Later(text.format(**fields))
-    made._text, made._fields = text, fields
-    return made
+    texts = list(parts)
+    if len(texts) < 2:
+        return texts[0] if texts else ""
+    return Note("{texts}, {last}", texts=commas(texts[:-1]), last=texts[-1])
 
 
-def now(value: Any) -> Any:
-    """What waits to be said, said; anything else as it is."""
-    return value.now() if isinstance(value, Later) else value
+def listed(parts: Iterable[str]) -> str:
+    """Texts in a row, the last one joined by a word."""
+    texts = list(parts)
+    return Note("{texts} and {last}", texts=commas(texts[:-1]), last=texts[-1]) if texts[1:] else commas(texts)
 
 
-def listed(names: Iterable[str]) -> str:
-    """Names one after another, parted as a language does it, to be said `now`, later.
+def either(parts: Iterable[str]) -> str:
+    """Texts of which one is to be taken.
 
-    >>> listed(["warm-up", "hold", "decay"])
-    'warm-up, hold, decay'
+    >>> either(["a", "b", "c"])
+    'a or b or c'
     """
-    first, *others = names
-    for one in others:
-        first = later("{first}, {next}", first=first, next=one)
-    return first
+    first, *rest = parts
+    return Note("{first} or {rest}", first=first, rest=either(rest)) if rest else first
 
 
 def spoken() -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 LOGS = {
     "{names} and {count} more": "{names} 等，还有 {count} 个",
-    "{one} or {other}": "{one} 或 {other}",
+    "{first} or {rest}": "{first} 或 {rest}",
     " ({told})": "（{told}）",
     "line {line}": "第 {line} 行",
     "row {row}": "第 {row} 条数据",

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 SEEN = {
     # charts
-    "update{number}": "更新次数{number}",
+    "update⟨of an axis⟩": "更新次数",
     "{count} runs": "{count} 次训练",
     "Loss": "损失",
     "Of each update's batch, and where the run was looked at, of the data named.": "每次更新的批次的损失；做了检查的地方，还有所注明的数据的损失。",

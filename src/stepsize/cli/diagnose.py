@@ -12,8 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from .._errors import StepsizeError
-from .._language import listed as one_after_another
-from .._language import now, say, spoken
+from .._language import commas, heard, say, spoken
 from .._lines import filled, width
 from ..lab.diagnosis import Diagnosis, diagnose
 from ..lab.diagnosis.base import in_brackets, to_try
@@ -113,7 +112,7 @@ def _strategy(every: list[Listed], path: Path, wanted: str) -> str:
         raise StepsizeError(
             say("{path} has no strategy {wanted!r}: did you mean {near}?", path=path, wanted=wanted, near=near[0])
         )
-    names = now(one_after_another(list(known)[:8]))
+    names = heard(commas(list(known)[:8]))
     raise StepsizeError(
         say("{path} has no strategy {wanted!r}: write one of {names}", path=path, wanted=wanted, names=names)
     )
@@ -147,7 +146,7 @@ def _list_strategy(entrant: Entrant, runs: list[Listed]) -> None:
         illnesses = [found.illness for found in diagnose(one.outcome.record).findings]
         loss = "–" if last is None else f"{last:.4g}"
         cells = (str(one.number), f"{trial.rate:.4g}", str(trial.seed), str(one.outcome.made), loss)
-        print(_row(cells, widths, now(one_after_another(illnesses)) if illnesses else "–"))
+        print(_row(cells, widths, heard(commas(illnesses)) if illnesses else "–"))
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], found: str) -> str:

@@ -22,7 +22,7 @@ except ImportError:
     raise StepsizeError(say("the live page needs an extra package: pip install 'stepsize[watch]'")) from None
 
 from .._errors import StepsizeError
-from .._language import later, now, say
+from .._language import Note, heard, say
 from ..report.runs.page import LIVE_CSP
 from .guard import Guard
 from .hub import MOST_SHOWN, Hub
@@ -52,16 +52,14 @@ class Base(RequestHandler):
 
     def prepare(self) -> None:
         if not self.guard.knows_host(self.request.headers.get("Host", "")):
-            raise HTTPError(
-                403, reason=later("this name does not lead here: open the address that stepsize watch told")
-            )
+            raise HTTPError(403, reason=Note("this name does not lead here: open the address that stepsize watch told"))
         asked = self.get_query_argument("token", None)
         if not self.guard.lets_in(asked if asked is not None else self.get_cookie(self.cookie())):
-            raise HTTPError(403, reason=later("the token is missing: open the whole address that stepsize watch told"))
+            raise HTTPError(403, reason=Note("the token is missing: open the whole address that stepsize watch told"))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"{now(self._reason)}\n")  # the line of the status has its English
+        self.finish(f"{heard(self._reason)}\n")  # the line of the status has its English
 
     def cookie(self) -> str:
         """The cookie's name, with the port that the browser asked: it keeps cookies by host, for all ports of it."""
@@ -77,9 +75,9 @@ class Base(RequestHandler):
         asked = self.asked()
         files = await self.hub.files()
         if len(asked) > MOST_SHOWN:
-            raise HTTPError(400, reason=later("at most {most} runs are shown at once", most=MOST_SHOWN))
+            raise HTTPError(400, reason=Note("at most {most} runs are shown at once", most=MOST_SHOWN))
         if any(name not in files for name in asked):
-            raise HTTPError(404, reason=later("there is no such run here"))
+            raise HTTPError(404, reason=Note("there is no such run here"))
         return list(dict.fromkeys(asked))
 
     def number(self, name: str) -> float | None:
@@ -90,7 +88,7 @@ class Base(RequestHandler):
         except ValueError:
             value = math.nan
         if value is not None and not math.isfinite(value):
-            raise HTTPError(400, reason=later("{name} must be a number", name=name))
+            raise HTTPError(400, reason=Note("{name} must be a number", name=name))
         return value
 
 
@@ -152,7 +150,7 @@ class Nothing(Base):
 
     def prepare(self) -> None:
         super().prepare()
-        raise HTTPError(404, reason=later("there is nothing here: open /"))
+        raise HTTPError(404, reason=Note("there is nothing here: open /"))
 
 
 async def serve(hub: Hub, host: str, port: int, guard: Guard, on_ready: Callable[[int], None]) -> None:

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from .._errors import printable
-from .._language import listed, now, say, spoken
+from .._language import commas, heard, say, spoken
 from .._lines import filled
 from ..lab.diagnosis import Diagnosis, diagnose
 from ..lab.records.decimated import decimated
@@ -94,7 +94,7 @@ def _lines(screen: Screen) -> None:
         screen.look()
         for name, run in screen._runs.items():
             record = run.record
-            news = run.said or "" if record is None or not len(record) else now(listed(map(" ".join, last(record))))
+            news = run.said or "" if record is None or not len(record) else heard(commas(map(" ".join, last(record))))
             if news != told.get(name):
                 told[name] = news
                 print(say("{name}: {line}", name=printable(name), line=news), flush=True)
@@ -104,7 +104,7 @@ def _lines(screen: Screen) -> None:
 def last(record: Record) -> list[tuple[str, str]]:
     """The newest numbers of a run, by their names."""
     update = of_planned(int(record.steps[-1]), record)
-    found = [(say("update{number}", number=""), update), (say("loss"), _number(record.losses))]
+    found = [(say("update⟨of an axis⟩"), update), (say("loss"), _number(record.losses))]
     for name, column in (
         (say("validation"), record.validated),
         (say("rate"), record.rates),

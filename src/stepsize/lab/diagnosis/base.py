@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..._language import later, listed, now, say
+from ..._language import Note, commas, heard, say
 from ..._lines import filled
 from ..records.record import Record
 
 WIDTH = 100
-CERTAIN, LIKELY = later("certain"), later("likely")
+CERTAIN, LIKELY = Note("certain"), Note("likely")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Finding:
 
     `illness` is its short name, `says` the sentence, `numbers` pairs of a name and a number, `advice` what to try.
     `step` is the update where it begins and `share` the part of the run it concerns, where that means something. `sure`
-    is "certain" where the record states the fact, "likely" where a threshold decided. The texts are English; `now()`
+    is "certain" where the record states the fact, "likely" where a threshold decided. The texts are English; `heard()`
     says them in the language of the command line.
     """
 
@@ -34,7 +34,7 @@ class Finding:
 
     def now(self) -> Finding:
         """The same in the language that is spoken."""
-        told = {name: now(getattr(self, name)) for name in ("illness", "says", "advice", "sure")}
+        told = {name: heard(getattr(self, name)) for name in ("illness", "says", "advice", "sure")}
         return replace(self, **told)
 
     def as_dict(self) -> dict[str, Any]:
@@ -85,10 +85,10 @@ class Diagnosis:
         """The same in the language that is spoken."""
         return Diagnosis(
             tuple(one.now() for one in self.findings),
-            tuple(map(now, self.healthy)),
-            tuple((now(name), now(reason)) for name, reason in self.not_judged),
-            now(self.about),
-            tuple(map(now, self.remarks)),
+            tuple(map(heard, self.healthy)),
+            tuple((heard(name), heard(reason)) for name, reason in self.not_judged),
+            heard(self.about),
+            tuple(map(heard, self.remarks)),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Diagnosis:
 
     def left_open(self) -> list[str]:
         """A sentence for each reason: the rules that were not judged, and why."""
-        return [say("{names}: {reason}.", names=now(listed(names)), reason=now(why)) for names, why in self.by_reason()]
+        return [say("{names}: {reason}.", names=commas(names), reason=why) for names, why in self.by_reason()]
 
     @property
     def verdict(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..._language import later
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
 from .plan import is_controlled
@@ -37,7 +37,7 @@ class Course:
         if running:
             at, planned = int(record.steps[-1]), record.planned_steps
             said.append(
-                later(
+                Note(
                     "The record ends at update {at} of {planned}: the run is still going on, or was stopped. What its "
                     "schedule has yet to do is not judged.",
                     at=at,
@@ -48,7 +48,7 @@ class Course:
             rates = record.rates
             assert rates is not None
             said.append(
-                later(
+                Note(
                     "The rate grows from row to row by one factor, from {first} to {last}: this is a range test and "
                     "no run, so its loss ought to break. stepsize find makes one and reads it.",
                     first=three_digits(float(rates[0])),
@@ -60,10 +60,10 @@ class Course:
     def why_not(self, illness: str) -> str | None:
         """Why a rule must not judge these rows; None where it may."""
         if self.tested and illness not in FACTS:
-            return later("the rates are those of a range test")
+            return Note("the rates are those of a range test")
         if self.warming and illness in EARLY_ON:
-            return later("the run is still in its warm-up")
-        return later("the run is still going on") if self.running and illness in OF_THE_END else None
+            return Note("the run is still in its warm-up")
+        return Note("the run is still going on") if self.running and illness in OF_THE_END else None
 
 
 FACTS = ("updates left out", "rate is 0", "gradient is 0")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..._language import later
+from ..._language import Note
 from ..records.record import Decision, Record
 from .words import three_digits
 
@@ -27,14 +27,14 @@ def when(made: list[Decision]) -> str:
     first, last = made[0].step, made[-1].step
     lower = all((one.factor or 0) < 1 for one in made)
     if len(made) == 1 and lower:
-        return later("lowered the rate at update {step}", step=first)
+        return Note("lowered the rate at update {step}", step=first)
     if len(made) == 1:
-        return later("changed the rate at update {step}", step=first)
+        return Note("changed the rate at update {step}", step=first)
     if lower:
-        return later(
+        return Note(
             "lowered the rate {count} times, from update {first} to {last}", count=len(made), first=first, last=last
         )
-    return later(
+    return Note(
         "changed the rate {count} times, from update {first} to {last}", count=len(made), first=first, last=last
     )
 
@@ -43,10 +43,10 @@ def _remark(which: tuple[str, str], made: list[Decision]) -> str:
     product = 1.0
     for one in made:
         product *= one.factor or 1.0
-    return later(
+    return Note(
         "{kind}{group} {changed}: to {product} times what it was.",
         kind=which[0],
-        group=later(" (group {name})", name=which[1]) if which[1] else "",
+        group=Note(" (group {name})", name=which[1]) if which[1] else "",
         changed=when(made),
         product=three_digits(product),
     )

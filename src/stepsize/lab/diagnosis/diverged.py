@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._language import later
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
 from .base import CERTAIN, LIKELY, Finding, Symptom
@@ -34,7 +34,7 @@ def find(record: Record) -> Finding | None:
     rose = cut > 0 and begin < cut - 2 and bool(record.losses[cut - 1] > record.losses[begin])
     broke = int(record.steps[cut]) if cut < len(record) else None
     step = int(record.steps[begin]) if rose else broke
-    ended = _ended(record, cut) if above else later("it lost most of what it had gained")
+    ended = _ended(record, cut) if above else Note("it lost most of what it had gained")
     rise, numbers = "", _ends(record, cut)
     if rose:
         low, last = float(record.losses[begin]), float(record.losses[cut - 1])
@@ -42,8 +42,8 @@ def find(record: Record) -> Finding | None:
         rise = _rise(step, low, None if above else last)
     too = _validated_too(record, int(record.steps[cut])) if cut < len(record) else ""
     return Finding(
-        illness=later("diverged"),
-        says=joined(later("The run diverged: {ended}.", ended=ended), rise, too),
+        illness=Note("diverged"),
+        says=joined(Note("The run diverged: {ended}.", ended=ended), rise, too),
         numbers=tuple(numbers),
         advice=_try(record, begin, cut, suddenly=len(broken) > 0 and not rose),
         step=step,
@@ -54,8 +54,8 @@ def find(record: Record) -> Finding | None:
 def _rise(step: int | None, low: float, last: float | None) -> str:
     """Where the loss began to rise, and how high it came, where that is not said yet."""
     if last is None:
-        return later("The rise began at update {step}, where the loss was {low}.", step=step, low=three_digits(low))
-    return later(
+        return Note("The rise began at update {step}, where the loss was {low}.", step=step, low=three_digits(low))
+    return Note(
         "The rise began at update {step}, where the loss was {low}; at the end it was {last}.",
         step=step,
         low=three_digits(low),
@@ -89,8 +89,8 @@ def _in_warm_up(record: Record, cut: int) -> str | None:
     there, step = float(record.rates[cut - 1]), int(record.steps[cut - 1])
     peak = max(planned_peak(record), float(np.nanmax(record.rates)))
     below = peak > 1.01 * there
-    share = later(", {share} of its peak {peak}", share=percent(there / peak), peak=three_digits(peak)) if below else ""
-    return later(
+    share = Note(", {share} of its peak {peak}", share=percent(there / peak), peak=three_digits(peak)) if below else ""
+    return Note(
         "a lower peak, below {rate}, for the rate still rose when the run broke: at update {step} it "
         "was {there}{share}; a longer warm-up alone comes to the same rate later",
         rate=three_digits(there / 3),
@@ -106,7 +106,7 @@ def _validated_too(record: Record, update: int) -> str:
         return ""
     after = record.validated[np.array(record.measured_at) >= update]
     broken = len(after) > 0 and not np.isfinite(after).any()
-    return later("So is the validation loss from there on.") if broken else ""
+    return Note("So is the validation loss from there on.") if broken else ""
 
 
 def _above(record: Record) -> bool:
@@ -158,18 +158,18 @@ def _begin(record: Record, cut: int) -> int:
 
 def _ended(record: Record, cut: int) -> str:
     if cut < len(record):
-        return later("the loss is not a finite number at update {step}", step=int(record.steps[cut]))
+        return Note("the loss is not a finite number at update {step}", step=int(record.steps[cut]))
     planned = record.planned_steps
     if planned is not None and record.diverged and record.made < planned and record.measured is not None:
-        return later(
+        return Note(
             "numbers stopped being finite at update {made} of {planned}, where the run was ended",
             made=record.made,
             planned=planned,
         )
     ends = [three_digits(one) for _, one in _ends(record, cut)]
     if len(ends) < 2:
-        return later("it ended above the loss that it began with")
-    return later("it ended above the loss that it began with: {last} after {first}", last=ends[1], first=ends[0])
+        return Note("it ended above the loss that it began with")
+    return Note("it ended above the loss that it began with: {last} after {first}", last=ends[1], first=ends[0])
 
 
 def _ends(record: Record, cut: int) -> list[tuple[str, float]]:
@@ -181,16 +181,16 @@ def _ends(record: Record, cut: int) -> list[tuple[str, float]]:
 
 def _advice(begin: int, cut: int, suddenly: bool) -> str:
     if suddenly and cut >= 20:
-        return later(
+        return Note(
             "look at the batch of that update, for nothing led up to it: inputs that are no numbers, the logarithm or "
             "a quotient of 0; if it comes with other batches too, a rate 10 times lower or a clip"
         )
     if 0.2 * cut < begin < cut - 2:
-        return later(
+        return Note(
             "a lower rate from there on (a decay), or a clip such as clip_norm(1) before the rule; "
             "look at the batches around that update"
         )
-    return later("a rate 10 times lower, or a warm-up such as warmup('5%') before the schedule")
+    return Note("a rate 10 times lower, or a warm-up such as warmup('5%') before the schedule")
 
 
-DIVERGED = Symptom(later("diverged"), ("losses",), find, rows=1, sees="to_the_end")
+DIVERGED = Symptom(Note("diverged"), ("losses",), find, rows=1, sees="to_the_end")

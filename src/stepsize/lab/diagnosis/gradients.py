@@ -6,7 +6,7 @@ from itertools import takewhile
 
 import numpy as np
 
-from ..._language import later
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
@@ -50,34 +50,34 @@ def find_exploding(record: Record) -> Finding | None:
     if grows:
         numbers.append(("norm at the end over norm at the start", growth))
         parts.append(
-            later(
+            Note(
                 "the gradient norm grew {growth} times from the first to the last twentieth of the run.",
                 growth=three_digits(growth),
             )
         )
     usual_norm = three_digits(float(np.quantile(norms, 0.9)))
-    advice = later("clip_norm(…) before the rule, at the 90th percentile of the norms ({usual} here)", usual=usual_norm)
+    advice = Note("clip_norm(…) before the rule, at the 90th percentile of the norms ({usual} here)", usual=usual_norm)
     if len(spikes) and _held(record, spikes):
-        parts.append(later("A clip acted there."))
-        advice = later("a lower rate or a warm-up if the loss suffered; else the clip has done its work")
+        parts.append(Note("A clip acted there."))
+        advice = Note("a lower rate or a warm-up if the loss suffered; else the clip has done its work")
     if len(spikes):
-        advice = later("{advice}; look at the batches of the spikes", advice=advice)
+        advice = Note("{advice}; look at the batches of the spikes", advice=advice)
     else:
-        advice = later("{advice}, and a lower rate", advice=advice)
-    says = joined(later("Gradients explode:"), *parts)
-    return Finding(later("exploding gradients"), says, tuple(numbers), advice, step)
+        advice = Note("{advice}, and a lower rate", advice=advice)
+    says = joined(Note("Gradients explode:"), *parts)
+    return Finding(Note("exploding gradients"), says, tuple(numbers), advice, step)
 
 
 def _how_many(spikes: np.ndarray, step: int, far: float, worst: int, times: float) -> str:
     if len(spikes) == 1:
-        return later(
+        return Note(
             "one gradient, at update {step}, is more than {far:.3g} times as long as its neighbours; it is {times} "
             "times as long.",
             step=step,
             far=far,
             times=three_digits(times),
         )
-    return later(
+    return Note(
         "{count} gradients are more than {far:.3g} times as long as their neighbours, first at update {step}; the "
         "longest, at update {worst}, is {times} times as long.",
         count=len(spikes),
@@ -123,36 +123,36 @@ def find_vanishing(record: Record) -> Finding | None:
     if gone:
         numbers.append(("norm at the end over norm at the start", left))
         parts.append(
-            later(
+            Note(
                 "the norm fell to {left} of what it was, while more than half of the loss is still there.",
                 left=three_digits(left),
             )
         )
-    advice = later("other starting weights, ReLU instead of sigmoid or tanh, normalisation or skip connections")
+    advice = Note("other starting weights, ReLU instead of sigmoid or tanh, normalisation or skip connections")
     if gone or died is not None:
-        advice = later("a lower rate or a warm-up: units can die after too large a step; else {advice}", advice=advice)
-    says = joined(later("Gradients vanish:"), *parts)
-    return Finding(later("vanishing gradients"), says, tuple(numbers), advice, died)
+        advice = Note("a lower rate or a warm-up: units can die after too large a step; else {advice}", advice=advice)
+    says = joined(Note("Gradients vanish:"), *parts)
+    return Finding(Note("vanishing gradients"), says, tuple(numbers), advice, died)
 
 
 def _how_weak(weak: str, strong: str, ratio: float, died: int | None) -> str:
     """How much shorter the gradient of one layer is than that of another, and since when."""
     none = ratio <= 1e-300
     if none and died is None:
-        return later("layer “{weak}” gets none at all.", weak=weak)
+        return Note("layer “{weak}” gets none at all.", weak=weak)
     if none:
-        return later(
+        return Note(
             "layer “{weak}” gets none at all from update {died} on; before that it was not so.", weak=weak, died=died
         )
     times = three_digits(1 / ratio)
     if died is None:
-        return later(
+        return Note(
             "the gradient of “{weak}” is {times} times shorter than that of “{strong}”.",
             weak=weak,
             times=times,
             strong=strong,
         )
-    return later(
+    return Note(
         "the gradient of “{weak}” is {times} times shorter than that of “{strong}” from update {died} on; before that "
         "it was not so.",
         weak=weak,
@@ -215,5 +215,5 @@ def _median(values: Floats) -> float:
     return float(np.median(known)) if len(known) else float("nan")
 
 
-EXPLODING = Symptom(later("exploding gradients"), ("losses", "grad_norms"), find_exploding, loss=False)
-VANISHING = Symptom(later("vanishing gradients"), ("losses", "grad_norms"), find_vanishing, loss=False)
+EXPLODING = Symptom(Note("exploding gradients"), ("losses", "grad_norms"), find_exploding, loss=False)
+VANISHING = Symptom(Note("vanishing gradients"), ("losses", "grad_norms"), find_vanishing, loss=False)

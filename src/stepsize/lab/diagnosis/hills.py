@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._language import later, listed
+from ..._language import Note, commas
 from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
@@ -35,7 +35,7 @@ def find_again(record: Record) -> Finding | None:
         return None
     before, after = float(rates[row - 1]), float(rates[row])
     step = int(record.steps[row])
-    says = later(
+    says = Note(
         "The schedule began again at update {step}: the rate goes from {before} to {after} "
         "and then through the same values as after the start, in the middle of a decay, as when a resumed run does not "
         "load the state of its scheduler.",
@@ -44,12 +44,12 @@ def find_again(record: Record) -> Finding | None:
         after=three_digits(after),
     )
     numbers = (("rate before", before), ("rate there", after))
-    advice = later(
+    advice = Note(
         "load the scheduler's state with the checkpoint, or build it with done=… (in PyTorch "
         "Scheduler(…, done={step})); restarts that are meant begin at the floor of a cycle, as repeat(cosine(…)) does",
         step=step,
     )
-    return Finding(later("schedule began again"), says, numbers, advice, step, 1 - share_of_run(record, row))
+    return Finding(Note("schedule began again"), says, numbers, advice, step, 1 - share_of_run(record, row))
 
 
 def _replay(rates: Floats, steps: np.ndarray) -> int | None:
@@ -84,19 +84,19 @@ def find_warming(record: Record) -> Finding | None:
     if share < LONG or rates[0] > LEFT * top or kendall(blocks(rates[: row + 1], 40)) < 3 or _cycles(rates):
         return None
     over = bool(rates[-1] >= TOP * top)
-    left = later("and has the other {share} to decay", share=percent(1 - share))
-    says = later(
+    left = Note("and has the other {share} to decay", share=percent(1 - share))
+    says = Note(
         "The warm-up is too long: the rate rises for {share} of the run, up to update {step}, {end}.",
         share=percent(share),
         step=int(record.steps[row]),
-        end=later("and is there still when the run ends") if over else left,
+        end=Note("and is there still when the run ends") if over else left,
     )
-    advice = later(
+    advice = Note(
         "a warm-up of 1 to 10 % of the run, such as warmup('5%') >> cosine(); look at its unit, for epochs counted as "
         "updates, or a schedule that is stepped once an epoch, do this"
     )
     numbers = (("share of the run in which the rate rises", share), ("highest rate", top))
-    return Finding(later("warm-up too long"), says, numbers, advice, int(record.steps[row]), share)
+    return Finding(Note("warm-up too long"), says, numbers, advice, int(record.steps[row]), share)
 
 
 def find_late_decay(record: Record) -> Finding | None:
@@ -118,7 +118,7 @@ def find_late_decay(record: Record) -> Finding | None:
     size = float(np.max(np.abs(record.losses)))
     high, low = size * stood, size * low
     step = int(record.steps[row])
-    says = later(
+    says = Note(
         "The decay came too late: the rate is held for {share} of the run, to a loss near "
         "{high}; the decay from update {step} on brought it to {low}, more than the second "
         "half of all that went before, and had no time for more.",
@@ -132,8 +132,8 @@ def find_late_decay(record: Record) -> Finding | None:
         ("loss at the end", low),
         ("share of the run held", share_of_run(record, row)),
     )
-    advice = later("begin the decay earlier, over the last 20 to 50 % of the run, or use cosine() for all of it")
-    return Finding(later("decay too late"), says, numbers, advice, step, 1 - share_of_run(record, row))
+    advice = Note("begin the decay earlier, over the last 20 to 50 % of the run, or use cosine() for all of it")
+    return Finding(Note("decay too late"), says, numbers, advice, step, 1 - share_of_run(record, row))
 
 
 def find_restarts(record: Record) -> Finding | None:
@@ -162,20 +162,20 @@ def find_restarts(record: Record) -> Finding | None:
         return None
     size = float(np.max(np.abs(record.losses)))
     step = int(record.steps[parts[last + 1][0]])
-    says = later(
+    says = Note(
         "The last {count} restarts gained nothing: the loss at the end of the cycles is {losses}; from update {step} "
         "on ({share} of the run) every cycle only won back what its restart had lost.",
         count=empty,
-        losses=listed(three_digits(size * float(one)) for one in levels[max(last - 1, 0) :][:6]),
+        losses=commas(three_digits(size * float(one)) for one in levels[max(last - 1, 0) :][:6]),
         step=step,
         share=percent(1 - share_of_run(record, parts[last + 1][0])),
     )
     numbers = (("restarts without gain", float(empty)), ("loss before them", size * float(levels[last])))
-    advice = later(
+    advice = Note(
         "end the run there, or one long cosine() in place of the restarts; if it has to go on, restarts to lower rates"
     )
     return Finding(
-        later("restarts without gain"), says, numbers, advice, step, 1 - share_of_run(record, parts[last + 1][0])
+        Note("restarts without gain"), says, numbers, advice, step, 1 - share_of_run(record, parts[last + 1][0])
     )
 
 
@@ -192,7 +192,7 @@ def _cycles(rates: Floats) -> list[int]:
     return found
 
 
-AGAIN = Symptom(later("schedule began again"), ("rates",), find_again, loss=False)
-WARMING = Symptom(later("warm-up too long"), ("rates",), find_warming, loss=False)
-LATE_DECAY = Symptom(later("decay too late"), ("losses", "rates"), find_late_decay)
-RESTARTS = Symptom(later("restarts without gain"), ("losses", "rates"), find_restarts)
+AGAIN = Symptom(Note("schedule began again"), ("rates",), find_again, loss=False)
+WARMING = Symptom(Note("warm-up too long"), ("rates",), find_warming, loss=False)
+LATE_DECAY = Symptom(Note("decay too late"), ("losses", "rates"), find_late_decay)
+RESTARTS = Symptom(Note("restarts without gain"), ("losses", "rates"), find_restarts)

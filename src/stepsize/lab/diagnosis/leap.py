@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._language import later
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
 from .trend import noise, running_median
@@ -22,7 +22,7 @@ def remark(record: Record) -> str | None:
     if found is None:
         return None
     begin, end, low, high = found
-    return later(
+    return Note(
         "Update {step}: the loss leaps from {low} to {high}, which is more "
         "than it had fallen until then, and is back at update {back}: as after a resume without the "
         "optimizer's state, or after a bad batch.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._language import later, listed
+from ..._language import Note, listed
 from ..records.record import Record
 from .base import CERTAIN, Finding, Symptom
 from .words import joined
@@ -25,21 +25,21 @@ def find(record: Record) -> Finding | None:
         return None
     first = int(record.steps[np.argmax(gone)])
     if begin == 0:
-        which = later("every one")
+        which = Note("every one")
     elif lasting and count == len(gone) - begin:
-        which = later("all since {begin}", begin=int(record.steps[begin]))
+        which = Note("all since {begin}", begin=int(record.steps[begin]))
     elif lasting:
-        which = later("all since {begin}, the first at {first}", begin=int(record.steps[begin]), first=first)
+        which = Note("all since {begin}, the first at {first}", begin=int(record.steps[begin]), first=first)
     else:
-        which = later("the first at {first}", first=first)
-    says = later(
+        which = Note("the first at {first}", first=first)
+    says = Note(
         "{count} of {all} updates were left out, {which}: their gradients were not finite, and the parameters did not "
         "move there.",
         count=count,
         all=len(gone),
         which=which,
     )
-    advice = later(
+    advice = Note(
         "look at what became not finite at update {step} (in PyTorch "
         "torch.autograd.set_detect_anomaly(True) names the operation): inputs that are no numbers, a square root, a "
         "logarithm or a quotient at 0, a number too large for half precision; a lower rate or a clip does not help "
@@ -48,7 +48,7 @@ def find(record: Record) -> Finding | None:
     )
     numbers = (("updates left out", float(count)), ("updates in the record", float(len(gone))))
     step = int(record.steps[begin]) if lasting else first
-    return Finding(later("updates left out"), says, numbers, advice, step, count / len(gone), CERTAIN)
+    return Finding(Note("updates left out"), says, numbers, advice, step, count / len(gone), CERTAIN)
 
 
 def remark(record: Record) -> str | None:
@@ -60,11 +60,11 @@ def remark(record: Record) -> str | None:
     if not count:
         return None
     at = record.steps[gone].tolist()
-    where = later("at {updates}", updates=_listed(at))
+    where = Note("at {updates}", updates=listed(map(str, at)))
     if count > LISTED:
-        where = later("the first at {first}, the last at {last}", first=at[0], last=at[-1])
+        where = Note("the first at {first}, the last at {last}", first=at[0], last=at[-1])
     broken = int((~np.isfinite(record.losses[gone])).sum())
-    told = later(
+    told = Note(
         "{count} of {all} updates were left out, {where}, for the gradient was not finite; shares are of the updates "
         "that were made.",
         count=count,
@@ -72,20 +72,14 @@ def remark(record: Record) -> str | None:
         where=where,
     )
     if count == 1:
-        told = later(
+        told = Note(
             "1 of {all} updates was left out, {where}, for the gradient was not finite; shares are of the updates that "
             "were made.",
             all=len(gone),
             where=where,
         )
-    too = later("The loss was no number in {count} of them: look at such a batch.", count=broken)
+    too = Note("The loss was no number in {count} of them: look at such a batch.", count=broken)
     return joined(told, too if broken else "")
-
-
-def _listed(at: list[int]) -> str:
-    if len(at) == 1:
-        return str(at[0])
-    return later("{before} and {last}", before=listed(map(str, at[:-1])), last=at[-1])
 
 
 def made(record: Record) -> Record:
@@ -110,4 +104,4 @@ def _started(gone: np.ndarray) -> int:
     return int(good[0]) if len(good) and good[0] <= START else 0
 
 
-LEFT_OUT = Symptom(later("updates left out"), ("skipped",), find, rows=1, loss=False, sees="whole")
+LEFT_OUT = Symptom(Note("updates left out"), ("skipped",), find, rows=1, loss=False, sees="whole")

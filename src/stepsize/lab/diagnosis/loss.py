@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._language import later
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
@@ -37,7 +37,7 @@ def find_oscillating(record: Record) -> Finding | None:
     if over >= OFTEN:
         numbers.append(("share of updates that landed far up the other side", over))
         parts.append(
-            later(
+            Note(
                 "{share} of the updates at high rates jumped over the lowest point in their direction, to more than "
                 "halfway up the other side.",
                 share=percent(over),
@@ -46,14 +46,14 @@ def find_oscillating(record: Record) -> Finding | None:
     if turns <= ALTERNATES:
         numbers.append(("autocorrelation of the loss from row to row", turns))
         parts.append(
-            later(
+            Note(
                 "a loss above its trend is followed by one below it (correlation {turns:.2f}); batches in random order "
                 "alone give 0, two batches that take turns do the same.",
                 turns=turns,
             )
         )
-    says = joined(later("The run oscillates:"), *parts)
-    return Finding(later("oscillating"), says, tuple(numbers), later("half the rate, or less momentum"))
+    says = joined(Note("The run oscillates:"), *parts)
+    return Finding(Note("oscillating"), says, tuple(numbers), Note("half the rate, or less momentum"))
 
 
 def find_plateau(record: Record) -> Finding | None:
@@ -67,7 +67,7 @@ def find_plateau(record: Record) -> Finding | None:
     step = int(record.steps[begin])
     base = float(np.median(record.losses[tail:]))
     numbers = (("loss of the plateau", base), ("trend of the last part, in standard deviations", trend))
-    says = later(
+    says = Note(
         "The loss has plateaued: since about update {step} ({share} of the run) it stays near "
         "{level} while the rate is still at {kept} of its highest.",
         step=step,
@@ -75,8 +75,8 @@ def find_plateau(record: Record) -> Finding | None:
         level=three_digits(base),
         kept=percent(kept / float(np.nanmax(rates))),
     )
-    advice = later("let the rate decay from there on, with cosine() or a cooldown; or stop the run there")
-    return Finding(later("plateaued"), says, numbers, advice, step, share)
+    advice = Note("let the rate decay from there on, with cosine() or a cooldown; or stop the run there")
+    return Finding(Note("plateaued"), says, numbers, advice, step, share)
 
 
 def _plateau(record: Record) -> tuple[float, int | None]:
@@ -111,9 +111,9 @@ def find_not_learning(record: Record) -> Finding | None:
     if fell and _plateau(record)[1] != 0:
         return None
     stayed = three_digits(float(np.median(record.losses)))
-    says = later("The run learned nothing that shows: the loss stayed near {stayed}, and never moved.", stayed=stayed)
+    says = Note("The run learned nothing that shows: the loss stayed near {stayed}, and never moved.", stayed=stayed)
     if around > 0:
-        says = later(
+        says = Note(
             "The run learned nothing that shows: the loss stayed near {stayed}, and its fall is within its noise.",
             stayed=stayed,
         )
@@ -122,11 +122,11 @@ def find_not_learning(record: Record) -> Finding | None:
         ("noise of the loss from row to row", size(record) * around),
         ("trend of the run, in standard deviations", trend),
     )
-    advice = later(
+    advice = Note(
         "a rate 10 times higher and one 10 times lower, to see which moves it; if neither does, look at the data, "
         "the loss and the gradients (a model that was trained already has nothing left to learn)"
     )
-    return Finding(later("not learning"), says, numbers, advice)
+    return Finding(Note("not learning"), says, numbers, advice)
 
 
 def _blind(losses: Floats) -> bool:
@@ -156,7 +156,7 @@ def _converged(record: Record, tail: int, gained: float) -> bool:
     return gained > 0 and float(np.ptp(losses[tail:])) <= 1e-9 * gained
 
 
-NOT_LEARNING = Symptom(later("not learning"), ("losses",), find_not_learning)
+NOT_LEARNING = Symptom(Note("not learning"), ("losses",), find_not_learning)
 SHARE = 0.5  # a gradient that is gone before half the loss is gone has vanished, not arrived
-OSCILLATING = Symptom(later("oscillating"), ("losses",), find_oscillating)
-PLATEAUED = Symptom(later("plateaued"), ("losses", "rates"), find_plateau)
+OSCILLATING = Symptom(Note("oscillating"), ("losses",), find_oscillating)
+PLATEAUED = Symptom(Note("plateaued"), ("losses", "rates"), find_plateau)

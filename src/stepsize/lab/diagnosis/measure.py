@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._language import later, listed
+from ..._language import Note, commas
 from ...problems import Floats
 from ..records.policy import ADVERSARIES
 from ..records.record import Record
@@ -24,7 +24,7 @@ def without_zeros(record: Record) -> tuple[Record, str | None]:
     zero, there = record.losses == 0, np.isfinite(record.losses)
     if not _placeholders(record.losses[there], zero[there]):
         return record, None
-    return record.at(~zero), later(
+    return record.at(~zero), Note(
         "{count} of {all} rows hold a loss of exactly 0 between others that are far from it: taken as not logged.",
         count=int(zero.sum()),
         all=len(record),
@@ -49,14 +49,14 @@ def no_measure(record: Record) -> str | None:
     """Why the height of the loss tells nothing of the run; None for an ordinary loss."""
     if record.policy:
         if record.policy == ADVERSARIES:
-            return later(
+            return Note(
                 "The loss is one of two that work against each other (the log has one of a generator and one of a "
                 "discriminator): its height tells nothing of the run, so only norms and rates are judged."
             )
-        return later(
+        return Note(
             "The loss is that of a policy (the log has {names}): it may rise or stay near 0 in a run that goes well, "
             "so only norms and rates are judged. Whether it learns, the reward says.",
-            names=listed(record.policy),
+            names=commas(record.policy),
         )
     norms = record.grad_norms
     if (
@@ -68,7 +68,7 @@ def no_measure(record: Record) -> str | None:
     ):
         return None
     last = three_digits(float(np.median(record.losses[-max(len(record) // 20, 1) :])))
-    return later(
+    return Note(
         "The loss began at exactly 0 and ended near {last}, while the gradient norm stayed near "
         "{norm}: a loss whose gradient is not 0 at 0, as that of a policy, is no "
         "measure of the run, so only norms and rates are judged.",

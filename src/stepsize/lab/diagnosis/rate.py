@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._language import later
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
@@ -50,43 +50,43 @@ def find_small(record: Record) -> Finding | None:
     if middle is not None:
         numbers.append(("median alpha", middle))
         parts.append(_went(middle))
-    advice = later("a rate 10 times higher, and again until the loss bends")
+    advice = Note("a rate 10 times higher, and again until the loss bends")
     if middle is None:
-        advice = later(
+        advice = Note(
             "{advice}; should that be worse, 10 times lower: the loss alone does not tell for certain", advice=advice
         )
-    return Finding(later("rate too small"), joined(*parts), tuple(numbers), advice)
+    return Finding(Note("rate too small"), joined(*parts), tuple(numbers), advice)
 
 
 def _took(gained: float) -> str:
     """How much of the loss the run took away."""
     if gained <= 0:
-        return later("The rate is too small: the whole run took away nothing of the loss.")
+        return Note("The rate is too small: the whole run took away nothing of the loss.")
     if gained < 0.01:
-        return later("The rate is too small: the whole run took away {share} of the loss.", share=percent(gained))
-    return later("The rate is too small: the whole run took away only {share} of the loss.", share=percent(gained))
+        return Note("The rate is too small: the whole run took away {share} of the loss.", share=percent(gained))
+    return Note("The rate is too small: the whole run took away only {share} of the loss.", share=percent(gained))
 
 
 def _still_fell(speed: float, alone: bool) -> str:
     """How fast the loss fell in the end; `alone` says that only the rate can have held it back."""
     times = three_digits(speed)
     if alone:
-        return later(
+        return Note(
             "It still fell at the end, at {times} times its early speed: nothing held it back but the rate.",
             times=times,
         )
-    return later("It still fell at the end, at {times} times its early speed.", times=times)
+    return Note("It still fell at the end, at {times} times its early speed.", times=times)
 
 
 def _went(middle: float) -> str:
     """How far the typical update went."""
     if middle > -1 + 1e-9:
-        return later(
+        return Note(
             "The typical update went {way:.2g} % of the way to the lowest point in its direction (alpha {alpha:.4g}).",
             way=100 * (1 + middle),
             alpha=middle,
         )
-    return later(
+    return Note(
         "The typical update went next to nothing of the way to the lowest point in its direction (alpha {alpha:.4g}).",
         alpha=middle,
     )
@@ -100,7 +100,7 @@ def small_remark(record: Record) -> str | None:
     speed = _speeds(record) if len(record) >= ROWS and kendall(blocks(record.losses, 40)) <= SURE else None
     if speed is None or speed < STEADY:
         return None
-    return later(
+    return Note(
         "The run took away {share} of the loss, at the end still at {times} times its early "
         "speed: the rate may be too small, if the model does not begin near its best, as in fine-tuning. A run at "
         "twice the rate tells.",
@@ -138,29 +138,29 @@ def find_large(record: Record) -> Finding | None:
     if beyond and middle is not None:
         numbers += [("median alpha", middle), ("share of updates that raised their own loss", over)]
         parts.append(
-            later(
+            Note(
                 "{share} of the updates at high rates raised the loss of their own batch, and the typical one overshot "
                 "the lowest point in its direction by {beyond} of the way there.",
                 share=percent(over),
                 beyond=percent(middle),
             )
         )
-    says = joined(later("The rate is too large:"), *parts)
-    advice = later("a rate 3 to 10 times lower, or a warm-up before it")
-    return Finding(later("rate too large"), says, tuple(numbers), advice, step)
+    says = joined(Note("The rate is too large:"), *parts)
+    advice = Note("a rate 3 to 10 times lower, or a warm-up before it")
+    return Finding(Note("rate too large"), says, tuple(numbers), advice, step)
 
 
 def _rose(start: float, peak: float, step: int, below: float) -> str:
     """How far the loss rose early in the run, and how far it later came below its start."""
     low, high = three_digits(start), three_digits(peak)
     if not below > 0:
-        return later(
+        return Note(
             "the loss first rose from {low} to {high} at update {step} and never came back below its start.",
             low=low,
             high=high,
             step=step,
         )
-    return later(
+    return Note(
         "the loss first rose from {low} to {high} at update {step}, {times} times as far as it later fell below its "
         "start.",
         low=low,
@@ -204,5 +204,5 @@ def _speeds(record: Record) -> float | None:
     return late / early if early < 0 else None
 
 
-TOO_SMALL = Symptom(later("rate too small"), ("losses",), find_small)
-TOO_LARGE = Symptom(later("rate too large"), ("losses",), find_large)
+TOO_SMALL = Symptom(Note("rate too small"), ("losses",), find_small)
+TOO_LARGE = Symptom(Note("rate too large"), ("losses",), find_large)

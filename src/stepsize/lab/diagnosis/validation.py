@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._language import later
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
 from .base import CERTAIN, Finding, Symptom
@@ -37,7 +37,7 @@ def find_overfitting(record: Record) -> Finding | None:
     early, late = _around(record, at[best]), _around(record, at[-1])
     if early is None or late is None or late > early - STILL * abs(early):
         return None
-    says = later(
+    says = Note(
         "The run overfits: the validation loss was lowest near update {step} ({low}) and rose to "
         "{last}, while the training loss went on falling from {early} to {late}.",
         step=int(at[best]),
@@ -52,13 +52,13 @@ def find_overfitting(record: Record) -> Finding | None:
         ("training loss there", early),
         ("training loss at the end", late),
     )
-    advice = later(
+    advice = Note(
         "keep the weights of update {step}, or end the run there with a schedule of that length; for more than "
         "that: more data or augmentation, weight decay, dropout, a smaller model",
         step=int(at[best]),
     )
     share, whole = 1 - best / max(len(looks) - 1, 1), joined(says, _still_better(record, best))
-    return Finding(later("overfitting"), whole, numbers, advice, int(at[best]), share)
+    return Finding(Note("overfitting"), whole, numbers, advice, int(at[best]), share)
 
 
 def find_jump(record: Record) -> Finding | None:
@@ -73,8 +73,8 @@ def find_jump(record: Record) -> Finding | None:
     if before is None or after is None or since is None or max(after, since) - before > CALM * (high - low):
         return None
     back = np.flatnonzero(looks[place:] <= low + 0.1 * (high - low))
-    until = later("until update {step}", step=int(at[place + int(back[0])])) if len(back) else later("to the end")
-    says = later(
+    until = Note("until update {step}", step=int(at[place + int(back[0])])) if len(back) else Note("to the end")
+    says = Note(
         "The validation loss jumped from {low} to {high} between updates {before} and "
         "{there}, {until}, while the training loss stayed near {after}: what only validation uses "
         "has broken, such as the running averages of BatchNorm after one batch far out of the ordinary.",
@@ -86,13 +86,13 @@ def find_jump(record: Record) -> Finding | None:
         after=three_digits(after),
     )
     numbers = (("validation loss before", low), ("validation loss there", high), ("training loss there", after))
-    advice = later(
+    advice = Note(
         "look at the batches between those updates (inputs that were not scaled, one broken file); refill the averages "
         "of BatchNorm with some batches in training mode before validating, or lower its momentum; see that "
         "model.train() "
         "and model.eval() are where they belong"
     )
-    return Finding(later("validation jumped"), says, numbers, advice, int(at[place]))
+    return Finding(Note("validation jumped"), says, numbers, advice, int(at[place]))
 
 
 def find_broken(record: Record) -> Finding | None:
@@ -109,15 +109,15 @@ def find_broken(record: Record) -> Finding | None:
         return None
     step = int(record.measured_at[len(broken) - tail])
     return Finding(
-        later("validation not finite"),
-        later(
+        Note("validation not finite"),
+        Note(
             "The validation loss is no number from update {step} on, in all {looks} looks to the end, while the "
             "training loss is one.",
             step=step,
             looks=tail,
         ),
         (("looks since", float(tail)),),
-        later(
+        Note(
             "look at what only validation uses: averages of BatchNorm that became infinite, a batch of validation "
             "without labels, half precision without the loss scale"
         ),
@@ -187,10 +187,10 @@ def _still_better(record: Record, best: int) -> str:
     for name, one in (record.metrics or {}).items():
         values = one[np.isfinite(one)]
         if "acc" in name.lower() and len(values) == len(one) > best and np.median(values[-3:]) > values[best]:
-            return later("The {name} still rose: the model is surer of its mistakes, not worse at choosing.", name=name)
+            return Note("The {name} still rose: the model is surer of its mistakes, not worse at choosing.", name=name)
     return ""
 
 
-OVERFITTING = Symptom(later("overfitting"), ("losses", "validated"), find_overfitting, rows=6)
-JUMPED = Symptom(later("validation jumped"), ("losses", "validated"), find_jump, rows=6)
-BROKEN = Symptom(later("validation not finite"), ("validated",), find_broken, rows=3, loss=False, sees="to_the_end")
+OVERFITTING = Symptom(Note("overfitting"), ("losses", "validated"), find_overfitting, rows=6)
+JUMPED = Symptom(Note("validation jumped"), ("losses", "validated"), find_jump, rows=6)
+BROKEN = Symptom(Note("validation not finite"), ("validated",), find_broken, rows=3, loss=False, sees="to_the_end")

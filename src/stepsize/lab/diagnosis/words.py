@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 
-from ..._language import later
+from ..._language import Note
 
 
 def three_digits(value: float) -> str:
@@ -15,12 +15,12 @@ def three_digits(value: float) -> str:
 def percent(share: float) -> str:
     """A share as a percentage; what is nearly none or nearly all is not rounded to it."""
     if 0 < share < 0.01:
-        return later("less than 1 %")
+        return Note("less than 1 %")
     if 0.99 < share < 1:
-        return later("more than 99 %")
+        return Note("more than 99 %")
     return f"{100 * share:.0f} %"
 
 
 def joined(*parts: str) -> str:
     """Sentences, or parts that a language puts in this order, one after another; empty ones are none."""
-    return reduce(lambda first, then: later("{first} {then}", first=first, then=then), filter(None, parts))
+    return reduce(lambda first, then: Note("{first} {then}", first=first, then=then), filter(None, parts))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..._language import now, say, spoken
+from ..._language import heard, say, spoken
 from ..._lines import filled
 from ...lab.records.decimated import decimated
 from ..drawing import drawing
@@ -71,8 +71,8 @@ def _draw(axes: Axes, panel: Panel, runs: Sequence[Seen], lines: Sequence[Sequen
                 text.set_parse_math(False)
     if log:
         _log(axes, "y")
-    axes.set_title(now(panel.title))
-    _dress(axes, say("update{number}", number=""), "")
+    axes.set_title(heard(panel.title))
+    _dress(axes, say("update⟨of an axis⟩"), "")
 
 
 def _plot(axes: Axes, panel: Panel, line: Line, ink: int, dashed: int) -> None:
@@ -84,7 +84,7 @@ def _plot(axes: Axes, panel: Panel, line: Line, ink: int, dashed: int) -> None:
         look["drawstyle"] = "steps-post"
     if line.looks:
         look |= {"marker": "o", "markersize": 3}
-    axes.plot(steps, values, label=now(line.name), **look)
+    axes.plot(steps, values, label=heard(line.name), **look)
 
 
 def _marks(axes: Axes, marks: Sequence[Mark]) -> None:

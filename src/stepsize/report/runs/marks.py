@@ -9,15 +9,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._language import later, now, say
+from ..._language import Note, heard, say
 from ...course.log import finite_only
 from ...lab.records.record import Decision, Record
 from .reasons import said_again
 
 NEAR = 0.01  # of the run: decisions of one kind that are nearer than this are one mark
 MOST = 60  # marks of a kind in a group
-NOT_FINITE = Decision(0, later("not finite"), later("the loss of this batch is NaN or infinite"))
-SKIPPED = Decision(0, "skip", later("the update was left out"))
+NOT_FINITE = Decision(0, Note("not finite"), Note("the loss of this batch is NaN or infinite"))
+SKIPPED = Decision(0, "skip", Note("the update was left out"))
 
 # the updates of one kind of thing, and what happened at each of them
 _Kind: TypeAlias = tuple[NDArray[np.int_], Callable[[int], Decision]]
@@ -51,7 +51,7 @@ class Mark:
     @property
     def what(self) -> str:
         """What happened, in the language that is spoken; most of it is a word of an expression."""
-        told: str = now(self.kind)
+        told: str = heard(self.kind)
         return told
 
     @property

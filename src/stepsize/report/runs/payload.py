@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._language import now
+from ..._language import heard
 from ...course.log import finite
 from ...lab.records.decimated import PARTS, decimated, window
 from ...problems import Floats
@@ -66,7 +66,7 @@ def _line(line: Line, values: Floats, number: int, place: int, several: bool) ->
         "run": number,
         "panel": line.panel,
         "name": line.name,
-        **({} if now(line.name) == line.name else {"label": now(line.name)}),  # the name is that of the CSV, too
+        **({} if heard(line.name) == line.name else {"label": heard(line.name)}),  # the name is that of the CSV, too
         "light": colour(ink),
         "dark": dark(ink),
         "dash": list(dash(place)) if several else [],

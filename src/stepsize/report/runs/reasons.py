@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from ..._language import listed, now, said, say, spoken
+from ..._language import commas, heard, said, say, spoken
 
 REASONS: dict[str, tuple[str, ...]] = {  # by the word that gives them; those that others begin like stand last
     "plateau": (
@@ -114,7 +114,7 @@ def said_again(why: str) -> str:
         name, _, line = why.partition(": ")
         rest = _said_again(line)
         told = None if rest is None else say("{name}: {line}", name=name, line=rest)
-    return now(why) if told is None else told
+    return heard(why) if told is None else told
 
 
 def _said_again(why: str) -> str | None:
@@ -133,7 +133,7 @@ def _said_field(name: str, told: str) -> str:
     if name != "seen":
         return told
     pairs = [one.rpartition(" ") for one in told.split(", ")]
-    seen: str = now(listed(f"{said(QUANTITIES.get(word, word))} {number}" for word, _, number in pairs))
+    seen: str = heard(commas(f"{said(QUANTITIES.get(word, word))} {number}" for word, _, number in pairs))
     return seen
 
 

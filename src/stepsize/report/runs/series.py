@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._language import later, now
+from ..._language import Note, heard
 from ...lab.records.record import Record
 from ...problems import Floats
 
@@ -27,39 +27,39 @@ class Panel:
 
     def now(self) -> Panel:
         """The same in the language that is spoken."""
-        return replace(self, title=now(self.title), says=now(self.says))
+        return replace(self, title=heard(self.title), says=heard(self.says))
 
 
 PANELS = (
     Panel(
         "loss",
-        later("Loss"),
-        later("Of each update's batch, and where the run was looked at, of the data named."),
+        Note("Loss"),
+        Note("Of each update's batch, and where the run was looked at, of the data named."),
         log=True,
     ),
-    Panel("metrics", later("Metrics"), later("Where the run was looked at.")),
+    Panel("metrics", Note("Metrics"), Note("Where the run was looked at.")),
     Panel(
         "rate",
-        later("Learning rate"),
-        later("The rate that each update was made with, by parameter group."),
+        Note("Learning rate"),
+        Note("The rate that each update was made with, by parameter group."),
         stepped=True,
     ),
-    Panel("knobs", later("Other hyper-parameters"), later("Those that move."), stepped=True),
-    Panel("norm", later("Gradient norm"), later("The length of the whole gradient before any clip."), log=True),
-    Panel("layers", later("Gradient norm by layer"), later("Before any clip."), log=True),
+    Panel("knobs", Note("Other hyper-parameters"), Note("Those that move."), stepped=True),
+    Panel("norm", Note("Gradient norm"), Note("The length of the whole gradient before any clip."), log=True),
+    Panel("layers", Note("Gradient norm by layer"), Note("Before any clip."), log=True),
     Panel(
         "update",
-        later("Update ratio"),
-        later("The length of an update over that of the weights; about 10⁻³ is usual."),
+        Note("Update ratio"),
+        Note("The length of an update over that of the weights; about 10⁻³ is usual."),
         log=True,
     ),
     Panel(
         "clipped",
-        later("Clipped and skipped"),
-        later("The share that a clip limited; 1 where an update was left out."),
+        Note("Clipped and skipped"),
+        Note("The share that a clip limited; 1 where an update was left out."),
     ),
-    Panel("seconds", later("Time of an update"), later("In seconds.")),
-    Panel("memory", later("Device memory"), later("The most that the device held, in 10⁹ bytes.")),
+    Panel("seconds", Note("Time of an update"), Note("In seconds.")),
+    Panel("memory", Note("Device memory"), Note("The most that the device held, in 10⁹ bytes.")),
 )
 
 
@@ -88,9 +88,9 @@ def _lines(record: Record) -> Iterator[Line]:
     yield from _of_rows(record)
     at = np.array(record.measured_at or (), dtype=int)
     for name, column in (
-        (later("all training data"), record.measured),
-        (later("validation"), record.validated),
-        (later("test"), record.tested),
+        (Note("all training data"), record.measured),
+        (Note("validation"), record.validated),
+        (Note("test"), record.tested),
     ):
         if column is not None:
             yield from _look("loss", name, at, column)
@@ -116,18 +116,18 @@ def _of_rows(record: Record) -> Iterator[Line]:
 
 
 def _columns(record: Record) -> Iterator[tuple[str, str, Floats | None]]:
-    yield "loss", later("training"), record.losses
+    yield "loss", Note("training"), record.losses
     if record.group_rates:
         yield from (("rate", name, one) for name, one in record.group_rates.items())
     else:
-        yield "rate", later("rate"), record.rates
+        yield "rate", Note("rate"), record.rates
     yield from (("knobs", name, one) for name, one in (record.knobs or {}).items())
-    yield "norm", later("gradient"), record.grad_norms
+    yield "norm", Note("gradient"), record.grad_norms
     yield from (("layers", name, one) for name, one in (record.layers or {}).items())
-    yield "update", later("all weights"), record.update_ratios
+    yield "update", Note("all weights"), record.update_ratios
     yield from (("update", name, one) for name, one in (record.layer_updates or {}).items())
-    yield "clipped", later("clipped"), record.clipped
+    yield "clipped", Note("clipped"), record.clipped
     skipped = record.skipped
-    yield "clipped", later("skipped"), skipped if skipped is not None and skipped.any() else None
-    yield "seconds", later("seconds"), record.seconds
-    yield "memory", later("memory"), None if record.memory is None else record.memory / 1e9
+    yield "clipped", Note("skipped"), skipped if skipped is not None and skipped.any() else None
+    yield "seconds", Note("seconds"), record.seconds
+    yield "memory", Note("memory"), None if record.memory is None else record.memory / 1e9

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._errors import StepsizeError
-from ...._language import say
+from ...._language import either, say
 from ....problems import Floats
 from ....text import as_descent
 from ..policy import policy_of
@@ -160,19 +160,12 @@ def _loss(log: Log, wanted: Wanted, said: list[str]) -> tuple[str, ...]:
             "{file} has no column for the loss, only {columns}: {instead}{tried}",
             file=log.file,
             columns=listed(columns),
-            instead=say("did you mean --loss {names}?", names=_either(near))
+            instead=say("did you mean --loss {names}?", names=either(map(repr, near)))
             if near
             else say("name it loss (and step, lr, grad_norm), or write --loss COLUMN"),
             tried=say(" ({told})", told=log.rows.tried) if log.rows.tried else "",
         )
     )
-
-
-def _either(names: list[str]) -> str:
-    told = repr(names[0])
-    for name in names[1:]:
-        told = say("{one} or {other}", one=told, other=repr(name))
-    return told
 
 
 def _of_tag(log: Log) -> tuple[str, ...]:

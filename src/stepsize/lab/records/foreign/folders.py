@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ...._errors import StepsizeError
-from ...._language import listed, now, say
+from ...._language import commas, heard, say
 from .mlflow import FOLDER, of_run
 
 DEEPEST = 3  # folders within folders
@@ -39,7 +39,7 @@ def file_in(folder: Path, is_log: Callable[[Path], bool]) -> Path:
         raise StepsizeError(
             say("{folder} is a folder without a log: name one file, a CSV or a JSON lines log", folder=folder)
         )
-    named = now(listed(str(one.relative_to(folder)) for one in readable[:MOST_NAMED]))
+    named = heard(commas(str(one.relative_to(folder)) for one in readable[:MOST_NAMED]))
     if len(readable) > MOST_NAMED:
         named = say("{names} and {count} more", names=named, count=len(readable) - MOST_NAMED)
     raise StepsizeError(

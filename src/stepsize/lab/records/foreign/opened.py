@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...._errors import StepsizeError
-from ...._language import later, now, say
+from ...._language import Note, heard, say
 from ...data.text_files import older_encoding
 
 MOST_BYTES = 2**30  # of a file, and of what gzip unpacks
@@ -17,15 +17,15 @@ BAD = "\ufffd"  # stands for bytes that are no text
 MOSTLY = 0.1  # of the characters, or of the lines: with more that are none it is no text, or none in UTF-8
 _GZIP = b"\x1f\x8b"
 _KINDS = {
-    b"PK\x03\x04": later("a zip archive: unpack it"),
-    b"\x28\xb5\x2f\xfd": later("packed by zstd: unpack it"),
-    b"BZh": later("packed by bzip2: unpack it"),
-    b"\xfd7zXZ": later("packed by xz: unpack it"),
-    b"PAR1": later("Parquet: write it as CSV"),
-    b"SQLite format 3": later("a database of SQLite: export the run as CSV"),
-    b"\x93NUMPY": later("an array of NumPy: write it as CSV with the names of its columns"),
-    b"\x80\x04": later("a pickle, which could run anything: write it as CSV"),
-    b"\x80\x02": later("a pickle, which could run anything: write it as CSV"),
+    b"PK\x03\x04": Note("a zip archive: unpack it"),
+    b"\x28\xb5\x2f\xfd": Note("packed by zstd: unpack it"),
+    b"BZh": Note("packed by bzip2: unpack it"),
+    b"\xfd7zXZ": Note("packed by xz: unpack it"),
+    b"PAR1": Note("Parquet: write it as CSV"),
+    b"SQLite format 3": Note("a database of SQLite: export the run as CSV"),
+    b"\x93NUMPY": Note("an array of NumPy: write it as CSV with the names of its columns"),
+    b"\x80\x04": Note("a pickle, which could run anything: write it as CSV"),
+    b"\x80\x02": Note("a pickle, which could run anything: write it as CSV"),
 }
 
 
@@ -90,7 +90,7 @@ def as_text(content: bytes, file: Path, has_objects: bool) -> str:
             say(
                 "{file} is not a text file{kind}: name a file of run.save(…), a CSV or a JSON lines log",
                 file=file,
-                kind="" if found is None else say(" but {kind}", kind=now(found)),
+                kind="" if found is None else say(" but {kind}", kind=heard(found)),
             )
         )
     return text

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...._language import listed as one_after_another
-from ...._language import now, say
+from ...._language import commas, heard, say
 
 Row = dict[str, Any]
 MOST_SHOWN = 12  # columns that a message names
@@ -53,5 +52,5 @@ class Source:
 def listed(columns: Iterable[str], most: int = MOST_SHOWN) -> str:
     """The names of columns for a message, the first of them, and how many more there are."""
     every = list(columns)
-    names: str = now(one_after_another(repr(one[:40]) for one in every[:most]))
+    names: str = heard(commas(repr(one[:40]) for one in every[:most]))
     return say("{names} and {count} more", names=names, count=len(every) - most) if len(every) > most else names
