@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 LOGS = {
-    "{names} and {count} more": "{names} 等，还有 {count} 个",
+    "{texts} and {count} more": "{texts} 等（还有 {count} 个）",
     "{first} or {rest}": "{first} 或 {rest}",
     " ({told})": "（{told}）",
     "line {line}": "第 {line} 行",
     "row {row}": "第 {row} 条数据",
     "line {line}, {row}": "第 {line} 行（{row}）",
     "{path}: line {line} is damaged or foreign and is left out": "{path}：第 {line} 行已损坏或不属于这里，没有读取",
-    "{path}: lines {lines} are damaged or foreign and are left out": "{path}：这些行已损坏或不属于这里，没有读取：{lines}",
+    "{path}: lines {lines} are damaged or foreign and are left out": "{path}：第 {lines} 行已损坏或不属于这里，没有读取",
     # notes on how it was read
     "most updates have {count} rows with a loss: their mean is taken": "大多数更新有 {count} 行损失：取它们的平均",
     "from line {line} on the file has numbers alone, one a line: they were taken for losses": "从第 {line} 行起，文件里每行只有一个数：把它们当作损失",

@@ -41,7 +41,7 @@ def file_in(folder: Path, is_log: Callable[[Path], bool]) -> Path:
         )
     named = heard(commas(str(one.relative_to(folder)) for one in readable[:MOST_NAMED]))
     if len(readable) > MOST_NAMED:
-        named = say("{names} and {count} more", names=named, count=len(readable) - MOST_NAMED)
+        named = say("{texts} and {count} more", texts=named, count=len(readable) - MOST_NAMED)
     raise StepsizeError(
         say("{folder} is a folder: name one file of those that can be read, {files}", folder=folder, files=named)
     )

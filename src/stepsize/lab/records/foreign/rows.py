@@ -53,4 +53,4 @@ def listed(columns: Iterable[str], most: int = MOST_SHOWN) -> str:
     """The names of columns for a message, the first of them, and how many more there are."""
     every = list(columns)
     names: str = heard(commas(repr(one[:40]) for one in every[:most]))
-    return say("{names} and {count} more", names=names, count=len(every) - most) if len(every) > most else names
+    return say("{texts} and {count} more", texts=names, count=len(every) - most) if len(every) > most else names
