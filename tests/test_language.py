@@ -64,6 +64,7 @@ TABLES = {  # whose texts are said where they are looked up
     "report.columns": ("GROUPS",),
     "report.figures": ("BY_RATE",),
     "report.page": ("AGAINST",),
+    "report.runs.reasons": ("REASONS", "QUANTITIES"),
 }
 LOOKED_UP = {
     "said(how)", "said(phrase)", "said(template)", "said(_FLOWING[flowing])", "said(_NOUNS[self.noun])",
@@ -76,6 +77,7 @@ LOOKED_UP = {
     "said(first(command.help or ''))", "said(command.epilog or '')", "said(option.help or '')", "said(part)",
     "said(loss)", "said(loss.split()[-1])", "said(METRICS[metric])", "said(one if count == 1 else more)",
     "said(TITLES[last])", "said(TITLES[kind_of(name)])", "said(summary(word))", "said(summary(name))",
+    "said(QUANTITIES.get(told, told))", "said(QUANTITIES.get(word, word))",
 }  # fmt: skip
 
 

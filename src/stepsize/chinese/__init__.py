@@ -11,14 +11,18 @@ from .compared_page import COMPARED_PAGE
 from .data import READ
 from .doubts import DOUBTS
 from .drawn import DRAWN
+from .findings import FINDINGS
 from .found import FOUND
 from .helped import HELPED
 from .judged import JUDGED
+from .logs import LOGS
 from .mistyped import MISTYPED
 from .phrases import PHRASES
 from .placed import PLACED
+from .reasons import REASONS
 from .refusals import REFUSALS
 from .scaled import SCALED
+from .seen import SEEN
 from .sentences import SENTENCES
 from .tuned import REFUSED, TUNED
 from .words import WORDS
@@ -30,14 +34,18 @@ CATALOGUE: dict[str, str] = (
     | READ
     | DOUBTS
     | DRAWN
+    | FINDINGS
     | FOUND
     | HELPED
     | JUDGED
+    | LOGS
     | MISTYPED
     | PHRASES
     | PLACED
+    | REASONS
     | REFUSALS
     | SCALED
+    | SEEN
     | SENTENCES
     | TUNED
     | REFUSED

@@ -7,8 +7,6 @@ from __future__ import annotations
 READ = {
     "{texts}, {last}": "{texts}、{last}",
     "{texts} and {last}": "{texts} 和 {last}",
-    "{texts} and {count} more": "{texts} 等（还有 {count} 个）",
-    "{first} or {rest}": "{first} 或 {rest}",
     "The file was read as {encoding} text, for it is not UTF-8.": "文件不是 UTF-8，按{encoding}文本读取。",
     "Chinese (GBK)": "中文（GBK）",
     "Western European (Windows-1252)": "西欧（Windows-1252）",

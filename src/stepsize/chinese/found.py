@@ -26,7 +26,6 @@ FOUND = {
     "written: {path}": "已写入：{path}",
     "loss of a batch": "批次的损失",
     "smoothed": "平滑后",
-    "rate": "学习率",
     "find: high must be above low, {low:g}, not {high:g}: write low={least:g}, high={most:g}": "find：high 必须大于 low（{low:g}），不能是 {high:g}：请写 low={least:g}, high={most:g}",
     "find: steps must be a whole number, not {steps}": "find：steps 必须是整数，不能是 {steps}",
     "{path}: there is no folder {folder}: make it first": "{path}：没有文件夹 {folder}：请先建立它",

@@ -5,9 +5,6 @@
 from __future__ import annotations
 
 JUDGED = {
-    "training": "训练",
-    "validation": "验证",
-    "test": "测试",
     "training loss": "训练损失",
     "validation loss": "验证损失",
     "test loss": "测试损失",

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 TUNED = {
-    "loss": "损失",
     "score": "得分",
     "Accuracy": "准确率",
     "{count:,} trial": "{count:,} 次试验",
@@ -42,7 +41,6 @@ TUNED = {
     "Rates that were tried": "试过的学习率",
     "Trials": "试验",
     "last {loss}": "最后的{loss}",
-    "seed": "种子",
     "made": "完成",
     "ended": "结果",
     "stopped": "停下",

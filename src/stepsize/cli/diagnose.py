@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from .._errors import StepsizeError
+from .._language import commas, heard, say, spoken
+from .._lines import filled, width
 from ..lab.diagnosis import Diagnosis, diagnose
+from ..lab.diagnosis.base import in_brackets, to_try
 from ..lab.records.foreign.wanted import Wanted
 from ..lab.records.logs import read_log
 from ..lab.study.journal import FILE, is_journal, read_journal
@@ -27,11 +31,13 @@ def diagnose_command(path: Path, wanted: Wanted, strategy: str | None, as_json: 
     path = path / FILE if (path / FILE).is_file() else path
     if is_journal(path):
         if wanted.columns:
-            raise StepsizeError(f"{path} is a journal, whose columns are known: leave --loss, --step and --lr out")
+            raise StepsizeError(
+                say("{path} is a journal, whose columns are known: leave --loss, --step and --lr out", path=path)
+            )
         _journal(path, number_of(wanted), strategy, as_json)
         return 0
     if strategy is not None:
-        raise StepsizeError(f"{path} is no journal: leave --strategy out")
+        raise StepsizeError(say("{path} is no journal: leave --strategy out", path=path))
     with as_notes():
         record = read_log(path, wanted)
     _tell(diagnose(record), as_json)
@@ -60,7 +66,15 @@ def _journal(path: Path, number: int | None, strategy: str | None, as_json: bool
     elif number is not None:
         trial = runs[0].outcome.trial
         name = runs[0].plan.strategies[runs[0].strategy].name
-        print(f"run {number} of {path}: {name}, base rate {trial.rate:.4g}, seed {trial.seed}", end="\n\n", flush=True)
+        told = say(
+            "run {number} of {path}: {name}, base rate {base:.4g}, seed {seed}",
+            number=number,
+            path=path,
+            name=name,
+            base=trial.rate,
+            seed=trial.seed,
+        )
+        print(told, end="\n\n", flush=True)
         _tell(diagnose(runs[0].outcome.record), as_json=False)
     else:
         _list(runs)
@@ -76,9 +90,11 @@ def _chosen(every: list[Listed], path: Path, number: int | None, strategy: str |
         runs = [one for one in runs if one.number == number]
     if not runs:
         most = sum({id(one.plan): one.plan.runs for one in every}.values())
-        what = "has no run yet" if number is None else f"has no run {number} yet (of {most})"
-        of = "" if strategy is None else f" of strategy {strategy}"
-        raise StepsizeError(f"{path} {what}{of}: leave --run and --strategy out to see all that there are")
+        of = "" if strategy is None else say(" of strategy {strategy}", strategy=strategy)
+        none = say("{path} has no run yet{of}", path=path, of=of)
+        if number is not None:
+            none = say("{path} has no run {number} yet (of {most}){of}", path=path, number=number, most=most, of=of)
+        raise StepsizeError(say("{none}: leave --run and --strategy out to see all that there are", none=none))
     return runs
 
 
@@ -92,15 +108,28 @@ def _strategy(every: list[Listed], path: Path, wanted: str) -> str:
     if wanted in known:
         return known[wanted]
     near = get_close_matches(wanted, known, n=1)
-    guess = f"did you mean {near[0]}?" if near else f"write one of {', '.join(list(known)[:8])}"
-    raise StepsizeError(f"{path} has no strategy {wanted!r}: {guess}")
+    if near:
+        raise StepsizeError(
+            say("{path} has no strategy {wanted!r}: did you mean {near}?", path=path, wanted=wanted, near=near[0])
+        )
+    names = heard(commas(list(known)[:8]))
+    raise StepsizeError(
+        say("{path} has no strategy {wanted!r}: write one of {names}", path=path, wanted=wanted, names=names)
+    )
 
 
 def _list(runs: list[Listed]) -> None:
     """A line for each run, under its strategy: which it is, how it ended, what was found."""
     for plan in {id(one.plan): one.plan for one in runs}.values():
         own = [one for one in runs if one.plan is plan]
-        print(f"{plan.subject.data}: {len(own)} of {plan.runs} runs of {plan.steps} steps; one of them whole: --run N")
+        told = say(
+            "{data}: {count} of {all} runs of {steps} steps; one of them whole: --run N",
+            data=plan.subject.data,
+            count=len(own),
+            all=plan.runs,
+            steps=plan.steps,
+        )
+        print(told)
         for i, entrant in enumerate(plan.strategies):
             _list_strategy(entrant, [one for one in own if one.strategy == i])
 
@@ -109,12 +138,20 @@ def _list_strategy(entrant: Entrant, runs: list[Listed]) -> None:
     if not runs:
         return
     name = f"{entrant.name}: " if entrant.name != entrant.text else ""
-    print(f"\n{name}{entrant.text}\n   run  base rate  seed  updates  last loss  found")
+    titles = (say("run"), say("base rate"), say("seed"), say("updates"), say("last loss"))
+    widths = [max(least, width(title)) for least, title in zip((6, 9, 4, 7, 9), titles, strict=True)]
+    print(f"\n{name}{entrant.text}\n{_row(titles, widths, say('found'))}")
     for one in runs:
         trial, last = one.outcome.trial, one.outcome.train[-1]
-        found = ", ".join(one.illness for one in diagnose(one.outcome.record).findings) or "–"
+        illnesses = [found.illness for found in diagnose(one.outcome.record).findings]
         loss = "–" if last is None else f"{last:.4g}"
-        print(f"{one.number:>6}  {trial.rate:>9.4g}  {trial.seed:>4}  {one.outcome.made:>7}  {loss:>9}  {found}")
+        cells = (str(one.number), f"{trial.rate:.4g}", str(trial.seed), str(one.outcome.made), loss)
+        print(_row(cells, widths, heard(commas(illnesses)) if illnesses else "–"))
+
+
+def _row(cells: Sequence[str], widths: Sequence[int], found: str) -> str:
+    """Cells below one another, and what was found."""
+    return "  ".join([*(" " * (room - width(one)) + one for one, room in zip(cells, widths, strict=True)), found])
 
 
 def _about(one: Listed) -> dict[str, Any]:
@@ -127,18 +164,27 @@ def _about(one: Listed) -> dict[str, Any]:
 
 def _draw(told: Diagnosis, console: Console) -> None:
     """The same text as for a pipe, in colour and as wide as the terminal."""
+    told = told.now()
     console.print(Text(told.about, style="dim"))
     console.print(Text(told.verdict, style="bold red" if told.findings else "bold green"))
     for place, one in enumerate(told.findings, start=1):
         console.print()
-        console.print(Text.assemble((f"{place}. {one.illness}", "bold"), (f" ({one.sure})", "dim")))
-        console.print(Padding(Text(one.says), (0, 0, 0, 3)))
-        console.print(Padding(Text.assemble(("Try: ", "green"), f"{one.advice}."), (0, 0, 0, 3)))
+        console.print(Text.assemble((f"{place}. {one.illness}", "bold"), (in_brackets(one.sure), "dim")))
+        console.print(Padding(_text(one.says, console, 3), (0, 0, 0, 3)))
+        head, rest = to_try(one.advice)
+        advice = _text(head + rest, console, 3)
+        advice.stylize("green", 0, len(head) + rest.startswith(" "))
+        console.print(Padding(advice, (0, 0, 0, 3)))
     for remark in told.remarks:
         console.print()
-        console.print(Text(remark))
+        console.print(_text(remark, console))
     if told.not_judged:
         console.print()
-        console.print(Text("Not judged:", style="dim"))
-        for names, reason in told.by_reason():
-            console.print(Padding(Text(f"{', '.join(names)}: {reason}.", style="dim"), (0, 0, 0, 2)))
+        console.print(Text(say("Not judged:"), style="dim"))
+        for why in told.left_open():
+            console.print(Padding(_text(why, console, 2, "dim"), (0, 0, 0, 2)))
+
+
+def _text(text: str, console: Console, indent: int = 0, style: str = "") -> Text:
+    """A text as wide as the terminal; rich breaks lines at blanks alone, which Chinese hardly has."""
+    return Text(text if spoken() == "en" else "\n".join(filled(text, console.width - indent)), style=style)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .._errors import StepsizeError, printable
+from .._language import say
 from ..course.log import put
 from ..lab.records.foreign.wanted import Wanted
 from ..lab.records.logs import read_every, read_log
@@ -30,7 +31,7 @@ def report_command(
     pictures = _pictures(png, svg, pdf)
     page = out or (None if pictures else PAGE)
     if page is not None and page.is_dir():
-        raise StepsizeError(f"--out {page} is a folder: name the file, such as {page / PAGE}")
+        raise StepsizeError(say("--out {page} is a folder: name the file, such as {such}", page=page, such=page / PAGE))
     runs = [
         run for name, path in zip(named(paths), paths, strict=True) for run in _seen(name, path, wanted or Wanted())
     ]
@@ -43,8 +44,9 @@ def report_command(
     written = [str(path) for path in (page, *pictures) if path is not None]
     for run in runs:
         if run.diagnosis is not None:
-            print(f"{printable(run.name)}: {run.diagnosis.verdict}")
-    tell(f"written: {', '.join(written)}{'' if page is None else ' (open it in a browser)'}")
+            print(say("{name}: {line}", name=printable(run.name), line=run.diagnosis.verdict))
+    told = say("written: {paths}", paths=", ".join(written))
+    tell(told if page is None else say("{told} (open it in a browser)", told=told))
     return DONE
 
 
@@ -53,7 +55,15 @@ def _pictures(png: Path | None, svg: Path | None, pdf: Path | None) -> list[Path
     found = {".png": png, ".svg": svg, ".pdf": pdf}
     for ending, path in found.items():
         if path is not None and path.suffix.lower() != ending:
-            raise StepsizeError(f"--{ending[1:]} {path} must end in {ending}: write {path.with_suffix(ending)}")
+            raise StepsizeError(
+                say(
+                    "--{option} {path} must end in {ending}: write {better}",
+                    option=ending[1:],
+                    path=path,
+                    ending=ending,
+                    better=path.with_suffix(ending),
+                )
+            )
     return [path for path in found.values() if path is not None]
 
 
@@ -61,7 +71,11 @@ def _seen(name: str, path: Path, wanted: Wanted) -> list[Seen]:
     """The runs of a file, each with its diagnosis; a study is told where its page is."""
     if is_journal(path / FILE if path.is_dir() else path):
         raise StepsizeError(
-            f"{path} is a study of many runs, with a page of its own: write stepsize study show {_folder(path)}"
+            say(
+                "{path} is a study of many runs, with a page of its own: write stepsize study show {folder}",
+                path=path,
+                folder=_folder(path),
+            )
         )
     with as_notes():
         records = {"": read_log(path, wanted)} if wanted.run is not None else read_every(path, wanted)

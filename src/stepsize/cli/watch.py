@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from .._errors import StepsizeError
+from .._language import say
 from ..watch.folder import Files, in_folder, of_paths
 from ..watch.guard import ANY, Guard, is_loopback
 from .output import INTERRUPTED, note, tell
@@ -42,13 +43,17 @@ def _checked(paths: Sequence[Path]) -> Sequence[Path]:
     """The files; what can never be one is an error, one that is not there yet is waited for."""
     for path in paths:
         if path.is_dir():
-            raise StepsizeError(f"{path} is a folder, which is watched alone: write stepsize watch {path}")
+            raise StepsizeError(
+                say("{path} is a folder, which is watched alone: write stepsize watch {path}", path=path)
+            )
         if path.exists() and not path.is_file():
-            raise StepsizeError(f"{path} is no ordinary file: name the file that the run is written to")
+            raise StepsizeError(say("{path} is no ordinary file: name the file that the run is written to", path=path))
         if not path.parent.is_dir():
-            raise StepsizeError(f"there is no folder {path.parent}: make it, or name a file in one that is there")
+            raise StepsizeError(
+                say("there is no folder {folder}: make it, or name a file in one that is there", folder=path.parent)
+            )
         if not path.exists():
-            note(f"{path} is not there yet: it is waited for")
+            note(say("{path} is not there yet: it is waited for", path=path))
     return paths
 
 
@@ -61,6 +66,6 @@ async def _serve(hub: Hub, host: str, port: int) -> None:
         shown = "127.0.0.1" if host in ANY else f"[{host}]" if ":" in host else host
         token = "" if guard.token is None else f"?token={quote(guard.token)}"
         print(f"http://{shown}:{given}/{token}", flush=True)
-        tell("open that address in a browser; Ctrl-C ends it")
+        tell(say("open that address in a browser; Ctrl-C ends it"))
 
     await serve(hub, host, port, guard, ready)

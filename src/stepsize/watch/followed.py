@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .._errors import StepsizeError
+from .._language import say
 from ..course.recorded import KIND
 from ..lab.records.foreign.opened import content_of
 from ..lab.records.foreign.wanted import Wanted
@@ -34,7 +35,7 @@ class Followed:
     def __init__(self, path: Path, root: Path | None = None, wanted: Wanted | None = None) -> None:
         self.path, self.root, self.wanted = path, root, wanted
         self.record: Record | None = None
-        self.said = "waits for the file"
+        self.said = say("waits for the file")
         self.version = 0
         self._tail = Tail(path, root)
         self._recording: Recording | None = None
@@ -82,7 +83,7 @@ class Followed:
     def _tail_waits(self) -> bool:
         """Whether a file without a whole line is there, as a log in one line is; it may also be just begun."""
         stamp = _stamp(self.path)
-        self.said = "waits for the file" if stamp is None else "waits for the first row"
+        self.said = say("waits for the file") if stamp is None else say("waits for the first row")
         if stamp is None or not stamp[1]:
             return False
         return time.time() - stamp[0] / 1e9 > SETTLED
@@ -97,10 +98,10 @@ class Followed:
             self._refused = str(error)
             raise
         self.record = self._recording.record()
-        damaged = "1 line is damaged and is left out" if self._damaged == 1 else ""
+        damaged = say("1 line is damaged and is left out") if self._damaged == 1 else ""
         if self._damaged > 1:
-            damaged = f"{self._damaged} lines are damaged and are left out"
-        self.said = damaged or ("" if len(self.record) else "waits for the first row")
+            damaged = say("{count} lines are damaged and are left out", count=self._damaged)
+        self.said = damaged or ("" if len(self.record) else say("waits for the first row"))
         self.version += 1
 
     def _look_whole(self) -> bool:
@@ -128,12 +129,12 @@ def _read(path: Path, root: Path | None, half: bool, wanted: Wanted | None) -> t
     """The record of a log, and its warnings; of a log of lines that is being written without a half line."""
     number = opened(path, root)
     if number is None:
-        raise StepsizeError(f"{path} is gone")
+        raise StepsizeError(say("{path} is gone", path=path))
     try:
         with os.fdopen(number, "rb") as file:  # and not by its path, where a link may have been put by now
             content = content_of(file, path)
     except OSError as error:
-        raise StepsizeError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise StepsizeError(say("{path} cannot be read: {why}", path=path, why=error.strerror or error)) from None
     if half and path.suffix.lower() in LINES:
         content = content.rpartition(b"\n")[0] + b"\n"
     with warnings.catch_warnings(record=True) as found:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .._language import say
 from ..lab.diagnosis import Diagnosis, diagnose
 from ..lab.records.foreign.wanted import Wanted
 from ..lab.records.record import Record
@@ -155,11 +156,12 @@ def _drawn(
 def _about(file: File) -> str:
     """How long ago a file was written to."""
     if not file.written:
-        return "not there yet"
+        return say("not there yet")
     seconds = max(0.0, time.time() - file.written)
     if seconds < 60:
-        return "written just now"
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"written {int(seconds // size)} {unit} ago"
-    raise AssertionError(seconds)
+        return say("written just now")
+    if seconds < 3600:
+        return say("written {count} min ago", count=int(seconds // 60))
+    if seconds < 86400:
+        return say("written {count} h ago", count=int(seconds // 3600))
+    return say("written {count} d ago", count=int(seconds // 86400))

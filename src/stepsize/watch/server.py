@@ -17,10 +17,12 @@ try:
     from tornado.web import Application, HTTPError, RequestHandler
 except ImportError:
     from .._errors import StepsizeError
+    from .._language import say
 
-    raise StepsizeError("the live page needs an extra package: pip install 'stepsize[watch]'") from None
+    raise StepsizeError(say("the live page needs an extra package: pip install 'stepsize[watch]'")) from None
 
 from .._errors import StepsizeError
+from .._language import Note, heard, say
 from ..report.runs.page import LIVE_CSP
 from .guard import Guard
 from .hub import MOST_SHOWN, Hub
@@ -50,14 +52,14 @@ class Base(RequestHandler):
 
     def prepare(self) -> None:
         if not self.guard.knows_host(self.request.headers.get("Host", "")):
-            raise HTTPError(403, reason="this name does not lead here: open the address that stepsize watch told")
+            raise HTTPError(403, reason=Note("this name does not lead here: open the address that stepsize watch told"))
         asked = self.get_query_argument("token", None)
         if not self.guard.lets_in(asked if asked is not None else self.get_cookie(self.cookie())):
-            raise HTTPError(403, reason="the token is missing: open the whole address that stepsize watch told")
+            raise HTTPError(403, reason=Note("the token is missing: open the whole address that stepsize watch told"))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"{self._reason}\n")
+        self.finish(f"{heard(self._reason)}\n")  # the line of the status has its English
 
     def cookie(self) -> str:
         """The cookie's name, with the port that the browser asked: it keeps cookies by host, for all ports of it."""
@@ -73,9 +75,9 @@ class Base(RequestHandler):
         asked = self.asked()
         files = await self.hub.files()
         if len(asked) > MOST_SHOWN:
-            raise HTTPError(400, reason=f"at most {MOST_SHOWN} runs are shown at once")
+            raise HTTPError(400, reason=Note("at most {most} runs are shown at once", most=MOST_SHOWN))
         if any(name not in files for name in asked):
-            raise HTTPError(404, reason="there is no such run here")
+            raise HTTPError(404, reason=Note("there is no such run here"))
         return list(dict.fromkeys(asked))
 
     def number(self, name: str) -> float | None:
@@ -86,7 +88,7 @@ class Base(RequestHandler):
         except ValueError:
             value = math.nan
         if value is not None and not math.isfinite(value):
-            raise HTTPError(400, reason=f"{name} must be a number")
+            raise HTTPError(400, reason=Note("{name} must be a number", name=name))
         return value
 
 
@@ -148,7 +150,7 @@ class Nothing(Base):
 
     def prepare(self) -> None:
         super().prepare()
-        raise HTTPError(404, reason="there is nothing here: open /")
+        raise HTTPError(404, reason=Note("there is nothing here: open /"))
 
 
 async def serve(hub: Hub, host: str, port: int, guard: Guard, on_ready: Callable[[int], None]) -> None:
@@ -178,7 +180,11 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _unbound(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} is in use: write --port 0 for any that is free, or another number"
+        return say("port {port} is in use: write --port 0 for any that is free, or another number", port=port)
     if error.errno == errno.EACCES:
-        return f"port {port} is not for everybody: write --port 0, or a number from 1024 on"
-    return f"{host} is no address of this machine ({error.strerror or error}): leave --host out, or write 0.0.0.0"
+        return say("port {port} is not for everybody: write --port 0, or a number from 1024 on", port=port)
+    return say(
+        "{host} is no address of this machine ({why}): leave --host out, or write 0.0.0.0",
+        host=host,
+        why=error.strerror or error,
+    )

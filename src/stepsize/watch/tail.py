@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import StepsizeError
+from .._language import say
 
 MOST_BYTES = 2**20  # that are read at once, so that a long file is seen to come in
 LONGEST_LINE = 64 * 2**20
@@ -55,7 +56,10 @@ class Tail:
         *lines, self._rest = (self._rest + content).split(b"\n")
         if len(self._rest) > LONGEST_LINE:
             self._rest = b""  # or it would grow with every look
-            raise StepsizeError(f"{self.path} has a line of more than {LONGEST_LINE >> 20} MiB: it is no log of lines")
+            most = LONGEST_LINE >> 20
+            raise StepsizeError(
+                say("{path} has a line of more than {most} MiB: it is no log of lines", path=self.path, most=most)
+            )
         return Came(tuple(lines), anew, more=len(content) == MOST_BYTES)
 
     def _is_another(self, number: int) -> bool:
@@ -71,14 +75,14 @@ def opened(path: Path, root: Path | None = None) -> int | None:
     """The number of an ordinary file that is open to be read; None where there is no such file."""
     inside = path if root is None else Path(os.path.realpath(path))
     if root is not None and not inside.is_relative_to(os.path.realpath(root)):
-        raise StepsizeError(f"{path} leads out of {root}: it is not shown")
+        raise StepsizeError(say("{path} leads out of {root}: it is not shown", path=path, root=root))
     try:
         number = os.open(inside, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | (os.O_NOFOLLOW if root else 0))
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StepsizeError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise StepsizeError(say("{path} cannot be read: {why}", path=path, why=error.strerror or error)) from None
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise StepsizeError(f"{path} is no ordinary file: name the file that the run is written to")
+        raise StepsizeError(say("{path} is no ordinary file: name the file that the run is written to", path=path))
     return number

@@ -12,11 +12,14 @@ from rich.live import Live
 from rich.text import Text
 
 from .._errors import printable
+from .._language import commas, heard, say, spoken
+from .._lines import filled
 from ..lab.diagnosis import Diagnosis, diagnose
 from ..lab.records.decimated import decimated
 from ..lab.records.foreign.wanted import Wanted
 from ..lab.records.record import Record
 from ..problems import Floats
+from ..report.runs.facts import of_planned
 from ..report.runs.marks import marks_of
 from ..report.templates import four_digits
 from ..report.terminal import SCALE, draw
@@ -69,7 +72,7 @@ class Screen:
             if run.record is not None and len(run.record):
                 told = self._judged.get(name)
                 parts += _of_a_run(run.record, None if told is None else told[2], width, len(self._runs) == 1)
-        return Group(*parts) if parts else Text("no log is there yet", style="dim")
+        return Group(*parts) if parts else Text(say("no log is there yet"), style="dim")
 
 
 def show(list_files: Callable[[], Files], root: Path | None, wanted: Wanted | None = None) -> None:
@@ -91,24 +94,24 @@ def _lines(screen: Screen) -> None:
         screen.look()
         for name, run in screen._runs.items():
             record = run.record
-            now = run.said or "" if record is None or not len(record) else ", ".join(map(" ".join, last(record)))
-            if now != told.get(name):
-                told[name] = now
-                print(f"{printable(name)}: {now}", flush=True)
+            news = run.said or "" if record is None or not len(record) else heard(commas(map(" ".join, last(record))))
+            if news != told.get(name):
+                told[name] = news
+                print(say("{name}: {line}", name=printable(name), line=news), flush=True)
         time.sleep(SECONDS)
 
 
 def last(record: Record) -> list[tuple[str, str]]:
     """The newest numbers of a run, by their names."""
-    planned = f" of {record.planned_steps:,}" if record.planned_steps else ""
-    found = [("update", f"{int(record.steps[-1]):,}{planned}"), ("loss", _number(record.losses))]
+    update = of_planned(int(record.steps[-1]), record)
+    found = [(say("update⟨of an axis⟩"), update), (say("loss"), _number(record.losses))]
     for name, column in (
-        ("validation", record.validated),
-        ("rate", record.rates),
-        ("grad norm", record.grad_norms),
-        ("update ratio", record.update_ratios),
-        ("clipped", record.clipped),
-        ("s an update", record.seconds),
+        (say("validation"), record.validated),
+        (say("rate"), record.rates),
+        (say("grad norm"), record.grad_norms),
+        (say("update ratio"), record.update_ratios),
+        (say("clipped"), record.clipped),
+        (say("s an update"), record.seconds),
     ):
         if column is not None and np.isfinite(column).any():
             found.append((name, _number(column[np.isfinite(column)])))
@@ -127,12 +130,21 @@ def _of_a_run(record: Record, told: Diagnosis | None, width: int, alone: bool) -
     pairs = [(name.replace(" ", BLANK), value.replace(" ", BLANK)) for name, value in last(record)]
     parts.append(Text("   ").join(Text.assemble((name + BLANK, "dim"), value) for name, value in pairs))
     for mark in marks_of(record)[-MOST_DECISIONS:]:
-        parts.append(Text.assemble((f"▼ update {mark.where} ", "cyan"), printable(mark.why)))
+        parts.append(_headed(say("▼ update {where} ", where=mark.where), "cyan", printable(mark.reason), width))
     if told is not None:
+        told = told.now()
         parts.append(Text(told.verdict, style="bold red" if told.findings else "green"))
         for one in told.findings:
-            parts.append(Text.assemble((f"{one.illness}: ", "bold"), printable(one.says)))
+            head = say("{name}: {line}", name=one.illness, line="")
+            parts.append(_headed(head, "bold", printable(one.says), width))
     return parts
+
+
+def _headed(head: str, style: str, rest: str, width: int) -> Text:
+    """A line with its beginning in a style; rich breaks lines at blanks alone, which Chinese hardly has."""
+    text = Text(head + rest if spoken() == "en" else "\n".join(filled(head + rest, width)))
+    text.stylize(style, 0, len(head))
+    return text
 
 
 def curve(record: Record, width: int) -> str:
@@ -145,7 +157,7 @@ def curve(record: Record, width: int) -> str:
     def value(t: int) -> float:
         return min(top, float(filled[max(0, int(np.searchsorted(steps, first + t, side="right")) - 1)]))
 
-    return draw([("loss", value, [])], span, width=width)
+    return draw([(say("loss"), value, [])], span, width=width)
 
 
 def sparkline(record: Record, width: int) -> str:

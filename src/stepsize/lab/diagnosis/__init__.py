@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..._errors import StepsizeError, printable
+from ..._language import Note
 from ...text import as_descent
 from ..records.record import Record
 from .base import Diagnosis as Diagnosis
@@ -55,15 +56,15 @@ SYMPTOMS = (
 """What is looked for, in the order of importance; before them, updates left out, in a record that can tell."""
 
 _SAID = {
-    "losses": "loss",
-    "validated": "validation loss",
-    "end_slopes": "slopes at the ends of the updates (descend(…, details=True) writes them)",
-    "rates": "rate",
-    "grad_norms": "gradient norms",
-    "clipped": "share that was clipped",
-    "skipped": "word on updates that were left out",
-    "slopes": "slopes along the updates (descend(…, details=True) writes them)",
-    "layers": "gradient norms by layer (descend(…, details=True) writes them)",
+    "losses": Note("loss"),
+    "validated": Note("validation loss"),
+    "end_slopes": Note("slopes at the ends of the updates (descend(…, details=True) writes them)"),
+    "rates": Note("rate"),
+    "grad_norms": Note("gradient norms"),
+    "clipped": Note("share that was clipped"),
+    "skipped": Note("word on updates that were left out"),
+    "slopes": Note("slopes along the updates (descend(…, details=True) writes them)"),
+    "layers": Note("gradient norms by layer (descend(…, details=True) writes them)"),
 }
 _HEIGHTS = (  # what is told from how the loss goes
     "exploding gradients",
@@ -170,7 +171,7 @@ def _seen(symptom: Symptom, views: Views) -> Record:
 def _no_measure(symptom: Symptom, views: Views) -> str | None:
     """That a rule judges by a loss that is no measure; one that is not finite is told all the same."""
     broken = symptom is DIVERGED and len(views.finite) < len(views.to_the_end)
-    return "the loss is no measure of this run" if views.unmeasured and symptom.loss and not broken else None
+    return Note("the loss is no measure of this run") if views.unmeasured and symptom.loss and not broken else None
 
 
 def _why_not(symptom: Symptom, record: Record, whole: Record) -> str | None:
@@ -180,34 +181,42 @@ def _why_not(symptom: Symptom, record: Record, whole: Record) -> str | None:
         if not lacks and need not in ("losses", "layers") and len(record):
             lacks = not np.isfinite(column).any()
         if lacks:
-            return f"the record has no {_SAID[need]}{_before(whole, need)}"
+            if _before(whole, need):
+                return Note("the record has no {what} before its loss was no number", what=_SAID[need])
+            return Note("the record has no {what}", what=_SAID[need])
     if len(record) < symptom.rows:
-        return f"the record has {len(record)} rows with a finite loss, {symptom.rows} are needed"
+        return Note(
+            "the record has {count} rows with a finite loss, {needed} are needed",
+            count=len(record),
+            needed=symptom.rows,
+        )
     return None
 
 
-def _before(whole: Record, need: str) -> str:
-    """That a column is there, but not in the rows before the run broke."""
+def _before(whole: Record, need: str) -> bool:
+    """Whether a column is there, but not in the rows before the run broke."""
     column = getattr(whole, need)
     broke = len(whole) > 0 and not np.isfinite(whole.losses).all()
-    return " before its loss was no number" if broke and column is not None and len(column) > 0 else ""
+    return broke and column is not None and len(column) > 0
 
 
 def _explained(symptom: Symptom, findings: list[Finding]) -> str | None:
     for one in findings:
         if symptom.illness in _HIDES.get(one.illness, ()):
-            return f"not asked, because “{one.illness}” was found"
+            return Note("not asked, because “{illness}” was found", illness=one.illness)
     return None
 
 
 def _about(record: Record) -> str:
     """What the record is of, in one line."""
-    name = printable(record.text or record.source or "A run")
+    name = printable(record.text or record.source) or Note("A run")
     if record.text is not None and record.base not in (None, _own_base(record.text)):
-        name += f" at base rate {record.base:.4g}"
-    rows = f"{len(record)} rows" if len(record) != 1 else "1 row"
-    span = f", updates {record.steps[0]} to {record.steps[-1]}" if len(record) else ""
-    return f"{name}: {rows}{span}"
+        name = Note("{name} at base rate {base:.4g}", name=name, base=record.base)
+    rows = Note("{count} rows", count=len(record)) if len(record) != 1 else Note("1 row")
+    if not len(record):
+        return Note("{name}: {rows}", name=name, rows=rows)
+    first, last = record.steps[[0, -1]].tolist()
+    return Note("{name}: {rows}, updates {first} to {last}", name=name, rows=rows, first=first, last=last)
 
 
 def _own_base(text: str) -> float | None:

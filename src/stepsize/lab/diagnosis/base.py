@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from textwrap import fill
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ..._language import Note, commas, heard, say
+from ..._lines import filled
 from ..records.record import Record
 
 WIDTH = 100
+CERTAIN, LIKELY = Note("certain"), Note("likely")
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Finding:
 
     `illness` is its short name, `says` the sentence, `numbers` pairs of a name and a number, `advice` what to try.
     `step` is the update where it begins and `share` the part of the run it concerns, where that means something. `sure`
-    is "certain" where the record states the fact, "likely" where a threshold decided.
+    is "certain" where the record states the fact, "likely" where a threshold decided. The texts are English; `heard()`
+    says them in the language of the command line.
     """
 
     illness: str
@@ -27,7 +30,12 @@ class Finding:
     advice: str
     step: int | None = None
     share: float | None = None
-    sure: str = "likely"
+    sure: str = LIKELY
+
+    def now(self) -> Finding:
+        """The same in the language that is spoken."""
+        told = {name: heard(getattr(self, name)) for name in ("illness", "says", "advice", "sure")}
+        return replace(self, **told)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain Python for JSON."""
@@ -73,6 +81,16 @@ class Diagnosis:
     about: str
     remarks: tuple[str, ...] = ()
 
+    def now(self) -> Diagnosis:
+        """The same in the language that is spoken."""
+        return Diagnosis(
+            tuple(one.now() for one in self.findings),
+            tuple(map(heard, self.healthy)),
+            tuple((heard(name), heard(reason)) for name, reason in self.not_judged),
+            heard(self.about),
+            tuple(map(heard, self.remarks)),
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Plain Python for JSON."""
         return {
@@ -90,33 +108,55 @@ class Diagnosis:
             reasons.setdefault(reason, []).append(name)
         return [(names, reason) for reason, names in reasons.items()]
 
+    def left_open(self) -> list[str]:
+        """A sentence for each reason: the rules that were not judged, and why."""
+        return [say("{names}: {reason}.", names=commas(names), reason=why) for names, why in self.by_reason()]
+
     @property
     def verdict(self) -> str:
         """One sentence: how much was found, and of how many rules."""
         judged = len(self.healthy) + len(self.findings)
         if not self.findings and judged < len(self.not_judged):
             others = len(self.not_judged)
-            return f"Too little to judge by: {_count(judged, 'rule')} found nothing wrong, {others} could not say."
-        left = f", {len(self.not_judged)} not" if self.not_judged else ""
-        found = _count(len(self.findings), "thing") if self.findings else "Nothing"
-        return f"{found} found wrong ({_count(judged, 'rule')} judged{left})."
+            return say(
+                "Too little to judge by: {rules} found nothing wrong, {others} could not say.",
+                rules=_rules(judged),
+                others=others,
+            )
+        left = say(", {count} not", count=len(self.not_judged)) if self.not_judged else ""
+        if not self.findings:
+            return say("Nothing found wrong ({rules} judged{left}).", rules=_rules(judged), left=left)
+        if len(self.findings) == 1:
+            return say("1 thing found wrong ({rules} judged{left}).", rules=_rules(judged), left=left)
+        found = len(self.findings)
+        return say("{count} things found wrong ({rules} judged{left}).", count=found, rules=_rules(judged), left=left)
 
     def __str__(self) -> str:
-        parts = [self.about, self.verdict]
-        for place, one in enumerate(self.findings, start=1):
-            head = f"{place}. {one.illness} ({one.sure})"
-            parts.append("\n".join([head, _wrapped(one.says), _wrapped(f"Try: {one.advice}.")]))
-        if self.remarks:
-            parts.append("\n".join(_wrapped(one, "") for one in self.remarks))
-        if self.not_judged:
-            lines = [_wrapped(f"{', '.join(names)}: {reason}.", "  ") for names, reason in self.by_reason()]
-            parts.append("\n".join(["Not judged:", *lines]))
+        told = self.now()
+        parts = [told.about, told.verdict]
+        for place, one in enumerate(told.findings, start=1):
+            head = f"{place}. {one.illness}{in_brackets(one.sure)}"
+            parts.append("\n".join([head, _wrapped(one.says), _wrapped("".join(to_try(one.advice)))]))
+        if told.remarks:
+            parts.append("\n".join(_wrapped(one, "") for one in told.remarks))
+        if told.not_judged:
+            parts.append("\n".join([say("Not judged:"), *(_wrapped(one, "  ") for one in told.left_open())]))
         return "\n\n".join(parts)
 
 
+def in_brackets(sure: str) -> str:
+    """How sure a finding is, behind its name."""
+    return say(" ({sure})", sure=sure)
+
+
+def to_try(advice: str) -> tuple[str, str]:
+    """What to try, as a sentence of two parts."""
+    return say("Try:"), say(" {advice}.", advice=advice)
+
+
 def _wrapped(text: str, indent: str = "   ") -> str:
-    return fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return "\n".join(indent + line for line in filled(text, WIDTH - len(indent)))
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _rules(count: int) -> str:
+    return say("1 rule") if count == 1 else say("{count} rules", count=count)

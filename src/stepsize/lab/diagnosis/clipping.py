@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..._errors import StepsizeError
+from ..._language import Note
 from ...clipping.decay import weight_decay
 from ...text import as_descent
 from ..records.record import Record
@@ -23,23 +24,26 @@ def find(record: Record) -> Finding | None:
     if share <= MOST or _scale_free(record):
         return None
     numbers = [("share of updates clipped", share)]
-    advice = "a looser clip, and a lower rate with it: so tight a clip is a way to write a small rate"
+    advice = Note("a looser clip, and a lower rate with it: so tight a clip is a way to write a small rate")
     if fall(record) < SLIGHT:
-        advice = (
+        advice = Note(
             "a looser clip or a higher rate: so tight a clip is a way to write a small rate, and the loss hardly fell"
         )
     norms = record.grad_norms
     if norms is not None and np.isfinite(norms).any():
         usual = float(np.quantile(norms[np.isfinite(norms)], 0.9))
         numbers.append(("90th percentile of the gradient norms", usual))
-        advice += f"; clip_norm({three_digits(usual)}) would act at one update in ten"
+        advice = Note(
+            "{advice}; clip_norm({norm}) would act at one update in ten", advice=advice, norm=three_digits(usual)
+        )
     known = record.text is not None or record.optimizer is not None
-    unless = "" if known else " (unless a rule like Adam comes after it)"
-    says = (
-        f"A clip acted at {percent(share)} of the updates: the length of the update is then decided by the clip, "
-        f"and the rate no longer means what it says{unless}."
+    says = Note(
+        "A clip acted at {share} of the updates: the length of the update is then decided by the clip, "
+        "and the rate no longer means what it says{unless}.",
+        share=percent(share),
+        unless="" if known else Note(" (unless a rule like Adam comes after it)"),
     )
-    return Finding("always clipped", says, tuple(numbers), advice, share=share)
+    return Finding(Note("always clipped"), says, tuple(numbers), advice, share=share)
 
 
 def remark(record: Record) -> str | None:
@@ -48,12 +52,13 @@ def remark(record: Record) -> str | None:
         return None
     share = _share(record)
     if share > MOST and _scale_free(record):
-        return (
-            f"The clip acted at {percent(share)} of the updates; before a rule that divides by the size of its "
-            "gradients, that makes all of them count alike and shortens no update."
+        return Note(
+            "The clip acted at {share} of the updates; before a rule that divides by the size of its "
+            "gradients, that makes all of them count alike and shortens no update.",
+            share=percent(share),
         )
     never = record.text is not None and "clip" in record.text and bool((record.clipped == 0).all())
-    return "The clip of this strategy never acted." if never else None
+    return Note("The clip of this strategy never acted.") if never else None
 
 
 def _share(record: Record) -> float:
@@ -74,4 +79,4 @@ def _scale_free(record: Record) -> bool:
     return strategy.rule.scale_free and not any(not isinstance(one, weight_decay) for one in (*between, *after))
 
 
-CLIPPED = Symptom("always clipped", ("clipped",), find, loss=False)
+CLIPPED = Symptom(Note("always clipped"), ("clipped",), find, loss=False)

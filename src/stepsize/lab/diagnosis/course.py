@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
 from .plan import is_controlled
@@ -36,26 +37,33 @@ class Course:
         if running:
             at, planned = int(record.steps[-1]), record.planned_steps
             said.append(
-                f"The record ends at update {at} of {planned}: the run is still going on, or was stopped. What its "
-                "schedule has yet to do is not judged."
+                Note(
+                    "The record ends at update {at} of {planned}: the run is still going on, or was stopped. What its "
+                    "schedule has yet to do is not judged.",
+                    at=at,
+                    planned=planned,
+                )
             )
         if tested:
             rates = record.rates
             assert rates is not None
             said.append(
-                f"The rate grows from row to row by one factor, from {three_digits(float(rates[0]))} to "
-                f"{three_digits(float(rates[-1]))}: this is a range test and no run, so its loss ought to break. "
-                "stepsize find makes one and reads it."
+                Note(
+                    "The rate grows from row to row by one factor, from {first} to {last}: this is a range test and "
+                    "no run, so its loss ought to break. stepsize find makes one and reads it.",
+                    first=three_digits(float(rates[0])),
+                    last=three_digits(float(rates[-1])),
+                )
             )
         return Course(running, running and rises(record), tested, tuple(said))
 
     def why_not(self, illness: str) -> str | None:
         """Why a rule must not judge these rows; None where it may."""
         if self.tested and illness not in FACTS:
-            return "the rates are those of a range test"
+            return Note("the rates are those of a range test")
         if self.warming and illness in EARLY_ON:
-            return "the run is still in its warm-up"
-        return "the run is still going on" if self.running and illness in OF_THE_END else None
+            return Note("the run is still in its warm-up")
+        return Note("the run is still going on") if self.running and illness in OF_THE_END else None
 
 
 FACTS = ("updates left out", "rate is 0", "gradient is 0")

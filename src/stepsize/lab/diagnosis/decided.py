@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..._language import Note
 from ..records.record import Decision, Record
 from .words import three_digits
 
@@ -23,15 +24,29 @@ def remarks(record: Record) -> tuple[str, ...]:
 
 def when(made: list[Decision]) -> str:
     """What was done to the rate, how often and where."""
-    did = "lowered" if all((one.factor or 0) < 1 for one in made) else "changed"
+    first, last = made[0].step, made[-1].step
+    lower = all((one.factor or 0) < 1 for one in made)
+    if len(made) == 1 and lower:
+        return Note("lowered the rate at update {step}", step=first)
     if len(made) == 1:
-        return f"{did} the rate at update {made[0].step}"
-    return f"{did} the rate {len(made)} times, from update {made[0].step} to {made[-1].step}"
+        return Note("changed the rate at update {step}", step=first)
+    if lower:
+        return Note(
+            "lowered the rate {count} times, from update {first} to {last}", count=len(made), first=first, last=last
+        )
+    return Note(
+        "changed the rate {count} times, from update {first} to {last}", count=len(made), first=first, last=last
+    )
 
 
 def _remark(which: tuple[str, str], made: list[Decision]) -> str:
     product = 1.0
     for one in made:
         product *= one.factor or 1.0
-    group = f" (group {which[1]})" if which[1] else ""
-    return f"{which[0]}{group} {when(made)}: to {three_digits(product)} times what it was."
+    return Note(
+        "{kind}{group} {changed}: to {product} times what it was.",
+        kind=which[0],
+        group=Note(" (group {name})", name=which[1]) if which[1] else "",
+        changed=when(made),
+        product=three_digits(product),
+    )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
-from .base import Finding, Symptom
+from .base import CERTAIN, LIKELY, Finding, Symptom
 from .course import rises
 from .plan import planned_peak
 from .spread import by_chance, relative_noise, resolution
 from .trend import blocks, noise, running_median, scaled
-from .words import percent, three_digits
+from .words import joined, percent, three_digits
 
 CLEAR = 8.0  # ours: standard deviations of the noise
 FAR = 1000.0  # ours: times the first loss, where there are too few rows to know the noise
@@ -33,21 +34,32 @@ def find(record: Record) -> Finding | None:
     rose = cut > 0 and begin < cut - 2 and bool(record.losses[cut - 1] > record.losses[begin])
     broke = int(record.steps[cut]) if cut < len(record) else None
     step = int(record.steps[begin]) if rose else broke
-    ended = _ended(record, cut) if above else "it lost most of what it had gained"
-    says, numbers = f"The run diverged: {ended}.", _ends(record, cut)
+    ended = _ended(record, cut) if above else Note("it lost most of what it had gained")
+    rise, numbers = "", _ends(record, cut)
     if rose:
-        low = float(record.losses[begin])
-        numbers = [("loss where the rise began", low), ("last finite loss", float(record.losses[cut - 1]))]
-        says += f" The rise began at update {step}, where the loss was {three_digits(low)}"
-        says += "." if above else f"; at the end it was {three_digits(numbers[1][1])}."
-    says += _validated_too(record, int(record.steps[cut])) if cut < len(record) else ""
+        low, last = float(record.losses[begin]), float(record.losses[cut - 1])
+        numbers = [("loss where the rise began", low), ("last finite loss", last)]
+        rise = _rise(step, low, None if above else last)
+    too = _validated_too(record, int(record.steps[cut])) if cut < len(record) else ""
     return Finding(
-        illness="diverged",
-        says=says,
+        illness=Note("diverged"),
+        says=joined(Note("The run diverged: {ended}.", ended=ended), rise, too),
         numbers=tuple(numbers),
         advice=_try(record, begin, cut, suddenly=len(broken) > 0 and not rose),
         step=step,
-        sure="certain" if len(broken) or record.diverged else "likely",
+        sure=CERTAIN if len(broken) or record.diverged else LIKELY,
+    )
+
+
+def _rise(step: int | None, low: float, last: float | None) -> str:
+    """Where the loss began to rise, and how high it came, where that is not said yet."""
+    if last is None:
+        return Note("The rise began at update {step}, where the loss was {low}.", step=step, low=three_digits(low))
+    return Note(
+        "The rise began at update {step}, where the loss was {low}; at the end it was {last}.",
+        step=step,
+        low=three_digits(low),
+        last=three_digits(last),
     )
 
 
@@ -76,11 +88,15 @@ def _in_warm_up(record: Record, cut: int) -> str | None:
     assert record.rates is not None
     there, step = float(record.rates[cut - 1]), int(record.steps[cut - 1])
     peak = max(planned_peak(record), float(np.nanmax(record.rates)))
-    share = f", {percent(there / peak)} of its peak {three_digits(peak)}" if peak > 1.01 * there else ""
-    return (
-        f"a lower peak, below {three_digits(there / 3)}, for the rate still rose when the run broke: at update "
-        f"{step} it "
-        f"was {three_digits(there)}{share}; a longer warm-up alone comes to the same rate later"
+    below = peak > 1.01 * there
+    share = Note(", {share} of its peak {peak}", share=percent(there / peak), peak=three_digits(peak)) if below else ""
+    return Note(
+        "a lower peak, below {rate}, for the rate still rose when the run broke: at update {step} it "
+        "was {there}{share}; a longer warm-up alone comes to the same rate later",
+        rate=three_digits(there / 3),
+        step=step,
+        there=three_digits(there),
+        share=share,
     )
 
 
@@ -88,8 +104,9 @@ def _validated_too(record: Record, update: int) -> str:
     """That the validation loss is no number either from there on."""
     if record.validated is None or record.measured_at is None or len(record.measured_at) != len(record.validated):
         return ""
-    later = record.validated[np.array(record.measured_at) >= update]
-    return " So is the validation loss from there on." if len(later) and not np.isfinite(later).any() else ""
+    after = record.validated[np.array(record.measured_at) >= update]
+    broken = len(after) > 0 and not np.isfinite(after).any()
+    return Note("So is the validation loss from there on.") if broken else ""
 
 
 def _above(record: Record) -> bool:
@@ -141,13 +158,18 @@ def _begin(record: Record, cut: int) -> int:
 
 def _ended(record: Record, cut: int) -> str:
     if cut < len(record):
-        return f"the loss is not a finite number at update {record.steps[cut]}"
+        return Note("the loss is not a finite number at update {step}", step=int(record.steps[cut]))
     planned = record.planned_steps
     if planned is not None and record.diverged and record.made < planned and record.measured is not None:
-        return f"numbers stopped being finite at update {record.made} of {planned}, where the run was ended"
-    ends = [one for _, one in _ends(record, cut)]
-    told = f": {three_digits(ends[1])} after {three_digits(ends[0])}" if len(ends) == 2 else ""
-    return f"it ended above the loss that it began with{told}"
+        return Note(
+            "numbers stopped being finite at update {made} of {planned}, where the run was ended",
+            made=record.made,
+            planned=planned,
+        )
+    ends = [three_digits(one) for _, one in _ends(record, cut)]
+    if len(ends) < 2:
+        return Note("it ended above the loss that it began with")
+    return Note("it ended above the loss that it began with: {last} after {first}", last=ends[1], first=ends[0])
 
 
 def _ends(record: Record, cut: int) -> list[tuple[str, float]]:
@@ -159,16 +181,16 @@ def _ends(record: Record, cut: int) -> list[tuple[str, float]]:
 
 def _advice(begin: int, cut: int, suddenly: bool) -> str:
     if suddenly and cut >= 20:
-        return (
+        return Note(
             "look at the batch of that update, for nothing led up to it: inputs that are no numbers, the logarithm or "
             "a quotient of 0; if it comes with other batches too, a rate 10 times lower or a clip"
         )
     if 0.2 * cut < begin < cut - 2:
-        return (
+        return Note(
             "a lower rate from there on (a decay), or a clip such as clip_norm(1) before the rule; "
             "look at the batches around that update"
         )
-    return "a rate 10 times lower, or a warm-up such as warmup('5%') before the schedule"
+    return Note("a rate 10 times lower, or a warm-up such as warmup('5%') before the schedule")
 
 
-DIVERGED = Symptom("diverged", ("losses",), find, rows=1, sees="to_the_end")
+DIVERGED = Symptom(Note("diverged"), ("losses",), find, rows=1, sees="to_the_end")

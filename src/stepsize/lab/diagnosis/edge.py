@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._language import Note
 from ..records.record import Record
 from .base import Finding, Symptom
 from .parts import HOT, alphas, level, size
@@ -27,15 +28,16 @@ def find_edge(record: Record) -> Finding | None:
     share, middle = float(np.mean(found > 1)), float(np.median(found))
     first = np.flatnonzero(record.alphas > 1)  # type: ignore[operator]
     step = int(record.steps[first[0]])
-    says = (
-        f"The run is at the edge of stability: {percent(share)} of the updates at high rates land beyond the "
-        "height from "
-        f"which they started (alpha above 1), so that the loss of their own batch rises, first at update {step}. It "
-        "still falls in the mean, but not because of every update."
+    says = Note(
+        "The run is at the edge of stability: {share} of the updates at high rates land beyond the height from "
+        "which they started (alpha above 1), so that the loss of their own batch rises, first at update {step}. It "
+        "still falls in the mean, but not because of every update.",
+        share=percent(share),
+        step=step,
     )
     numbers = (("share of updates that raised their own loss", share), ("median alpha", middle))
-    advice = "nothing, where the run ends well; a rate 2 times lower, or a warm-up, where it is restless"
-    return Finding("edge of stability", says, numbers, advice, step)
+    advice = Note("nothing, where the run ends well; a rate 2 times lower, or a warm-up, where it is restless")
+    return Finding(Note("edge of stability"), says, numbers, advice, step)
 
 
 def find_noise(record: Record) -> Finding | None:
@@ -61,24 +63,25 @@ def find_noise(record: Record) -> Finding | None:
     if own * len(tail) < OFTEN * base or (net * len(tail) > SLOWLY * base and net > NOTHING * own):
         return None
     whole = size(record)
-    says = (
-        f"The end of the run is noise: over the last {percent(TAIL)} each update takes {three_digits(own * whole)} "
-        "off the "
-        f"loss of its own batch, and the loss stays near {three_digits(base * whole)} all the same, for the next "
-        "batches put it back."
+    says = Note(
+        "The end of the run is noise: over the last {share} each update takes {own} off the "
+        "loss of its own batch, and the loss stays near {level} all the same, for the next batches put it back.",
+        share=percent(TAIL),
+        own=three_digits(own * whole),
+        level=three_digits(base * whole),
     )
     numbers = (
         ("fall on the own batch, an update", own * whole),
         ("fall of the loss, an update", net * whole),
         ("loss of the end", base * whole),
     )
-    advice = (
+    advice = Note(
         "a decay of the rate to a tenth or less over the last part of the run, or a larger batch: what the noise "
         "adds to "
         "the loss shrinks with the rate"
     )
-    return Finding("noise-dominated end", says, numbers, advice, int(record.steps[begin]), TAIL)
+    return Finding(Note("noise-dominated end"), says, numbers, advice, int(record.steps[begin]), TAIL)
 
 
-EDGE = Symptom("edge of stability", ("losses", "slopes", "end_slopes"), find_edge, loss=False)
-NOISY = Symptom("noise-dominated end", ("losses", "rates", "slopes", "end_slopes"), find_noise)
+EDGE = Symptom(Note("edge of stability"), ("losses", "slopes", "end_slopes"), find_edge, loss=False)
+NOISY = Symptom(Note("noise-dominated end"), ("losses", "rates", "slopes", "end_slopes"), find_noise)

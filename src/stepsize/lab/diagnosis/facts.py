@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._language import Note
 from ..records.record import Record
-from .base import Finding, Symptom
+from .base import CERTAIN, LIKELY, Finding, Symptom
 from .parts import SURE, fall
 from .trend import blocks, kendall
 from .words import three_digits
@@ -24,14 +25,18 @@ def find_zero_rate(record: Record) -> Finding | None:
     if _moves(record):
         return None
     return Finding(
-        "rate is 0",
-        f"The rate is 0 in all {len(record)} rows: no update can move anything, whatever the loss does.",
+        Note("rate is 0"),
+        Note(
+            "The rate is 0 in all {count} rows: no update can move anything, whatever the loss does.", count=len(record)
+        ),
         (("highest rate", 0.0),),
-        "look for what sets the rate: a schedule over 0 steps or already at its end, a warm-up that begins at 0 and is "
-        "never stepped, a base rate of 0; a log that prints small rates as 0.0000 shows the same",
+        Note(
+            "look for what sets the rate: a schedule over 0 steps or already at its end, a warm-up that begins at 0 "
+            "and is never stepped, a base rate of 0; a log that prints small rates as 0.0000 shows the same"
+        ),
         step=int(record.steps[0]),
         share=1.0,
-        sure="certain",
+        sure=CERTAIN,
     )
 
 
@@ -43,10 +48,12 @@ def zero_rate_remark(record: Record) -> str | None:
     first = int(np.argmax(rates > 0))
     if first < FEW or first < VISIBLE * len(rates):
         return None
-    return (
-        f"The rate is 0 in the first {first} of {len(record)} rows, up to update {int(record.steps[first - 1])}: "
-        "nothing "
-        "moved there, as when mixed precision leaves updates out, or a warm-up begins late."
+    return Note(
+        "The rate is 0 in the first {first} of {count} rows, up to update {step}: nothing "
+        "moved there, as when mixed precision leaves updates out, or a warm-up begins late.",
+        first=first,
+        count=len(record),
+        step=int(record.steps[first - 1]),
     )
 
 
@@ -61,18 +68,21 @@ def find_zero_gradient(record: Record) -> Finding | None:
     if _moves(record):
         return None
     return Finding(
-        "gradient is 0",
-        f"The gradient is exactly 0 in all {int(known.sum())} rows that have a norm: nothing leads from the loss "
-        "to the "
-        "parameters.",
+        Note("gradient is 0"),
+        Note(
+            "The gradient is exactly 0 in all {count} rows that have a norm: nothing leads from the loss to the "
+            "parameters.",
+            count=int(known.sum()),
+        ),
         (("longest gradient", 0.0),),
-        "look for what cuts them apart: a detach(), no_grad() or item(), parameters that are frozen or not those "
-        "of the "
-        "optimizer, a loss that is constant (an argmax, a mask that leaves nothing), gradients set to 0 before the "
-        "norm",
+        Note(
+            "look for what cuts them apart: a detach(), no_grad() or item(), parameters that are frozen or not those "
+            "of the optimizer, a loss that is constant (an argmax, a mask that leaves nothing), gradients set to 0 "
+            "before the norm"
+        ),
         step=int(record.steps[known][0]),
         share=1.0,
-        sure="certain",
+        sure=CERTAIN,
     )
 
 
@@ -90,15 +100,22 @@ def _lost(record: Record, known: np.ndarray, gone: np.ndarray) -> Finding | None
     step = int(record.steps[known][begin])
     usual, level = three_digits(float(np.median(before))), three_digits(float(np.median(losses[begin:])))
     return Finding(
-        "gradient is 0",
-        f"The gradient is exactly 0 from update {step} on, where its norm had been near {usual}, while the loss stands "
-        f"at {level}: nothing leads from the loss to the parameters any more.",
+        Note("gradient is 0"),
+        Note(
+            "The gradient is exactly 0 from update {step} on, where its norm had been near {usual}, while the loss "
+            "stands at {level}: nothing leads from the loss to the parameters any more.",
+            step=step,
+            usual=usual,
+            level=level,
+        ),
         (("gradient norm before", float(np.median(before))), ("loss since", float(np.median(losses[begin:])))),
-        "a lower rate or a warm-up, if all units died or a sigmoid saturated; else look at what changed at that update "
-        "(parameters frozen, a mask, a loss cut off at a constant)",
+        Note(
+            "a lower rate or a warm-up, if all units died or a sigmoid saturated; else look at what changed at that "
+            "update (parameters frozen, a mask, a loss cut off at a constant)"
+        ),
         step=step,
         share=tail / len(gone),
-        sure="certain",
+        sure=CERTAIN,
     )
 
 
@@ -128,24 +145,37 @@ def find_dead(record: Record) -> Finding | None:
     numbers = [("rows since", float(len(record) - begin))]
     numbers += [("loss before", before)] if np.isfinite(before) else []
     if zero and none:
-        what = "the loss is logged as exactly 0 and the gradient norm is no number"
-        why = "so a trainer writes a loss that is NaN (transformers does unless logging_nan_inf_filter=False)"
+        says = Note(
+            "From update {step} on, to the end, the loss is logged as exactly 0 and the gradient norm is no number: "
+            "so a trainer writes a loss that is NaN (transformers does unless logging_nan_inf_filter=False).",
+            step=step,
+        )
     elif zero:
-        what = f"the loss is exactly 0, which it was not near before ({three_digits(before)})"
-        why = "an ordinary loss does not fall to 0 in one row: its numbers broke, or no label is left to learn"
+        says = Note(
+            "From update {step} on, to the end, the loss is exactly 0, which it was not near before ({before}): "
+            "an ordinary loss does not fall to 0 in one row: its numbers broke, or no label is left to learn.",
+            step=step,
+            before=three_digits(before),
+        )
     else:
-        what = "the gradient norm is no number and the loss falls no more"
-        why = "one such update makes every parameter NaN, unless it is left out"
+        says = Note(
+            "From update {step} on, to the end, the gradient norm is no number and the loss falls no more: "
+            "one such update makes every parameter NaN, unless it is left out.",
+            step=step,
+        )
     return Finding(
-        "dead model",
-        f"From update {step} on, to the end, {what}: {why}.",
+        Note("dead model"),
+        says,
         tuple(numbers),
-        f"go back to a checkpoint from before update {step} and look at its batch: inputs that are no numbers, labels "
-        "that are all masked, a number too large for half precision (bfloat16 has more room); if it comes with other "
-        "batches too, a lower rate or a longer warm-up",
+        Note(
+            "go back to a checkpoint from before update {step} and look at its batch: inputs that are no numbers, "
+            "labels that are all masked, a number too large for half precision (bfloat16 has more room); if it comes "
+            "with other batches too, a lower rate or a longer warm-up",
+            step=step,
+        ),
         step=step,
         share=(len(record) - begin) / len(record),
-        sure="certain" if zero and none else "likely",
+        sure=CERTAIN if zero and none else LIKELY,
     )
 
 
@@ -192,6 +222,6 @@ def _moves(record: Record) -> bool:
     return len(record) < 20 or kendall(blocks(record.losses, 40)) <= SURE
 
 
-ZERO_RATE = Symptom("rate is 0", ("rates",), find_zero_rate, rows=3, loss=False, sees="made")
-ZERO_GRADIENT = Symptom("gradient is 0", ("grad_norms",), find_zero_gradient, rows=3, loss=False, sees="made")
-DEAD = Symptom("dead model", ("losses",), find_dead, rows=1, loss=False, sees="made")
+ZERO_RATE = Symptom(Note("rate is 0"), ("rates",), find_zero_rate, rows=3, loss=False, sees="made")
+ZERO_GRADIENT = Symptom(Note("gradient is 0"), ("grad_norms",), find_zero_gradient, rows=3, loss=False, sees="made")
+DEAD = Symptom(Note("dead model"), ("losses",), find_dead, rows=1, loss=False, sees="made")

@@ -6,12 +6,13 @@ from itertools import takewhile
 
 import numpy as np
 
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
 from .parts import fall
 from .trend import beside, blocks, kendall, running_median, scaled
-from .words import three_digits
+from .words import joined, three_digits
 
 # ours, set on the runs of bench/diagnosis.py
 SPIKE = 10.0  # a norm over the medians of the 25 before and the 25 after; good rates: at most 5
@@ -38,31 +39,53 @@ def find_exploding(record: Record) -> Finding | None:
     grows = growth > GROWTH and kendall(ends) > 3
     if not (grows or len(spikes)):
         return None
-    says, numbers, step = "Gradients explode:", [], None
+    parts: list[str] = []
+    numbers, step = [], None
     if len(spikes):
         worst = int(spikes[np.argmax(norms[spikes] / usual[spikes])])
         times = float(norms[worst] / usual[worst])
         step = int(steps[spikes[0]])
         numbers += [("spikes", float(len(spikes))), ("largest spike over the usual norm", times)]
-        says += f" {_how_many(spikes, step, far)}"
-        says += f" the longest, at update {int(steps[worst])}, is" if len(spikes) > 1 else " it is"
-        says += f" {three_digits(times)} times as long."
+        parts.append(_how_many(spikes, step, far, int(steps[worst]), times))
     if grows:
         numbers.append(("norm at the end over norm at the start", growth))
-        says += f" the gradient norm grew {three_digits(growth)} times from the first to the last twentieth of the run."
+        parts.append(
+            Note(
+                "the gradient norm grew {growth} times from the first to the last twentieth of the run.",
+                growth=three_digits(growth),
+            )
+        )
     usual_norm = three_digits(float(np.quantile(norms, 0.9)))
-    advice = f"clip_norm(…) before the rule, at the 90th percentile of the norms ({usual_norm} here)"
+    advice = Note("clip_norm(…) before the rule, at the 90th percentile of the norms ({usual} here)", usual=usual_norm)
     if len(spikes) and _held(record, spikes):
-        says += " A clip acted there."
-        advice = "a lower rate or a warm-up if the loss suffered; else the clip has done its work"
-    advice += "; look at the batches of the spikes" if len(spikes) else ", and a lower rate"
-    return Finding("exploding gradients", says, tuple(numbers), advice, step)
+        parts.append(Note("A clip acted there."))
+        advice = Note("a lower rate or a warm-up if the loss suffered; else the clip has done its work")
+    if len(spikes):
+        advice = Note("{advice}; look at the batches of the spikes", advice=advice)
+    else:
+        advice = Note("{advice}, and a lower rate", advice=advice)
+    says = joined(Note("Gradients explode:"), *parts)
+    return Finding(Note("exploding gradients"), says, tuple(numbers), advice, step)
 
 
-def _how_many(spikes: np.ndarray, step: int, far: float) -> str:
+def _how_many(spikes: np.ndarray, step: int, far: float, worst: int, times: float) -> str:
     if len(spikes) == 1:
-        return f"one gradient, at update {step}, is more than {far:.3g} times as long as its neighbours;"
-    return f"{len(spikes)} gradients are more than {far:.3g} times as long as their neighbours, first at update {step};"
+        return Note(
+            "one gradient, at update {step}, is more than {far:.3g} times as long as its neighbours; it is {times} "
+            "times as long.",
+            step=step,
+            far=far,
+            times=three_digits(times),
+        )
+    return Note(
+        "{count} gradients are more than {far:.3g} times as long as their neighbours, first at update {step}; the "
+        "longest, at update {worst}, is {times} times as long.",
+        count=len(spikes),
+        far=far,
+        step=step,
+        worst=worst,
+        times=three_digits(times),
+    )
 
 
 def _upwards(norms: Floats) -> float:
@@ -91,25 +114,52 @@ def find_vanishing(record: Record) -> Finding | None:
     uneven = ratio is not None and ratio < BETWEEN
     if not (gone or uneven):
         return None
-    says, numbers, died = "Gradients vanish:", [], None
+    parts: list[str] = []
+    numbers, died = [], None
     if uneven and ratio is not None:
         died = _died(record, weak, strong)
         numbers.append((f"gradient norm of {weak} over that of {strong}", ratio))
-        says += (
-            f" the gradient of “{weak}” is {three_digits(1 / ratio)} times shorter than that of “{strong}”"
-            if ratio > 1e-300
-            else f" layer “{weak}” gets none at all"
-        )
-        says += "." if died is None else f" from update {died} on; before that it was not so."
+        parts.append(_how_weak(weak, strong, ratio, died))
     if gone:
         numbers.append(("norm at the end over norm at the start", left))
-        says += (
-            f" the norm fell to {three_digits(left)} of what it was, while more than half of the loss is still there."
+        parts.append(
+            Note(
+                "the norm fell to {left} of what it was, while more than half of the loss is still there.",
+                left=three_digits(left),
+            )
         )
-    advice = "other starting weights, ReLU instead of sigmoid or tanh, normalisation or skip connections"
+    advice = Note("other starting weights, ReLU instead of sigmoid or tanh, normalisation or skip connections")
     if gone or died is not None:
-        advice = "a lower rate or a warm-up: units can die after too large a step; else " + advice
-    return Finding("vanishing gradients", says, tuple(numbers), advice, died)
+        advice = Note("a lower rate or a warm-up: units can die after too large a step; else {advice}", advice=advice)
+    says = joined(Note("Gradients vanish:"), *parts)
+    return Finding(Note("vanishing gradients"), says, tuple(numbers), advice, died)
+
+
+def _how_weak(weak: str, strong: str, ratio: float, died: int | None) -> str:
+    """How much shorter the gradient of one layer is than that of another, and since when."""
+    none = ratio <= 1e-300
+    if none and died is None:
+        return Note("layer “{weak}” gets none at all.", weak=weak)
+    if none:
+        return Note(
+            "layer “{weak}” gets none at all from update {died} on; before that it was not so.", weak=weak, died=died
+        )
+    times = three_digits(1 / ratio)
+    if died is None:
+        return Note(
+            "the gradient of “{weak}” is {times} times shorter than that of “{strong}”.",
+            weak=weak,
+            times=times,
+            strong=strong,
+        )
+    return Note(
+        "the gradient of “{weak}” is {times} times shorter than that of “{strong}” from update {died} on; before that "
+        "it was not so.",
+        weak=weak,
+        times=times,
+        strong=strong,
+        died=died,
+    )
 
 
 def _died(record: Record, weak: str, strong: str) -> int | None:
@@ -165,5 +215,5 @@ def _median(values: Floats) -> float:
     return float(np.median(known)) if len(known) else float("nan")
 
 
-EXPLODING = Symptom("exploding gradients", ("losses", "grad_norms"), find_exploding, loss=False)
-VANISHING = Symptom("vanishing gradients", ("losses", "grad_norms"), find_vanishing, loss=False)
+EXPLODING = Symptom(Note("exploding gradients"), ("losses", "grad_norms"), find_exploding, loss=False)
+VANISHING = Symptom(Note("vanishing gradients"), ("losses", "grad_norms"), find_vanishing, loss=False)

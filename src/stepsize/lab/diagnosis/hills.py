@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._language import Note, commas
 from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
@@ -34,18 +35,21 @@ def find_again(record: Record) -> Finding | None:
         return None
     before, after = float(rates[row - 1]), float(rates[row])
     step = int(record.steps[row])
-    says = (
-        f"The schedule began again at update {step}: the rate goes from {three_digits(before)} to "
-        f"{three_digits(after)} "
+    says = Note(
+        "The schedule began again at update {step}: the rate goes from {before} to {after} "
         "and then through the same values as after the start, in the middle of a decay, as when a resumed run does not "
-        "load the state of its scheduler."
+        "load the state of its scheduler.",
+        step=step,
+        before=three_digits(before),
+        after=three_digits(after),
     )
     numbers = (("rate before", before), ("rate there", after))
-    advice = (
+    advice = Note(
         "load the scheduler's state with the checkpoint, or build it with done=… (in PyTorch "
-        f"Scheduler(…, done={step})); restarts that are meant begin at the floor of a cycle, as repeat(cosine(…)) does"
+        "Scheduler(…, done={step})); restarts that are meant begin at the floor of a cycle, as repeat(cosine(…)) does",
+        step=step,
     )
-    return Finding("schedule began again", says, numbers, advice, step, 1 - share_of_run(record, row))
+    return Finding(Note("schedule began again"), says, numbers, advice, step, 1 - share_of_run(record, row))
 
 
 def _replay(rates: Floats, steps: np.ndarray) -> int | None:
@@ -80,18 +84,19 @@ def find_warming(record: Record) -> Finding | None:
     if share < LONG or rates[0] > LEFT * top or kendall(blocks(rates[: row + 1], 40)) < 3 or _cycles(rates):
         return None
     over = bool(rates[-1] >= TOP * top)
-    end = "and is there still when the run ends" if over else f"and has the other {percent(1 - share)} to decay"
-    says = (
-        f"The warm-up is too long: the rate rises for {percent(share)} of the run, up to update "
-        f"{int(record.steps[row])}, "
-        f"{end}."
+    left = Note("and has the other {share} to decay", share=percent(1 - share))
+    says = Note(
+        "The warm-up is too long: the rate rises for {share} of the run, up to update {step}, {end}.",
+        share=percent(share),
+        step=int(record.steps[row]),
+        end=Note("and is there still when the run ends") if over else left,
     )
-    advice = (
+    advice = Note(
         "a warm-up of 1 to 10 % of the run, such as warmup('5%') >> cosine(); look at its unit, for epochs counted as "
         "updates, or a schedule that is stepped once an epoch, do this"
     )
     numbers = (("share of the run in which the rate rises", share), ("highest rate", top))
-    return Finding("warm-up too long", says, numbers, advice, int(record.steps[row]), share)
+    return Finding(Note("warm-up too long"), says, numbers, advice, int(record.steps[row]), share)
 
 
 def find_late_decay(record: Record) -> Finding | None:
@@ -113,19 +118,22 @@ def find_late_decay(record: Record) -> Finding | None:
     size = float(np.max(np.abs(record.losses)))
     high, low = size * stood, size * low
     step = int(record.steps[row])
-    says = (
-        f"The decay came too late: the rate is held for {words_of_share(record, row)} of the run, to a loss near "
-        f"{three_digits(high)}; the decay from update {step} on brought it to {three_digits(low)}, more than the "
-        "second "
-        "half of all that went before, and had no time for more."
+    says = Note(
+        "The decay came too late: the rate is held for {share} of the run, to a loss near "
+        "{high}; the decay from update {step} on brought it to {low}, more than the second "
+        "half of all that went before, and had no time for more.",
+        share=words_of_share(record, row),
+        high=three_digits(high),
+        step=step,
+        low=three_digits(low),
     )
     numbers = (
         ("loss before the decay", high),
         ("loss at the end", low),
         ("share of the run held", share_of_run(record, row)),
     )
-    advice = "begin the decay earlier, over the last 20 to 50 % of the run, or use cosine() for all of it"
-    return Finding("decay too late", says, numbers, advice, step, 1 - share_of_run(record, row))
+    advice = Note("begin the decay earlier, over the last 20 to 50 % of the run, or use cosine() for all of it")
+    return Finding(Note("decay too late"), says, numbers, advice, step, 1 - share_of_run(record, row))
 
 
 def find_restarts(record: Record) -> Finding | None:
@@ -154,18 +162,21 @@ def find_restarts(record: Record) -> Finding | None:
         return None
     size = float(np.max(np.abs(record.losses)))
     step = int(record.steps[parts[last + 1][0]])
-    listed = ", ".join(three_digits(size * float(one)) for one in levels[max(last - 1, 0) :][:6])
-    says = (
-        f"The last {empty} restarts gained nothing: the loss at the end of the cycles is {listed}; from update "
-        f"{step} on "
-        f"({percent(1 - share_of_run(record, parts[last + 1][0]))} of the run) every cycle only won back what its "
-        "restart had lost."
+    says = Note(
+        "The last {count} restarts gained nothing: the loss at the end of the cycles is {losses}; from update {step} "
+        "on ({share} of the run) every cycle only won back what its restart had lost.",
+        count=empty,
+        losses=commas(three_digits(size * float(one)) for one in levels[max(last - 1, 0) :][:6]),
+        step=step,
+        share=percent(1 - share_of_run(record, parts[last + 1][0])),
     )
     numbers = (("restarts without gain", float(empty)), ("loss before them", size * float(levels[last])))
-    advice = (
+    advice = Note(
         "end the run there, or one long cosine() in place of the restarts; if it has to go on, restarts to lower rates"
     )
-    return Finding("restarts without gain", says, numbers, advice, step, 1 - share_of_run(record, parts[last + 1][0]))
+    return Finding(
+        Note("restarts without gain"), says, numbers, advice, step, 1 - share_of_run(record, parts[last + 1][0])
+    )
 
 
 def _cycles(rates: Floats) -> list[int]:
@@ -181,7 +192,7 @@ def _cycles(rates: Floats) -> list[int]:
     return found
 
 
-AGAIN = Symptom("schedule began again", ("rates",), find_again, loss=False)
-WARMING = Symptom("warm-up too long", ("rates",), find_warming, loss=False)
-LATE_DECAY = Symptom("decay too late", ("losses", "rates"), find_late_decay)
-RESTARTS = Symptom("restarts without gain", ("losses", "rates"), find_restarts)
+AGAIN = Symptom(Note("schedule began again"), ("rates",), find_again, loss=False)
+WARMING = Symptom(Note("warm-up too long"), ("rates",), find_warming, loss=False)
+LATE_DECAY = Symptom(Note("decay too late"), ("losses", "rates"), find_late_decay)
+RESTARTS = Symptom(Note("restarts without gain"), ("losses", "rates"), find_restarts)

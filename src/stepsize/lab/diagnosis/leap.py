@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
 from .trend import noise, running_median
@@ -21,10 +22,14 @@ def remark(record: Record) -> str | None:
     if found is None:
         return None
     begin, end, low, high = found
-    return (
-        f"Update {record.steps[begin]}: the loss leaps from {three_digits(low)} to {three_digits(high)}, which is more "
-        f"than it had fallen until then, and is back at update {record.steps[end]}: as after a resume without the "
-        "optimizer's state, or after a bad batch."
+    return Note(
+        "Update {step}: the loss leaps from {low} to {high}, which is more "
+        "than it had fallen until then, and is back at update {back}: as after a resume without the "
+        "optimizer's state, or after a bad batch.",
+        step=int(record.steps[begin]),
+        low=three_digits(low),
+        high=three_digits(high),
+        back=int(record.steps[end]),
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._language import Note, listed
 from ..records.record import Record
-from .base import Finding, Symptom
+from .base import CERTAIN, Finding, Symptom
+from .words import joined
 
 OFTEN = 0.1  # ours: of the updates after the start
 IN_A_ROW = 10  # ours: at the end of the run
@@ -18,28 +20,35 @@ def find(record: Record) -> Finding | None:
     gone = _gone(record)
     count, begin = int(gone.sum()), _begin(gone)
     lasting = len(gone) - begin >= IN_A_ROW
-    later = gone[_started(gone) :]
-    if not count or not (lasting or later.mean() > OFTEN):
+    after = gone[_started(gone) :]
+    if not count or not (lasting or after.mean() > OFTEN):
         return None
     first = int(record.steps[np.argmax(gone)])
-    says = f"{count} of {len(gone)} updates were left out, "
     if begin == 0:
-        says += "every one"
+        which = Note("every one")
+    elif lasting and count == len(gone) - begin:
+        which = Note("all since {begin}", begin=int(record.steps[begin]))
     elif lasting:
-        says += f"all since {record.steps[begin]}"
-        says += "" if count == len(gone) - begin else f", the first at {first}"
+        which = Note("all since {begin}, the first at {first}", begin=int(record.steps[begin]), first=first)
     else:
-        says += f"the first at {first}"
-    says += ": their gradients were not finite, and the parameters did not move there."
-    advice = (
-        f"look at what became not finite at update {int(record.steps[begin]) if lasting else first} (in PyTorch "
+        which = Note("the first at {first}", first=first)
+    says = Note(
+        "{count} of {all} updates were left out, {which}: their gradients were not finite, and the parameters did not "
+        "move there.",
+        count=count,
+        all=len(gone),
+        which=which,
+    )
+    advice = Note(
+        "look at what became not finite at update {step} (in PyTorch "
         "torch.autograd.set_detect_anomaly(True) names the operation): inputs that are no numbers, a square root, a "
         "logarithm or a quotient at 0, a number too large for half precision; a lower rate or a clip does not help "
-        "where the gradients stay so"
+        "where the gradients stay so",
+        step=int(record.steps[begin]) if lasting else first,
     )
     numbers = (("updates left out", float(count)), ("updates in the record", float(len(gone))))
     step = int(record.steps[begin]) if lasting else first
-    return Finding("updates left out", says, numbers, advice, step, count / len(gone), "certain")
+    return Finding(Note("updates left out"), says, numbers, advice, step, count / len(gone), CERTAIN)
 
 
 def remark(record: Record) -> str | None:
@@ -51,17 +60,26 @@ def remark(record: Record) -> str | None:
     if not count:
         return None
     at = record.steps[gone].tolist()
-    where = f"at {_listed(at)}" if count <= LISTED else f"the first at {at[0]}, the last at {at[-1]}"
+    where = Note("at {updates}", updates=listed(map(str, at)))
+    if count > LISTED:
+        where = Note("the first at {first}, the last at {last}", first=at[0], last=at[-1])
     broken = int((~np.isfinite(record.losses[gone])).sum())
-    too = f" The loss was no number in {broken} of them: look at such a batch." if broken else ""
-    return (
-        f"{count} of {len(gone)} updates {'was' if count == 1 else 'were'} left out, {where}, for the gradient was not "
-        f"finite; shares are of the updates that were made.{too}"
+    told = Note(
+        "{count} of {all} updates were left out, {where}, for the gradient was not finite; shares are of the updates "
+        "that were made.",
+        count=count,
+        all=len(gone),
+        where=where,
     )
-
-
-def _listed(at: list[int]) -> str:
-    return " and ".join(filter(None, [", ".join(map(str, at[:-1])), str(at[-1])]))
+    if count == 1:
+        told = Note(
+            "1 of {all} updates was left out, {where}, for the gradient was not finite; shares are of the updates that "
+            "were made.",
+            all=len(gone),
+            where=where,
+        )
+    too = Note("The loss was no number in {count} of them: look at such a batch.", count=broken)
+    return joined(told, too if broken else "")
 
 
 def made(record: Record) -> Record:
@@ -86,4 +104,4 @@ def _started(gone: np.ndarray) -> int:
     return int(good[0]) if len(good) and good[0] <= START else 0
 
 
-LEFT_OUT = Symptom("updates left out", ("skipped",), find, rows=1, loss=False, sees="whole")
+LEFT_OUT = Symptom(Note("updates left out"), ("skipped",), find, rows=1, loss=False, sees="whole")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
 from .parts import HOT, SURE, alphas, fall, level, size
 from .spread import relative_noise
 from .trend import autocorrelation, blocks, kendall, noise, running_median, theil_sen
-from .words import percent, three_digits
+from .words import joined, percent, three_digits
 
 FAR = 0.5  # an update that lands more than halfway up the other side
 OFTEN = 0.3  # ours: share of such updates; good rates: at most 0.22
@@ -31,20 +32,28 @@ def find_oscillating(record: Record) -> Finding | None:
     over = float(np.mean(found > FAR)) if found is not None else 0.0
     if turns > ALTERNATES and over < OFTEN:
         return None
-    says, numbers = "The run oscillates:", []
+    parts: list[str] = []
+    numbers = []
     if over >= OFTEN:
         numbers.append(("share of updates that landed far up the other side", over))
-        says += (
-            f" {percent(over)} of the updates at high rates jumped over the lowest point in their direction, to more"
+        parts.append(
+            Note(
+                "{share} of the updates at high rates jumped over the lowest point in their direction, to more than "
+                "halfway up the other side.",
+                share=percent(over),
+            )
         )
-        says += " than halfway up the other side."
     if turns <= ALTERNATES:
         numbers.append(("autocorrelation of the loss from row to row", turns))
-        says += (
-            f" a loss above its trend is followed by one below it (correlation {turns:.2f}); batches in random order "
-            "alone give 0, two batches that take turns do the same."
+        parts.append(
+            Note(
+                "a loss above its trend is followed by one below it (correlation {turns:.2f}); batches in random order "
+                "alone give 0, two batches that take turns do the same.",
+                turns=turns,
+            )
         )
-    return Finding("oscillating", says, tuple(numbers), "half the rate, or less momentum")
+    says = joined(Note("The run oscillates:"), *parts)
+    return Finding(Note("oscillating"), says, tuple(numbers), Note("half the rate, or less momentum"))
 
 
 def find_plateau(record: Record) -> Finding | None:
@@ -58,12 +67,16 @@ def find_plateau(record: Record) -> Finding | None:
     step = int(record.steps[begin])
     base = float(np.median(record.losses[tail:]))
     numbers = (("loss of the plateau", base), ("trend of the last part, in standard deviations", trend))
-    says = (
-        f"The loss has plateaued: since about update {step} ({percent(share)} of the run) it stays near "
-        f"{three_digits(base)} while the rate is still at {percent(kept / float(np.nanmax(rates)))} of its highest."
+    says = Note(
+        "The loss has plateaued: since about update {step} ({share} of the run) it stays near "
+        "{level} while the rate is still at {kept} of its highest.",
+        step=step,
+        share=percent(share),
+        level=three_digits(base),
+        kept=percent(kept / float(np.nanmax(rates))),
     )
-    advice = "let the rate decay from there on, with cosine() or a cooldown; or stop the run there"
-    return Finding("plateaued", says, numbers, advice, step, share)
+    advice = Note("let the rate decay from there on, with cosine() or a cooldown; or stop the run there")
+    return Finding(Note("plateaued"), says, numbers, advice, step, share)
 
 
 def _plateau(record: Record) -> tuple[float, int | None]:
@@ -98,19 +111,22 @@ def find_not_learning(record: Record) -> Finding | None:
     if fell and _plateau(record)[1] != 0:
         return None
     stayed = three_digits(float(np.median(record.losses)))
-    says = f"The run learned nothing that shows: the loss stayed near {stayed}, and " + (
-        "its fall is within its noise." if around > 0 else "never moved."
-    )
+    says = Note("The run learned nothing that shows: the loss stayed near {stayed}, and never moved.", stayed=stayed)
+    if around > 0:
+        says = Note(
+            "The run learned nothing that shows: the loss stayed near {stayed}, and its fall is within its noise.",
+            stayed=stayed,
+        )
     numbers = (
         ("most that the loss came below its start", size(record) * early),
         ("noise of the loss from row to row", size(record) * around),
         ("trend of the run, in standard deviations", trend),
     )
-    advice = (
+    advice = Note(
         "a rate 10 times higher and one 10 times lower, to see which moves it; if neither does, look at the data, "
         "the loss and the gradients (a model that was trained already has nothing left to learn)"
     )
-    return Finding("not learning", says, numbers, advice)
+    return Finding(Note("not learning"), says, numbers, advice)
 
 
 def _blind(losses: Floats) -> bool:
@@ -140,7 +156,7 @@ def _converged(record: Record, tail: int, gained: float) -> bool:
     return gained > 0 and float(np.ptp(losses[tail:])) <= 1e-9 * gained
 
 
-NOT_LEARNING = Symptom("not learning", ("losses",), find_not_learning)
+NOT_LEARNING = Symptom(Note("not learning"), ("losses",), find_not_learning)
 SHARE = 0.5  # a gradient that is gone before half the loss is gone has vanished, not arrived
-OSCILLATING = Symptom("oscillating", ("losses",), find_oscillating)
-PLATEAUED = Symptom("plateaued", ("losses", "rates"), find_plateau)
+OSCILLATING = Symptom(Note("oscillating"), ("losses",), find_oscillating)
+PLATEAUED = Symptom(Note("plateaued"), ("losses", "rates"), find_plateau)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._language import Note, commas
 from ...problems import Floats
 from ..records.policy import ADVERSARIES
 from ..records.record import Record
@@ -23,9 +24,10 @@ def without_zeros(record: Record) -> tuple[Record, str | None]:
     zero, there = record.losses == 0, np.isfinite(record.losses)
     if not _placeholders(record.losses[there], zero[there]):
         return record, None
-    return record.at(~zero), (
-        f"{int(zero.sum())} of {len(record)} rows hold a loss of exactly 0 between others that are far from it: "
-        "taken as not logged."
+    return record.at(~zero), Note(
+        "{count} of {all} rows hold a loss of exactly 0 between others that are far from it: taken as not logged.",
+        count=int(zero.sum()),
+        all=len(record),
     )
 
 
@@ -46,15 +48,15 @@ def _placeholders(losses: Floats, zero: np.ndarray) -> bool:
 def no_measure(record: Record) -> str | None:
     """Why the height of the loss tells nothing of the run; None for an ordinary loss."""
     if record.policy:
-        names = ", ".join(record.policy)
         if record.policy == ADVERSARIES:
-            return (
+            return Note(
                 "The loss is one of two that work against each other (the log has one of a generator and one of a "
                 "discriminator): its height tells nothing of the run, so only norms and rates are judged."
             )
-        return (
-            f"The loss is that of a policy (the log has {names}): it may rise or stay near 0 in a run that goes well, "
-            "so only norms and rates are judged. Whether it learns, the reward says."
+        return Note(
+            "The loss is that of a policy (the log has {names}): it may rise or stay near 0 in a run that goes well, "
+            "so only norms and rates are judged. Whether it learns, the reward says.",
+            names=commas(record.policy),
         )
     norms = record.grad_norms
     if (
@@ -66,10 +68,12 @@ def no_measure(record: Record) -> str | None:
     ):
         return None
     last = three_digits(float(np.median(record.losses[-max(len(record) // 20, 1) :])))
-    return (
-        f"The loss began at exactly 0 and ended near {last}, while the gradient norm stayed near "
-        f"{three_digits(float(np.nanmedian(norms)))}: a loss whose gradient is not 0 at 0, as that of a policy, is no "
-        "measure of the run, so only norms and rates are judged."
+    return Note(
+        "The loss began at exactly 0 and ended near {last}, while the gradient norm stayed near "
+        "{norm}: a loss whose gradient is not 0 at 0, as that of a policy, is no "
+        "measure of the run, so only norms and rates are judged.",
+        last=last,
+        norm=three_digits(float(np.nanmedian(norms))),
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
 from .base import Finding, Symptom
 from .parts import SLIGHT, SURE, alphas, fall, highest, level, progress, size
 from .spread import averaging, relative_noise, resolution
 from .trend import blocks, kendall, noise, running_median, theil_sen
-from .words import percent, three_digits
+from .words import joined, percent, three_digits
 
 # ours, set on the runs of bench/diagnosis.py
 SHORT = -0.995  # updates that go a 200th of the way to the floor of their parabola; good rates: −0.995 to 0.16
@@ -42,20 +43,53 @@ def find_small(record: Record) -> Finding | None:
     elif speed is None or speed < STEADY or _near_its_best(record, gained):
         return None
     numbers = [("share of the loss taken away", gained)]
-    took = f"only {percent(gained)}" if gained >= 0.01 else percent(gained) if gained > 0 else "nothing"
-    says = f"The rate is too small: the whole run took away {took} of the loss."
+    parts = [_took(gained)]
     if speed is not None and speed >= STEADY:
         numbers.append(("speed of the fall, second half over first", speed))
-        says += f" It still fell at the end, at {three_digits(speed)} times its early speed"
-        says += "." if middle is None else ": nothing held it back but the rate."
+        parts.append(_still_fell(speed, alone=middle is not None))
     if middle is not None:
         numbers.append(("median alpha", middle))
-        way = f"{100 * (1 + middle):.2g} %" if middle > -1 + 1e-9 else "next to nothing"
-        says += f" The typical update went {way} of the way to the lowest point in its direction (alpha {middle:.4g})."
-    advice = "a rate 10 times higher, and again until the loss bends"
+        parts.append(_went(middle))
+    advice = Note("a rate 10 times higher, and again until the loss bends")
     if middle is None:
-        advice += "; should that be worse, 10 times lower: the loss alone does not tell for certain"
-    return Finding("rate too small", says, tuple(numbers), advice)
+        advice = Note(
+            "{advice}; should that be worse, 10 times lower: the loss alone does not tell for certain", advice=advice
+        )
+    return Finding(Note("rate too small"), joined(*parts), tuple(numbers), advice)
+
+
+def _took(gained: float) -> str:
+    """How much of the loss the run took away."""
+    if gained <= 0:
+        return Note("The rate is too small: the whole run took away nothing of the loss.")
+    if gained < 0.01:
+        return Note("The rate is too small: the whole run took away {share} of the loss.", share=percent(gained))
+    return Note("The rate is too small: the whole run took away only {share} of the loss.", share=percent(gained))
+
+
+def _still_fell(speed: float, alone: bool) -> str:
+    """How fast the loss fell in the end; `alone` says that only the rate can have held it back."""
+    times = three_digits(speed)
+    if alone:
+        return Note(
+            "It still fell at the end, at {times} times its early speed: nothing held it back but the rate.",
+            times=times,
+        )
+    return Note("It still fell at the end, at {times} times its early speed.", times=times)
+
+
+def _went(middle: float) -> str:
+    """How far the typical update went."""
+    if middle > -1 + 1e-9:
+        return Note(
+            "The typical update went {way:.2g} % of the way to the lowest point in its direction (alpha {alpha:.4g}).",
+            way=100 * (1 + middle),
+            alpha=middle,
+        )
+    return Note(
+        "The typical update went next to nothing of the way to the lowest point in its direction (alpha {alpha:.4g}).",
+        alpha=middle,
+    )
 
 
 def small_remark(record: Record) -> str | None:
@@ -66,11 +100,12 @@ def small_remark(record: Record) -> str | None:
     speed = _speeds(record) if len(record) >= ROWS and kendall(blocks(record.losses, 40)) <= SURE else None
     if speed is None or speed < STEADY:
         return None
-    return (
-        f"The run took away {percent(gained)} of the loss, at the end still at {three_digits(speed)} times its early "
+    return Note(
+        "The run took away {share} of the loss, at the end still at {times} times its early "
         "speed: the rate may be too small, if the model does not begin near its best, as in fine-tuning. A run at "
-        "twice "
-        "the rate tells."
+        "twice the rate tells.",
+        share=percent(gained),
+        times=three_digits(speed),
     )
 
 
@@ -93,23 +128,46 @@ def find_large(record: Record) -> Finding | None:
     beyond = middle is not None and middle > BEYOND and over > RAISED
     if not (jumped or beyond):
         return None
-    says, numbers, step = "The rate is too large:", [], None
+    parts: list[str] = []
+    numbers, step = [], None
     if jumped:
         row = place + int(np.argmax(record.losses[place : place + 2]))
         step, peak, start = int(record.steps[row]), float(record.losses[row]), float(record.losses[0])
         numbers += [("loss at the start", start), ("highest early loss", peak)]
-        says += f" the loss first rose from {three_digits(start)} to {three_digits(peak)} at update {step}"
-        below = start - size(record) * float(blocks(losses, 20).min())
-        says += (
-            f", {three_digits((peak - start) / below)} times as far as it later fell below its start."
-            if below > 0
-            else " and never came back below its start."
-        )
+        parts.append(_rose(start, peak, step, start - size(record) * float(blocks(losses, 20).min())))
     if beyond and middle is not None:
         numbers += [("median alpha", middle), ("share of updates that raised their own loss", over)]
-        says += f" {percent(over)} of the updates at high rates raised the loss of their own batch, and the typical one"
-        says += f" overshot the lowest point in its direction by {percent(middle)} of the way there."
-    return Finding("rate too large", says, tuple(numbers), "a rate 3 to 10 times lower, or a warm-up before it", step)
+        parts.append(
+            Note(
+                "{share} of the updates at high rates raised the loss of their own batch, and the typical one overshot "
+                "the lowest point in its direction by {beyond} of the way there.",
+                share=percent(over),
+                beyond=percent(middle),
+            )
+        )
+    says = joined(Note("The rate is too large:"), *parts)
+    advice = Note("a rate 3 to 10 times lower, or a warm-up before it")
+    return Finding(Note("rate too large"), says, tuple(numbers), advice, step)
+
+
+def _rose(start: float, peak: float, step: int, below: float) -> str:
+    """How far the loss rose early in the run, and how far it later came below its start."""
+    low, high = three_digits(start), three_digits(peak)
+    if not below > 0:
+        return Note(
+            "the loss first rose from {low} to {high} at update {step} and never came back below its start.",
+            low=low,
+            high=high,
+            step=step,
+        )
+    return Note(
+        "the loss first rose from {low} to {high} at update {step}, {times} times as far as it later fell below its "
+        "start.",
+        low=low,
+        high=high,
+        step=step,
+        times=three_digits((peak - start) / below),
+    )
 
 
 def _exploded(losses: Floats) -> bool:
@@ -118,13 +176,13 @@ def _exploded(losses: Floats) -> bool:
     That is clear however restless it is after that: by chance one row is rarely so far below each of the next ones.
     """
     start, quarter = float(losses[0]), len(losses) // 4
-    lifted, far, later = CALM if relative_noise(losses) < RESTLESS else WILD
+    lifted, far, after = CALM if relative_noise(losses) < RESTLESS else WILD
     if quarter < LEAP or not 0 < lifted * start < losses[1 : LEAP + 1].min():
         return False
     if start < BACK * np.median(losses[-quarter:]):  # a start that the run never comes near was low by chance
         return False
     top = float(running_median(losses, 3)[: quarter + 1].max())
-    return bool(top > far * start and top > later * np.median(losses[quarter : 2 * quarter]))
+    return bool(top > far * start and top > after * np.median(losses[quarter : 2 * quarter]))
 
 
 def _clear(losses: Floats, first: float, top: float) -> bool:
@@ -146,5 +204,5 @@ def _speeds(record: Record) -> float | None:
     return late / early if early < 0 else None
 
 
-TOO_SMALL = Symptom("rate too small", ("losses",), find_small)
-TOO_LARGE = Symptom("rate too large", ("losses",), find_large)
+TOO_SMALL = Symptom(Note("rate too small"), ("losses",), find_small)
+TOO_LARGE = Symptom(Note("rate too large"), ("losses",), find_large)

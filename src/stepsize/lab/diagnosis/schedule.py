@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._language import Note
 from ..records.record import Record
 from .base import Finding, Symptom
 from .course import known_rates, share_of_run
 from .decided import changes, when
 from .plan import is_controlled, rates_at
 from .trend import kendall
-from .words import percent, three_digits
+from .words import joined, percent, three_digits
 
 # ours: a cosine is below 0.5 % of its height for the last 4.5 % of the run
 LOW = 0.005  # of the highest rate
@@ -22,7 +23,7 @@ FLOOR = 0.1  # of the highest rate: what a cosine may end at
 NEAR = 0.02  # ours: of the way between the lowest rate and the highest, off a cosine
 ROWS_DOWN = 4  # rows of a decay: fewer show no shape
 ROUNDS = 3  # ours: decays and rises; one that is passed by a few updates is no illness
-AS_LONG = "a schedule as long as the run (a shape without a length takes what is left)"
+AS_LONG = Note("a schedule as long as the run (a shape without a length takes what is left)")
 FEW = 4  # changes at most are stairs
 HIGH = 0.3  # of the highest rate
 MOVED = 0.999  # of the highest rate: one that has not left it is held or warms up, and is not on its way down
@@ -48,23 +49,44 @@ def find_early(record: Record) -> Finding | None:
         return _at_a_floor(record, rates, top)
     step, last = int(record.steps[begin]), float(rates[begin:].max())
     controller = is_controlled(record) or bool(changes(record))
-    who = "The controller holds the rate at its floor" if controller else "The schedule ended early"
-    little = f"at most {three_digits(last)}, less than 0.5 % of its highest, {three_digits(top)}; the run hardly moves"
-    nothing = f"0, after {three_digits(top)} at its highest; the run does not move"
-    says = (
-        f"{who}: from update {step} on, {percent(share)} of the run, the rate is {little if last > 0 else nothing} "
-        f"there.{_how_changed(record)}"
-    )
-    advice = (
-        "more patience, a milder factor or a higher floor for the controller; look at what it is told: patience counts "
-        "looks, so that the loss of every batch, which goes up and down by chance, is soon not better for a few of "
-        "them; a validation loss, told once an epoch, or smooth=… is calmer"
-        if controller
-        else f"{AS_LONG}; look at its unit: a length in epochs, of a schedule that is stepped once an update, is over "
+    who = Note("The controller holds the rate at its floor") if controller else Note("The schedule ended early")
+    says = _hardly_moves(who, step, share, last, top)
+    advice = Note(
+        "{as_long}; look at its unit: a length in epochs, of a schedule that is stepped once an update, is over "
         "in the first moments; a shorter run, if it has learned what it can. If it was torch's ReduceLROnPlateau that "
-        "lowered the rate: more patience, for that counts calls"
+        "lowered the rate: more patience, for that counts calls",
+        as_long=AS_LONG,
     )
-    return Finding("schedule ended early", says, (("highest rate", top), ("rate there", last)), advice, step, share)
+    if controller:
+        advice = Note(
+            "more patience, a milder factor or a higher floor for the controller; look at what it is told: patience "
+            "counts looks, so that the loss of every batch, which goes up and down by chance, is soon not better for a "
+            "few of them; a validation loss, told once an epoch, or smooth=… is calmer"
+        )
+    says, numbers = joined(says, _how_changed(record)), (("highest rate", top), ("rate there", last))
+    return Finding(Note("schedule ended early"), says, numbers, advice, step, share)
+
+
+def _hardly_moves(who: str, step: int, share: float, last: float, top: float) -> str:
+    """From when on the rate is nearly 0."""
+    if last > 0:
+        return Note(
+            "{who}: from update {step} on, {share} of the run, the rate is at most {last}, less than 0.5 % of its "
+            "highest, {top}; the run hardly moves there.",
+            who=who,
+            step=step,
+            share=percent(share),
+            last=three_digits(last),
+            top=three_digits(top),
+        )
+    return Note(
+        "{who}: from update {step} on, {share} of the run, the rate is 0, after {top} at its highest; the run does "
+        "not move there.",
+        who=who,
+        step=step,
+        share=percent(share),
+        top=three_digits(top),
+    )
 
 
 def _at_a_floor(record: Record, rates: np.ndarray, top: float) -> Finding | None:
@@ -80,16 +102,22 @@ def _at_a_floor(record: Record, rates: np.ndarray, top: float) -> Finding | None
     if share < (ALL_BUT if stairs else HALF) or changes[-1] >= 0:
         return None
     step = int(record.steps[begin])
-    says = (
-        f"The schedule ended early: its last change is at update {step}; for {percent(share)} of the run, from "
-        "there to "
-        f"the end, the rate stays at {three_digits(last)}, {percent(last / top)} of its highest, {three_digits(top)}."
+    says = Note(
+        "The schedule ended early: its last change is at update {step}; for {share} of the run, from there to "
+        "the end, the rate stays at {last}, {part} of its highest, {top}.",
+        step=step,
+        share=percent(share),
+        last=three_digits(last),
+        part=percent(last / top),
+        top=three_digits(top),
     )
-    advice = (
-        f"{AS_LONG}; look at its unit: milestones in epochs that are stepped once an update are over in the first "
-        "moments, and '30ep' says epochs"
+    advice = Note(
+        "{as_long}; look at its unit: milestones in epochs that are stepped once an update are over in the first "
+        "moments, and '30ep' says epochs",
+        as_long=AS_LONG,
     )
-    return Finding("schedule ended early", says, (("highest rate", top), ("rate there", last)), advice, step, share)
+    numbers = (("highest rate", top), ("rate there", last))
+    return Finding(Note("schedule ended early"), says, numbers, advice, step, share)
 
 
 def find_late(record: Record) -> Finding | None:
@@ -103,12 +131,15 @@ def find_late(record: Record) -> Finding | None:
         unfinished = _still_falling(rates, top) or (_stopped(record) and last < MOVED * top)
     if not unfinished:
         return None
-    says = (
-        f"The schedule ended late: at the last update, {int(record.steps[-1])}, the rate is still at "
-        f"{percent(last / top)} of its highest and on its way down; the run ended before its decay."
+    says = Note(
+        "The schedule ended late: at the last update, {step}, the rate is still at "
+        "{part} of its highest and on its way down; the run ended before its decay.",
+        step=int(record.steps[-1]),
+        part=percent(last / top),
     )
     numbers = (("highest rate", top), ("last rate", last))
-    return Finding("schedule ended late", says, numbers, "a schedule as long as the run, or a longer run")
+    advice = Note("a schedule as long as the run, or a longer run")
+    return Finding(Note("schedule ended late"), says, numbers, advice)
 
 
 def _rates(record: Record) -> tuple[np.ndarray, float]:
@@ -120,7 +151,10 @@ def _rates(record: Record) -> tuple[np.ndarray, float]:
 def _how_changed(record: Record) -> str:
     """How often a controller changed the rate, and when."""
     made = changes(record)
-    return f" {made[0].kind} {when([one for one in made if one.kind == made[0].kind])}." if made else ""
+    if not made:
+        return ""
+    kind = made[0].kind
+    return Note("{kind} {changed}.", kind=kind, changed=when([one for one in made if one.kind == kind]))
 
 
 def _past_its_end(record: Record) -> Finding | None:
@@ -132,17 +166,22 @@ def _past_its_end(record: Record) -> Finding | None:
     top, (begin, end) = float(rates.max()), half
     again = 2 * end - begin
     times = (int(record.steps[-1]) - begin) / (2 * (end - begin))
-    says = (
-        f"The schedule ended early: its cosine was over at update {end} and was stepped on past its end, where it "
-        f"comes back up, to {three_digits(top)} at update {again}, and down again, {three_digits(times)} times in the "
-        "run."
+    says = Note(
+        "The schedule ended early: its cosine was over at update {end} and was stepped on past its end, where it "
+        "comes back up, to {top} at update {again}, and down again, {times} times in the run.",
+        end=end,
+        top=three_digits(top),
+        again=again,
+        times=three_digits(times),
     )
     numbers = (("highest rate", top), ("length of the decay", float(end - begin)))
-    advice = (
-        f"{AS_LONG}; look at its unit: T_max or num_training_steps in epochs, of a schedule that is stepped once an "
-        "update, does this. Restarts that are meant jump back to the top, as repeat(cosine(…)) does"
+    advice = Note(
+        "{as_long}; look at its unit: T_max or num_training_steps in epochs, of a schedule that is stepped once an "
+        "update, does this. Restarts that are meant jump back to the top, as repeat(cosine(…)) does",
+        as_long=AS_LONG,
     )
-    return Finding("schedule ended early", says, numbers, advice, end, 1 - (end - int(record.steps[0])) / _span(record))
+    share = 1 - (end - int(record.steps[0])) / _span(record)
+    return Finding(Note("schedule ended early"), says, numbers, advice, end, share)
 
 
 def _mirrored(rates: np.ndarray, steps: np.ndarray) -> tuple[int, int] | None:
@@ -193,5 +232,5 @@ def _stopped(record: Record) -> bool:
     return planned is not None and int(record.steps[-1]) < 0.9 * planned - 1
 
 
-EARLY = Symptom("schedule ended early", ("rates",), find_early, loss=False)
-LATE = Symptom("schedule ended late", ("rates",), find_late, loss=False)
+EARLY = Symptom(Note("schedule ended early"), ("rates",), find_early, loss=False)
+LATE = Symptom(Note("schedule ended late"), ("rates",), find_late, loss=False)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._language import Note
 from ...problems import Floats
 from ..records.record import Record
-from .base import Finding, Symptom
+from .base import CERTAIN, Finding, Symptom
 from .trend import noise
-from .words import three_digits
+from .words import joined, three_digits
 
 LOOKS = 6  # at least
 TURN = 0.1  # ours: of the lowest validation loss, that the last ones, or those after a jump, stand above it
@@ -36,10 +37,14 @@ def find_overfitting(record: Record) -> Finding | None:
     early, late = _around(record, at[best]), _around(record, at[-1])
     if early is None or late is None or late > early - STILL * abs(early):
         return None
-    says = (
-        f"The run overfits: the validation loss was lowest near update {at[best]} ({three_digits(low)}) and rose to "
-        f"{three_digits(last)}, while the training loss went on falling from {three_digits(early)} to "
-        f"{three_digits(late)}.{_still_better(record, best)}"
+    says = Note(
+        "The run overfits: the validation loss was lowest near update {step} ({low}) and rose to "
+        "{last}, while the training loss went on falling from {early} to {late}.",
+        step=int(at[best]),
+        low=three_digits(low),
+        last=three_digits(last),
+        early=three_digits(early),
+        late=three_digits(late),
     )
     numbers = (
         ("lowest validation loss", low),
@@ -47,12 +52,13 @@ def find_overfitting(record: Record) -> Finding | None:
         ("training loss there", early),
         ("training loss at the end", late),
     )
-    advice = (
-        f"keep the weights of update {at[best]}, or end the run there with a schedule of that length; for more than "
-        "that: more data or augmentation, weight decay, dropout, a smaller model"
+    advice = Note(
+        "keep the weights of update {step}, or end the run there with a schedule of that length; for more than "
+        "that: more data or augmentation, weight decay, dropout, a smaller model",
+        step=int(at[best]),
     )
-    share = 1 - best / max(len(looks) - 1, 1)
-    return Finding("overfitting", says, numbers, advice, int(at[best]), share)
+    share, whole = 1 - best / max(len(looks) - 1, 1), joined(says, _still_better(record, best))
+    return Finding(Note("overfitting"), whole, numbers, advice, int(at[best]), share)
 
 
 def find_jump(record: Record) -> Finding | None:
@@ -63,25 +69,30 @@ def find_jump(record: Record) -> Finding | None:
         return None
     low, high = float(np.median(looks[max(place - 3, 0) : place])), float(looks[place : place + 2].min())
     before, after = _around(record, at[place - 1]), _around(record, at[place])
-    later = _after(record, at[place])  # rows that are all after the jump
-    if before is None or after is None or later is None or max(after, later) - before > CALM * (high - low):
+    since = _after(record, at[place])  # rows that are all after the jump
+    if before is None or after is None or since is None or max(after, since) - before > CALM * (high - low):
         return None
     back = np.flatnonzero(looks[place:] <= low + 0.1 * (high - low))
-    until = f"until update {at[place + int(back[0])]}" if len(back) else "to the end"
-    says = (
-        f"The validation loss jumped from {three_digits(low)} to {three_digits(high)} between updates "
-        f"{at[place - 1]} and "
-        f"{at[place]}, {until}, while the training loss stayed near {three_digits(after)}: what only validation uses "
-        "has broken, such as the running averages of BatchNorm after one batch far out of the ordinary."
+    until = Note("until update {step}", step=int(at[place + int(back[0])])) if len(back) else Note("to the end")
+    says = Note(
+        "The validation loss jumped from {low} to {high} between updates {before} and "
+        "{there}, {until}, while the training loss stayed near {after}: what only validation uses "
+        "has broken, such as the running averages of BatchNorm after one batch far out of the ordinary.",
+        low=three_digits(low),
+        high=three_digits(high),
+        before=int(at[place - 1]),
+        there=int(at[place]),
+        until=until,
+        after=three_digits(after),
     )
     numbers = (("validation loss before", low), ("validation loss there", high), ("training loss there", after))
-    advice = (
+    advice = Note(
         "look at the batches between those updates (inputs that were not scaled, one broken file); refill the averages "
         "of BatchNorm with some batches in training mode before validating, or lower its momentum; see that "
         "model.train() "
         "and model.eval() are where they belong"
     )
-    return Finding("validation jumped", says, numbers, advice, int(at[place]))
+    return Finding(Note("validation jumped"), says, numbers, advice, int(at[place]))
 
 
 def find_broken(record: Record) -> Finding | None:
@@ -98,14 +109,20 @@ def find_broken(record: Record) -> Finding | None:
         return None
     step = int(record.measured_at[len(broken) - tail])
     return Finding(
-        "validation not finite",
-        f"The validation loss is no number from update {step} on, in all {tail} looks to the end, while the training "
-        "loss is one.",
+        Note("validation not finite"),
+        Note(
+            "The validation loss is no number from update {step} on, in all {looks} looks to the end, while the "
+            "training loss is one.",
+            step=step,
+            looks=tail,
+        ),
         (("looks since", float(tail)),),
-        "look at what only validation uses: averages of BatchNorm that became infinite, a batch of validation without "
-        "labels, half precision without the loss scale",
+        Note(
+            "look at what only validation uses: averages of BatchNorm that became infinite, a batch of validation "
+            "without labels, half precision without the loss scale"
+        ),
         step=step,
-        sure="certain",
+        sure=CERTAIN,
     )
 
 
@@ -170,10 +187,10 @@ def _still_better(record: Record, best: int) -> str:
     for name, one in (record.metrics or {}).items():
         values = one[np.isfinite(one)]
         if "acc" in name.lower() and len(values) == len(one) > best and np.median(values[-3:]) > values[best]:
-            return f" The {name} still rose: the model is surer of its mistakes, not worse at choosing."
+            return Note("The {name} still rose: the model is surer of its mistakes, not worse at choosing.", name=name)
     return ""
 
 
-OVERFITTING = Symptom("overfitting", ("losses", "validated"), find_overfitting, rows=6)
-JUMPED = Symptom("validation jumped", ("losses", "validated"), find_jump, rows=6)
-BROKEN = Symptom("validation not finite", ("validated",), find_broken, rows=3, loss=False, sees="to_the_end")
+OVERFITTING = Symptom(Note("overfitting"), ("losses", "validated"), find_overfitting, rows=6)
+JUMPED = Symptom(Note("validation jumped"), ("losses", "validated"), find_jump, rows=6)
+BROKEN = Symptom(Note("validation not finite"), ("validated",), find_broken, rows=3, loss=False, sees="to_the_end")

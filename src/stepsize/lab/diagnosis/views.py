@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..._language import Note
 from ..records.record import Record
 from .course import Course
 from .facts import dead_from
@@ -57,9 +58,12 @@ def _without_passing(record: Record) -> tuple[Record, str | None]:
     good = np.isfinite(record.losses)
     if good.all() or not len(record) or record.diverged or np.mean(~good) > PASSING or not good[-5:].all():
         return record, None
-    return record.at(good), (
-        f"The loss was not finite in {int((~good).sum())} of {len(record)} rows, first at update "
-        f"{int(record.steps[~good][0])}, and the run went on: they are left out here. Look at such a batch."
+    return record.at(good), Note(
+        "The loss was not finite in {count} of {all} rows, first at update "
+        "{step}, and the run went on: they are left out here. Look at such a batch.",
+        count=int((~good).sum()),
+        all=len(record),
+        step=int(record.steps[~good][0]),
     )
 
 

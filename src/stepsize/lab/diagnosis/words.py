@@ -1,6 +1,10 @@
-"""Numbers as a sentence wants them."""
+"""Numbers as a sentence wants them, and sentences one after another."""
 
 from __future__ import annotations
+
+from functools import reduce
+
+from ..._language import Note
 
 
 def three_digits(value: float) -> str:
@@ -11,7 +15,12 @@ def three_digits(value: float) -> str:
 def percent(share: float) -> str:
     """A share as a percentage; what is nearly none or nearly all is not rounded to it."""
     if 0 < share < 0.01:
-        return "less than 1 %"
+        return Note("less than 1 %")
     if 0.99 < share < 1:
-        return "more than 99 %"
+        return Note("more than 99 %")
     return f"{100 * share:.0f} %"
+
+
+def joined(*parts: str) -> str:
+    """Sentences, or parts that a language puts in this order, one after another; empty ones are none."""
+    return reduce(lambda first, then: Note("{first} {then}", first=first, then=then), filter(None, parts))

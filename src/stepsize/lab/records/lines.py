@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._errors import StepsizeError
+from ..._language import say
 from ...course.log import Lines, number_in
 from ...problems import Floats
 from .record import BY_NAME, SERIES, Decision, Record
@@ -95,7 +96,12 @@ def check_version(told: Any, known: int, source: str) -> None:
     """Refuse a file that a later stepsize wrote."""
     if type(told) is int and told > known:
         raise StepsizeError(
-            f"{source} is a record of version {told}, and this stepsize reads up to version {known}: update stepsize"
+            say(
+                "{file} is a record of version {told}, and this stepsize reads up to version {known}: update stepsize",
+                file=source,
+                told=told,
+                known=known,
+            )
         )
 
 

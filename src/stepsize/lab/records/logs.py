@@ -6,12 +6,13 @@ import warnings
 from pathlib import Path
 
 from ..._errors import StepsizeError
+from ..._language import say
 from ...course.log import Lines, left_out, lines_in
 from .foreign import folders, mlflow
 from .foreign.apart import apart, selected
 from .foreign.assembled import record_of
 from .foreign.events import is_events
-from .foreign.families import rows_in
+from .foreign.families import no_rows, rows_in
 from .foreign.opened import as_text, opened
 from .foreign.rows import Rows, Source
 from .foreign.wanted import Wanted
@@ -65,13 +66,15 @@ def _opened(file: Path, wanted: Wanted, content: bytes | None = None) -> Record 
     own = _own(lines, file)
     if own is not None:
         if wanted.columns or wanted.run is not None:
-            raise StepsizeError(f"{file} holds one run of stepsize: leave --run, --loss, --step and --lr out")
+            raise StepsizeError(
+                say("{file} holds one run of stepsize: leave --run, --loss, --step and --lr out", file=file)
+            )
         record, said = own
         _say(said)
         return record
     rows = rows_in(_source(file, content, lines), lines, wanted)
     if not rows.rows:
-        raise StepsizeError(f"{file} has no rows: a record has a header and a row for each update that was logged")
+        raise no_rows(file)
     _say([left_out(file, rows.damaged)])
     return rows
 
@@ -119,8 +122,8 @@ def _saved(lines: Lines, file: Path) -> tuple[Record, list[str]]:
     """What is left of a file of `Record.save`, and what to say where that is not all."""
     found = from_rows(lines, str(file))
     if found is None:
-        raise StepsizeError(f"{file} is damaged or of another version of stepsize: save the run again")
+        raise StepsizeError(say("{file} is damaged or of another version of stepsize: save the run again", file=file))
     record, damaged, rows = found
     lost = rows - len(record) - len(damaged)
-    cut = f"{file} holds {len(record)} of its {rows} rows: it was cut off" if lost > 0 else ""
-    return record, [left_out(file, damaged), cut]
+    cut = say("{file} holds {count} of its {rows} rows: it was cut off", file=file, count=len(record), rows=rows)
+    return record, [left_out(file, damaged), cut if lost > 0 else ""]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..._language import heard, say, spoken
+from ..._lines import filled
 from ...lab.records.decimated import decimated
 from ..drawing import drawing
 from ..figures import _dress, _line, _log, save, wrapped
@@ -35,9 +37,9 @@ def save_runs(runs: Sequence[Seen], path: Path) -> Path:
     lines = [lines_of(run.record) for run in runs]
     log = log_axes(runs)
     shown = [panel for panel in PANELS if any(line.panel == panel.name for own in lines for line in own)]
-    told = _findings(runs)
     rows = -(-max(1, len(shown)) // COLUMNS)
     with drawing():
+        told = _findings(runs)
         figure = Figure(figsize=(12, 3.4 * rows + 0.25 * told.count("\n") + 0.8), layout="constrained")
         axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
         for panel, ax in zip(shown, axes, strict=False):
@@ -49,7 +51,7 @@ def save_runs(runs: Sequence[Seen], path: Path) -> Path:
             drawn = figure.legend(handles=handles, loc="outside lower center", frameon=False, ncols=3, fontsize="small")
             for text in drawn.get_texts():
                 text.set_parse_math(False)
-        title = [runs[0].name if len(runs) == 1 else f"{len(runs)} runs", told]
+        title = [runs[0].name if len(runs) == 1 else say("{count} runs", count=len(runs)), told]
         figure.suptitle("\n".join(filter(None, title)), x=0.01, ha="left", fontsize="medium", parse_math=False)
         save(figure, path)
     return path
@@ -69,8 +71,8 @@ def _draw(axes: Axes, panel: Panel, runs: Sequence[Seen], lines: Sequence[Sequen
                 text.set_parse_math(False)
     if log:
         _log(axes, "y")
-    axes.set_title(panel.title)
-    _dress(axes, "update", "")
+    axes.set_title(heard(panel.title))
+    _dress(axes, say("update⟨of an axis⟩"), "")
 
 
 def _plot(axes: Axes, panel: Panel, line: Line, ink: int, dashed: int) -> None:
@@ -82,7 +84,7 @@ def _plot(axes: Axes, panel: Panel, line: Line, ink: int, dashed: int) -> None:
         look["drawstyle"] = "steps-post"
     if line.looks:
         look |= {"marker": "o", "markersize": 3}
-    axes.plot(steps, values, label=line.name, **look)
+    axes.plot(steps, values, label=heard(line.name), **look)
 
 
 def _marks(axes: Axes, marks: Sequence[Mark]) -> None:
@@ -111,9 +113,16 @@ def _flags(axes: Axes, run: Seen, place: int) -> int:
 
 def _findings(runs: Sequence[Seen]) -> str:
     """What is wrong, in sentences with their numbers."""
-    found = [(run.name, one) for run in runs if run.diagnosis is not None for one in run.diagnosis.findings]
+    found = [(run.name, one) for run in runs if run.told is not None for one in run.told.findings]
     told = []
     for place, (name, one) in enumerate(found, start=1):
-        whose = f"{name}: " if len(runs) > 1 else ""
-        told.append(wrapped(f"{place}. {whose}{one.illness}: {one.says}", LETTERS))
+        line = say("{name}: {line}", name=one.illness, line=one.says)
+        if len(runs) > 1:
+            line = say("{name}: {line}", name=name, line=line)
+        told.append(_wrapped(f"{place}. {line}"))
     return "\n".join(told)
+
+
+def _wrapped(line: str) -> str:
+    """A finding in lines; a Chinese character is as wide as two letters."""
+    return wrapped(line, LETTERS) if spoken() == "en" else "\n".join(filled(line, LETTERS))

@@ -9,13 +9,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._language import Note, heard, say
 from ...course.log import finite_only
 from ...lab.records.record import Decision, Record
+from .reasons import said_again
 
 NEAR = 0.01  # of the run: decisions of one kind that are nearer than this are one mark
 MOST = 60  # marks of a kind in a group
-NOT_FINITE = Decision(0, "not finite", "the loss of this batch is NaN or infinite")
-SKIPPED = Decision(0, "skip", "the update was left out")
+NOT_FINITE = Decision(0, Note("not finite"), Note("the loss of this batch is NaN or infinite"))
+SKIPPED = Decision(0, "skip", Note("the update was left out"))
 
 # the updates of one kind of thing, and what happened at each of them
 _Kind: TypeAlias = tuple[NDArray[np.int_], Callable[[int], Decision]]
@@ -35,13 +37,27 @@ class Mark:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain Python for JSON, which has no word for a factor that is not finite."""
-        found: dict[str, Any] = finite_only({name: getattr(self, name) for name in self.__dataclass_fields__})
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        found: dict[str, Any] = finite_only(fields | {"why": self.reason})
         return found
 
     @property
     def where(self) -> str:
         """When it happened, in words."""
-        return f"{self.step:,}" if self.count == 1 else f"{self.step:,} to {self.last:,}, {self.count:,} times"
+        if self.count == 1:
+            return f"{self.step:,}"
+        return say("{first:,} to {last:,}, {count:,} times", first=self.step, last=self.last, count=self.count)
+
+    @property
+    def what(self) -> str:
+        """What happened, in the language that is spoken; most of it is a word of an expression."""
+        told: str = heard(self.kind)
+        return told
+
+    @property
+    def reason(self) -> str:
+        """Why, in the language that is spoken."""
+        return said_again(self.why)
 
 
 def marks_of(record: Record) -> list[Mark]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
+from ..._language import say
 from ..page import CSP
 from ..templates import asset, markup, rendered, script, script_safe
 from .facts import facts
@@ -57,7 +58,7 @@ def run_page(runs: Sequence[Seen], live: Live | None = None) -> str:
         folder=None if live is None else live.folder,
         csp=CSP if live is None else LIVE_CSP,
         thin=most > 2 * parts or live is not None,
-        panels=PANELS,
+        panels=[panel.now() for panel in PANELS],
         log=log,
         data=markup(script_safe(data | told)),
         page_js=markup(script(MODULES)),
@@ -94,7 +95,7 @@ def _marks(runs: Sequence[Seen]) -> Iterator[tuple[str, Mark]]:
 def _title(runs: Sequence[Seen], live: Live | None) -> str:
     if live is not None and live.folder is not None:
         return live.folder
-    return runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
+    return runs[0].name if len(runs) == 1 else say("{count} runs", count=len(runs))
 
 
 def _about(runs: Sequence[Seen]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._language import heard
 from ...course.log import finite
 from ...lab.records.decimated import PARTS, decimated, window
 from ...problems import Floats
@@ -65,6 +66,7 @@ def _line(line: Line, values: Floats, number: int, place: int, several: bool) ->
         "run": number,
         "panel": line.panel,
         "name": line.name,
+        **({} if heard(line.name) == line.name else {"label": heard(line.name)}),  # the name is that of the CSV, too
         "light": colour(ink),
         "dark": dark(ink),
         "dash": list(dash(place)) if several else [],
@@ -81,7 +83,7 @@ def _short(values: Floats) -> list[float | None]:
 def _run(run: Seen, number: int, first: int) -> dict[str, Any]:
     """A run beside its lines; its findings are numbered from `first` on."""
     record = run.record
-    found = run.diagnosis.findings if run.diagnosis is not None else ()
+    found = run.told.findings if run.told is not None else ()
     return {
         "name": run.name,
         "light": colour(number),

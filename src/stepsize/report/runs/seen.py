@@ -19,6 +19,11 @@ class Seen:
     diagnosis: Diagnosis | None = None
     state: str = ""
 
+    @property
+    def told(self) -> Diagnosis | None:
+        """The diagnosis in the language that is spoken."""
+        return None if self.diagnosis is None else self.diagnosis.now()
+
     @staticmethod
     def of(name: str, record: Record) -> Seen:
         """The run with its diagnosis."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ...._errors import StepsizeError
+from ...._language import say
 from . import names
 from .cells import number
 from .rows import Row, Rows, listed
@@ -73,13 +74,22 @@ def selected(every: dict[str, Rows], run: str | None, file: object) -> Rows:
         return next(iter(every.values()))
     if run is None:
         first = next(iter(every))
-        raise StepsizeError(f"{file} holds {len(every)} runs, {listed(every)}: name one, such as --run {first}")
+        raise StepsizeError(
+            say(
+                "{file} holds {count} runs, {runs}: name one, such as --run {first}",
+                file=file,
+                count=len(every),
+                runs=listed(every),
+                first=first,
+            )
+        )
     found = [one for one in every if run in (one, one.strip())] or names.chosen(list(every), run)
     if not found:
         near = names.near(list(every), run)
         if set(every) == {""}:
-            raise StepsizeError(f"{file} holds one run: leave --run out")
-        raise StepsizeError(f"{file} has no run {run!r}: write one of {listed(near or every)}")
+            raise StepsizeError(say("{file} holds one run: leave --run out", file=file))
+        runs = listed(near or every)
+        raise StepsizeError(say("{file} has no run {run!r}: write one of {runs}", file=file, run=run, runs=runs))
     return every[found[0]]
 
 
@@ -194,7 +204,12 @@ def _one_rank(rows: Rows) -> Rows:
     if not set.intersection(*steps.values()):
         return rows
     one = _only(rows, lambda _, row: row if _text(row, name) in (kinds[0], "") else None)
-    note = f"{len(kinds)} processes wrote the same updates (column {name!r}): {kinds[0]!r} alone is read"
+    note = say(
+        "{count} processes wrote the same updates (column {name!r}): {first!r} alone is read",
+        count=len(kinds),
+        name=name,
+        first=kinds[0],
+    )
     return replace(one, notes=(*rows.notes, note))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...._errors import StepsizeError
+from ...._language import either, say
 from ....problems import Floats
 from ....text import as_descent
 from ..policy import policy_of
@@ -48,10 +49,16 @@ class Log:
         if found.bad is not None:
             row, cell = found.bad
             place = self.rows.places[row]
-            line = f"line {place}, " if place else ""
+            where = say("row {row}", row=row + 1)
             raise StepsizeError(
-                f"{self.file}: {line}row {row + 1} has {str(cell)[:30]!r} under {'+'.join(columns)}, which is not a "
-                "number: leave the cell empty where nothing was logged"
+                say(
+                    "{file}: {where} has {cell!r} under {column}, which is not a number: leave the cell empty where "
+                    "nothing was logged",
+                    file=self.file,
+                    where=say("line {line}, {row}", line=place, row=where) if place else where,
+                    cell=str(cell)[:30],
+                    column="+".join(columns),
+                )
             )
         return found
 
@@ -60,8 +67,10 @@ class Log:
         found = names.chosen(self.rows.columns, wanted)
         if not found:
             near = names.near(self.rows.columns, wanted)
-            told = f"did you mean {listed(near)}?" if near else f"it has {listed(self.rows.columns)}"
-            raise StepsizeError(f"{self.file} has no column {wanted!r} for --{option}: {told}")
+            none = say("{file} has no column {name!r} for --{option}", file=self.file, name=wanted, option=option)
+            if near:
+                raise StepsizeError(say("{none}: did you mean {columns}?", none=none, columns=listed(near)))
+            raise StepsizeError(say("{none}: it has {columns}", none=none, columns=listed(self.rows.columns)))
         return tuple(found)
 
 
@@ -73,7 +82,8 @@ def record_of(rows: Rows, file: Path, wanted: Wanted) -> tuple[Record, list[str]
     fillers = fillers_of(log, columns, loss)
     has_loss = loss.there & ~fillers
     if not has_loss.any():
-        raise StepsizeError(f"{file} has a column {'+'.join(columns['loss'])} without a number in it")
+        name = "+".join(columns["loss"])
+        raise StepsizeError(say("{file} has a column {name} without a number in it", file=file, name=name))
     time = _clock(log, columns, wanted, loss, has_loss, said)
     steps, losses = losses_of(loss, has_loss, time, said)
     series = {what: series_of(log.checked(one) if what in STRICT else log.column(*one), time)
@@ -99,7 +109,7 @@ def record_of(rows: Rows, file: Path, wanted: Wanted) -> tuple[Record, list[str]
         **several,
         **_looks(log, columns, loss, fillers, time, steps),
     )
-    return record, [f"{file}: {one}" for one in said]
+    return record, [say("{name}: {line}", name=file, line=one) for one in said]
 
 
 FIELDS = {
@@ -140,18 +150,22 @@ def _loss(log: Log, wanted: Wanted, said: list[str]) -> tuple[str, ...]:
         return (next((one for one in called if log.column(one).there.any() or log.column(one).bad), called[0]),)
     parts = [one for one in columns if (it := names.told(one)).base in names.PARTS and it.part == "train"]
     if {"box_loss", "cls_loss"} <= {names.told(one).base for one in parts}:
-        said.append(f"the loss is the sum of {listed(parts)}; --loss names another")
+        said.append(say("the loss is the sum of {columns}; --loss names another", columns=listed(parts)))
         return tuple(parts)
     if {one.strip().lower() for one in columns} == {"wall time", "step", "value"}:
         return _of_tag(log)
     near = names.near(columns, "loss")
-    otherwise = (
-        f"did you mean --loss {' or '.join(map(repr, near))}?"
-        if near
-        else "name it loss (and step, lr, grad_norm), or write --loss COLUMN"
+    raise StepsizeError(
+        say(
+            "{file} has no column for the loss, only {columns}: {instead}{tried}",
+            file=log.file,
+            columns=listed(columns),
+            instead=say("did you mean --loss {names}?", names=either(map(repr, near)))
+            if near
+            else say("name it loss (and step, lr, grad_norm), or write --loss COLUMN"),
+            tried=say(" ({told})", told=log.rows.tried) if log.rows.tried else "",
+        )
     )
-    tried = f" ({log.rows.tried})" if log.rows.tried else ""
-    raise StepsizeError(f"{log.file} has no column for the loss, only {listed(columns)}: {otherwise}{tried}")
 
 
 def _of_tag(log: Log) -> tuple[str, ...]:
@@ -162,7 +176,12 @@ def _of_tag(log: Log) -> tuple[str, ...]:
     it = names.told(plain.replace("_", "/", 1) if names.told(plain).base not in names.NAMES["loss"] else plain)
     if tagged and not (it.base in names.NAMES["loss"] and it.part != "look"):
         raise StepsizeError(
-            f"{log.file} holds {plain!r} by its name, not the loss: name the file of the loss, or write --loss {value}"
+            say(
+                "{file} holds {what!r} by its name, not the loss: name the file of the loss, or write --loss {value}",
+                file=log.file,
+                what=plain,
+                value=value,
+            )
         )
     return (value,)
 
@@ -192,17 +211,24 @@ def _clock(
     batches = log.column("batches") if "batches" in log.rows.columns else None
     time = clock(step, epoch, batches, loss, has_loss)
     if not (has_loss & (time.updates != NONE)).any():
-        raise StepsizeError(f"{log.file} has a column {name} without a number beside a loss: write --step COLUMN")
+        raise StepsizeError(
+            say(
+                "{file} has a column {name} without a number beside a loss: write --step COLUMN",
+                file=log.file,
+                name=name,
+            )
+        )
     if time.anew:
-        said.append(f"the run begins anew at {_place(log, time.anew)}: what stands above is left out")
+        said.append(say("the run begins anew at {place}: what stands above is left out", place=_place(log, time.anew)))
     elif 0 < len(time.again) <= 2 and names.told(name).base not in ("batch", "batch_idx", "batch_index"):
-        said.append(f"{name} begins again at {_place(log, time.again[0])}: taken as one run that goes on")
+        place = _place(log, time.again[0])
+        said.append(say("{name} begins again at {place}: taken as one run that goes on", name=name, place=place))
     return time
 
 
 def _place(log: Log, row: int) -> str:
     line = log.rows.places[row]
-    return f"line {line}" if line else f"row {row + 1}"
+    return say("line {line}", line=line) if line else say("row {row}", row=row + 1)
 
 
 def _step(log: Log, has_loss: NDArray[np.bool_]) -> str | None:

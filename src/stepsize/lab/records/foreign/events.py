@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...._errors import StepsizeError
+from ...._language import say
 from .rows import Row, Rows, Source
 
 _MARK = b"brain.Event:"
@@ -35,7 +36,7 @@ def _loaded(file: Path, named: Path) -> Any:
         )
     except ImportError:
         raise StepsizeError(
-            f"{named} is an event file of TensorBoard, which needs its package: pip install tensorboard"
+            say("{file} is an event file of TensorBoard, which needs its package: pip install tensorboard", file=named)
         ) from None
     quiet = logging.getLogger("tensorboard")
     level = quiet.level
@@ -45,7 +46,8 @@ def _loaded(file: Path, named: Path) -> Any:
         loaded.Reload()
     except Exception as error:  # its own kinds differ by version
         said = " ".join(str(error).split())[:100]
-        raise StepsizeError(f"{named} cannot be read as an event file of TensorBoard: {said}") from None
+        text = say("{file} cannot be read as an event file of TensorBoard: {why}", file=named, why=said)
+        raise StepsizeError(text) from None
     finally:
         quiet.setLevel(level)
     return loaded
@@ -64,7 +66,7 @@ def _merged(loaded: Any) -> Rows | None:
             if value is not None:
                 rows.setdefault(one.step, {"step": one.step})[tag] = value
     found = [rows[step] for step in sorted(rows)]
-    return Rows(found, [0] * len(found), tried="read as events of TensorBoard") if found else None
+    return Rows(found, [0] * len(found), tried=say("read as events of TensorBoard")) if found else None
 
 
 def _number(proto: Any) -> float | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ...._errors import StepsizeError
+from ...._language import say
 from ....course.log import Lines
 from . import names
 from .events import of_events
@@ -47,11 +50,22 @@ def _is_known(rows: Rows) -> bool:
 
 def _nothing(source: Source, table: Rows | None) -> StepsizeError:
     if table is not None:
-        said = "has no rows: a record has a header and a row for each update that was logged"
-        return StepsizeError(f"{source.path} {said}")
+        return no_rows(source.path)
     lines = enumerate(source.text.splitlines(), start=1)
     place, line = next(((i, one.strip()) for i, one in lines if one.strip()), (1, ""))
     return StepsizeError(
-        f"{source.path} has no column for the loss, only lines of text such as line {place}, {line[:60]!r}, and none "
-        "with a loss such as loss: 2.31: name it loss, or write --loss NAME"
+        say(
+            "{file} has no column for the loss, only lines of text such as line {place}, {line!r}, and none "
+            "with a loss such as loss: 2.31: name it loss, or write --loss NAME",
+            file=source.path,
+            place=place,
+            line=line[:60],
+        )
+    )
+
+
+def no_rows(file: Path) -> StepsizeError:
+    """The error of a file that has names of columns and nothing below them."""
+    return StepsizeError(
+        say("{file} has no rows: a record has a header and a row for each update that was logged", file=file)
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ...._errors import StepsizeError
+from ...._language import commas, heard, say
 from .mlflow import FOLDER, of_run
 
 DEEPEST = 3  # folders within folders
@@ -35,10 +36,15 @@ def file_in(folder: Path, is_log: Callable[[Path], bool]) -> Path:
         return events[0]
     readable = [*logs, *events]
     if not readable:
-        raise StepsizeError(f"{folder} is a folder without a log: name one file, a CSV or a JSON lines log")
-    named = ", ".join(str(one.relative_to(folder)) for one in readable[:MOST_NAMED])
-    more = f" and {len(readable) - MOST_NAMED} more" if len(readable) > MOST_NAMED else ""
-    raise StepsizeError(f"{folder} is a folder: name one file of those that can be read, {named}{more}")
+        raise StepsizeError(
+            say("{folder} is a folder without a log: name one file, a CSV or a JSON lines log", folder=folder)
+        )
+    named = heard(commas(str(one.relative_to(folder)) for one in readable[:MOST_NAMED]))
+    if len(readable) > MOST_NAMED:
+        named = say("{texts} and {count} more", texts=named, count=len(readable) - MOST_NAMED)
+    raise StepsizeError(
+        say("{folder} is a folder: name one file of those that can be read, {files}", folder=folder, files=named)
+    )
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ...._language import say
 from ....course.log import Lines
 from .rows import Row, Rows, Source
 
@@ -25,7 +26,7 @@ def of_json(source: Source, lines: Lines) -> Rows | None:
     if len(lines.rows) <= len(lines.damaged):
         return None
     rows = [flat(one) for one in lines.rows]
-    return Rows(rows, list(lines.places), damaged=lines.damaged, tried="read as lines of JSON")
+    return Rows(rows, list(lines.places), damaged=lines.damaged, tried=say("read as lines of JSON"))
 
 
 def flat(row: dict[str, Any], before: str = "", depth: int = 0) -> Row:
@@ -112,7 +113,7 @@ def _rows_in(whole: list[Any]) -> list[Row]:
 
 
 def _numbered(rows: list[Row], planned: int | None = None) -> Rows | None:
-    tried = "read as JSON"
+    tried = say("read as JSON")
     return Rows(rows, [0] * len(rows), planned=planned, tried=tried) if rows else None
 
 

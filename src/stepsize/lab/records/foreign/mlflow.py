@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...._errors import StepsizeError
+from ...._language import say
 from .opened import opened
 from .rows import Row, Rows, Source
 
@@ -56,4 +57,4 @@ def _merged(metrics: Iterator[tuple[str, bytes]] | list[tuple[str, bytes]]) -> R
             except ValueError:  # a line that is being written
                 continue
     found = [rows[step] for step in sorted(rows)]
-    return Rows(found, [0] * len(found), tried="read as metrics of MLflow") if found else None
+    return Rows(found, [0] * len(found), tried=say("read as metrics of MLflow")) if found else None

@@ -9,44 +9,46 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...._errors import StepsizeError
+from ...._language import Note, heard, say
 from ...data.text_files import older_encoding
 
 MOST_BYTES = 2**30  # of a file, and of what gzip unpacks
 BAD = "\ufffd"  # stands for bytes that are no text
 MOSTLY = 0.1  # of the characters, or of the lines: with more that are none it is no text, or none in UTF-8
-OTHERWISE = "name a file of run.save(…), a CSV or a JSON lines log"
 _GZIP = b"\x1f\x8b"
 _KINDS = {
-    b"PK\x03\x04": "a zip archive: unpack it",
-    b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it",
-    b"BZh": "packed by bzip2: unpack it",
-    b"\xfd7zXZ": "packed by xz: unpack it",
-    b"PAR1": "Parquet: write it as CSV",
-    b"SQLite format 3": "a database of SQLite: export the run as CSV",
-    b"\x93NUMPY": "an array of NumPy: write it as CSV with the names of its columns",
-    b"\x80\x04": "a pickle, which could run anything: write it as CSV",
-    b"\x80\x02": "a pickle, which could run anything: write it as CSV",
+    b"PK\x03\x04": Note("a zip archive: unpack it"),
+    b"\x28\xb5\x2f\xfd": Note("packed by zstd: unpack it"),
+    b"BZh": Note("packed by bzip2: unpack it"),
+    b"\xfd7zXZ": Note("packed by xz: unpack it"),
+    b"PAR1": Note("Parquet: write it as CSV"),
+    b"SQLite format 3": Note("a database of SQLite: export the run as CSV"),
+    b"\x93NUMPY": Note("an array of NumPy: write it as CSV with the names of its columns"),
+    b"\x80\x04": Note("a pickle, which could run anything: write it as CSV"),
+    b"\x80\x02": Note("a pickle, which could run anything: write it as CSV"),
 }
 
 
 def opened(file: Path) -> bytes:
     """The bytes of a file, unpacked where gzip packed it; what cannot be read is an error in one line."""
     if not file.exists():
-        raise StepsizeError(f"there is no file {file}: {OTHERWISE}")
+        raise StepsizeError(
+            say("there is no file {file}: name a file of run.save(…), a CSV or a JSON lines log", file=file)
+        )
     if not file.is_file():  # a pipe or a device may have no end
-        raise StepsizeError(f"{file} is no ordinary file: write the log into one and name that")
+        raise StepsizeError(say("{file} is no ordinary file: write the log into one and name that", file=file))
     try:
         with file.open("rb") as stream:
             return content_of(stream, file)
     except OSError as error:
-        raise StepsizeError(f"{file} cannot be read: {error.strerror or error}") from None
+        raise StepsizeError(say("{path} cannot be read: {why}", path=file, why=error.strerror or error)) from None
 
 
 def content_of(stream: BinaryIO, file: Path) -> bytes:
     """The bytes of a file that is open, unpacked where gzip packed it."""
     content = stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise StepsizeError(f"{file} must have at most {_size()}: keep every tenth row of it")
+        raise StepsizeError(say("{file} must have at most {size}: keep every tenth row of it", file=file, size=_size()))
     return _unpacked(content, file) if content.startswith(_GZIP) else content
 
 
@@ -60,12 +62,16 @@ def _unpacked(content: bytes, file: Path) -> bytes:
                 parts.append(part)
                 size += len(part)
                 if size > MOST_BYTES:
-                    raise StepsizeError(f"{file} must unpack to at most {_size()}: keep every tenth row of it")
+                    raise StepsizeError(
+                        say("{file} must unpack to at most {size}: keep every tenth row of it", file=file, size=_size())
+                    )
     except EOFError:  # it is being written, or the run died
         pass
     except (OSError, zlib.error):
         if not parts:
-            raise StepsizeError(f"{file} is not a text file: what gzip packed is damaged from the start") from None
+            raise StepsizeError(
+                say("{file} is not a text file: what gzip packed is damaged from the start", file=file)
+            ) from None
     return b"".join(parts)
 
 
@@ -77,10 +83,16 @@ def as_text(content: bytes, file: Path, has_objects: bool) -> str:
     """The bytes as text, with a mark for those that are none; what is no text at all is an error."""
     text = _decoded(content).replace("\0", BAD)
     if not text.strip():
-        raise StepsizeError(f"{file} is empty: a record has a row for each update that was logged")
+        raise StepsizeError(say("{file} is empty: a record has a row for each update that was logged", file=file))
     if not has_objects and text.count(BAD) > MOSTLY * len(text):
-        kind = next((f" but {said}" for start, said in _KINDS.items() if content.startswith(start)), "")
-        raise StepsizeError(f"{file} is not a text file{kind}: {OTHERWISE}")
+        found = next((kind for start, kind in _KINDS.items() if content.startswith(start)), None)
+        raise StepsizeError(
+            say(
+                "{file} is not a text file{kind}: name a file of run.save(…), a CSV or a JSON lines log",
+                file=file,
+                kind="" if found is None else say(" but {kind}", kind=heard(found)),
+            )
+        )
     return text
 
 

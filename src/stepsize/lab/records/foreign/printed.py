@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from ...._language import say
 from . import names
 from .cells import NUMBER, number
 from .opened import BAD
@@ -66,7 +67,7 @@ def of_print(source: Source, wanted: str | None = None) -> Rows | None:
         return None
     if not source.whole and len(found) > 1 and set(found[-1]) < set(found[-2]):
         found.pop(), places.pop()  # a line that is being written
-    return Rows(found, places, planned=planned or None, tried="read as printed text")
+    return Rows(found, places, planned=planned or None, tried=say("read as printed text"))
 
 
 def _drawn(text: str) -> Iterator[tuple[int, str]]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...._language import say
 from ....problems import Floats
 from .cells import Column
 from .clock import NONE, Clock
@@ -54,6 +55,7 @@ def losses_of(
     if len(steps) > 3 and len(adjacent) >= OFTEN * len(steps):
         order = np.argsort(updates, kind="stable")
         sums = np.add.reduceat(loss.values[rows][order], np.r_[0, np.cumsum(counts)[:-1]])
-        said.append(f"most updates have {int(np.median(counts))} rows with a loss: their mean is taken")
+        count = int(np.median(counts))
+        said.append(say("most updates have {count} rows with a loss: their mean is taken", count=count))
         return steps, sums / counts
     return series_of(Column(loss.values, has_loss), time)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice, takewhile
 
+from ...._language import say
 from ...data.text_files import SAMPLE, mark_of, titles_above
 from . import names
 from .cells import decimal_comma, number
@@ -91,15 +92,22 @@ def _rows(source: Source, mark: str, skipped: int, head: list[str]) -> Rows:
     )
     if found and not source.whole and _is_half(found, len(cut), comma):
         found.pop(), places.pop()
-    tried = f"line {skipped + 1} holds numbers, so columns are counted" if counted else (
-        f"line {skipped + 1}, {' '.join(','.join(head).split())[:60]!r}, was taken for the names"
-    )  # fmt: skip
+    tried = _tried(skipped + 1, None if counted else " ".join(",".join(head).split())[:60])
     only = len(columns) == 1 and counted and len(found) >= LEAST_ALONE
-    said = f"from line {skipped + 1} on the file has numbers alone, one a line: they were taken for losses"
+    said = say(
+        "from line {line} on the file has numbers alone, one a line: they were taken for losses", line=skipped + 1
+    )
     notes = (said,) if only else ()
     if only:
         found, columns = [{"loss": row["1"]} for row in found], ["loss"]
     return Rows(found, places, comma=comma, tried=tried, notes=notes, columns=columns, damaged=tuple(damaged))
+
+
+def _tried(line: int, head: str | None) -> str:
+    """What was taken for the names of the columns."""
+    if head is None:
+        return say("line {line} holds numbers, so columns are counted", line=line)
+    return say("line {line}, {head!r}, was taken for the names", line=line, head=head)
 
 
 def _lines(source: Source, mark: str, skipped: int, damaged: list[int]) -> Iterator[tuple[int, list[str]]]:

@@ -32,7 +32,7 @@ function legends() {
   panels.forEach(({ name }) => {
     const own = new Map(panelLines(name).map((i) => [part(strategies[i]), strategies[i]]));
     const grey = { light: "currentColor", dark: "currentColor" };
-    const buttons = [...own].map(([key, s]) => choiceButton(s.part, several() ? grey : s, s.dash, off.parts, key));
+    const buttons = [...own].map(([key, s]) => choiceButton(s.label, several() ? grey : s, s.dash, off.parts, key));
     one(`[data-chart=${name}] .legend`).replaceChildren(...(own.size > 1 ? buttons : []));
   });
   return true;

@@ -16,7 +16,7 @@ function panelChart({ name, log, stepped }) {
     });
     tables.push(cut(log.x, ends())); // so that all charts have one width of updates
     return {
-      tables, series, owner, label: "update", hooks: { draw: [drawMarks] }, notes: notesAt, read: (i, x) => read(name, i, x),
+      tables, series, owner, label: say("update⟨of an axis⟩"), hooks: { draw: [drawMarks] }, notes: notesAt, read: (i, x) => read(name, i, x),
       range: (u, low, high) => padded(low, high, log.y, TOP),
     };
   };

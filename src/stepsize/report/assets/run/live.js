@@ -8,7 +8,7 @@ function listen() {
   source = new EventSource(`events?${query()}`);
   source.onmessage = () => { ask(); };
   source.onopen = () => { said(""); };
-  source.onerror = () => { said("the server does not answer; the page goes on when it does"); };
+  source.onerror = () => { said(say("the server does not answer; the page goes on when it does")); };
 }
 async function ask() {
   if (asking) { again = true; return; }
@@ -19,7 +19,7 @@ async function ask() {
     const answer = await fetch(`data?${asked}`);
     if (answer.ok) take(await answer.json());
     else said(await answer.text());
-  } catch { said("the server does not answer; the page goes on when it does"); }
+  } catch { said(say("the server does not answer; the page goes on when it does")); }
   await new Promise((done) => { setTimeout(done, PAUSE); });
   asking = false;
   if (again) { again = false; ask(); }
@@ -77,10 +77,14 @@ const viewed = () => {
   if (live) { finer = null; ask(); }
 };
 const said = (text) => { one("#said").textContent = text; };
+function ago(seconds, minutes) {
+  if (seconds < 120) return say("live: the last row came {seconds} s ago", { seconds });
+  return say("live: the last row came {minutes} min ago", { minutes });
+}
 function tellAge() {
   if (since == null || source?.readyState !== EventSource.OPEN) return;
   const seconds = Math.round((Date.now() - since) / 1000);
-  said(seconds < 2 ? "live: rows come in" : `live: the last row came ${seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`} ago`);
+  said(seconds < 2 ? say("live: rows come in") : ago(seconds, Math.round(seconds / 60)));
 }
 if (live) {
   listen();

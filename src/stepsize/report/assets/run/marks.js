@@ -70,7 +70,8 @@ function notesAt(u, left) {
   const under = ({ step, last }) => near(step) || (u.valToPos(step, "x") <= left && left <= u.valToPos(last, "x"));
   const said = runs.flatMap((run, n) => (runShown(n) ? [
     ...run.findings.filter(({ step }) => near(step)).map(({ place, illness }) => `${place}. ${illness}`),
-    ...run.marks.filter(under).map((mark) => (mark.count > 1 ? `${mark.count} times from ${mark.step} to ${mark.last}, first: ${mark.why}` : mark.why)),
-  ].map((text) => (several() ? `${run.name}: ${text}` : text)) : []));
-  return said.length > MOST_NOTES ? [...said.slice(0, MOST_NOTES), `and ${said.length - MOST_NOTES} more`] : said;
+    ...run.marks.filter(under).map((mark) => (mark.count > 1 ? manyTimes(mark) : mark.why)),
+  ].map((line) => (several() ? say("{name}: {line}", { name: run.name, line }) : line)) : []));
+  return said.length > MOST_NOTES ? [...said.slice(0, MOST_NOTES), say("and {count} more", { count: said.length - MOST_NOTES })] : said;
 }
+const manyTimes = ({ count, step, last, why }) => say("{count} times from {first} to {last}, first: {why}", { count, first: step, last, why });

@@ -14,8 +14,8 @@ function lay() {
   const found = new Map((finer?.lines ?? []).map((line) => [`${line.run}/${line.panel}/${line.name}`, line]));
   strategies.splice(0, strategies.length, ...whole.lines.map((line) => {
     const more = found.get(`${line.run}/${line.panel}/${line.name}`), steps = whole.tables[line.table];
-    const name = several() ? `${runs[line.run].name} · ${line.name}` : line.name;
-    return { ...line, name, part: line.name, ...(more ? spliced(steps, line.values, finer.tables[more.table], more.values) : { steps }) };
+    const label = line.label ?? line.name, name = several() ? `${runs[line.run].name} · ${label}` : label;
+    return { ...line, name, label, part: line.name, ...(more ? spliced(steps, line.values, finer.tables[more.table], more.values) : { steps }) };
   }));
 }
 function spliced(steps, values, inner, more) {
