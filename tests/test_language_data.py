@@ -120,7 +120,10 @@ def test_a_folder_that_chinese_began_reads_the_same(tmp_path):
     words = ("compare", "houses.csv", "--target", "price", "sgd() | 0.1", *SHORT)
     (tmp_path / "houses.csv").write_text(TABLES["semicolons"][0], encoding="utf-8")
     for language in ("en", "zh"):
-        assert run(*words, "--out", language, "--lang", language, cwd=tmp_path).returncode == 0
+        told = run(*words, "--out", language, "--lang", language, cwd=tmp_path)
+        assert told.returncode == 0
+    assert told.stderr.count("已训练 6 次，共 6 次，至今最好 ") == 1
+    whole(told.stderr, f"houses csv price zh {TABLES['semicolons'][0]}")
     ours, theirs = (kept(tmp_path / one / "journal.jsonl") for one in ("zh", "en"))
     assert ours == theirs
     assert ours[0]["notes"]
