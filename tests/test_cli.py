@@ -368,3 +368,11 @@ def test_a_script_without_a_command_is_one_line():
     assert (
         last_line(done) == "error: no command stands behind --: write the one that trains, such as -- python train.py"
     )
+
+
+@pytest.mark.parametrize("command", ["tune", "compare", "find"])
+def test_without_the_extra_packages_a_command_says_what_to_install(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    done = run(command, "wine", "sgd() | 0.1")
+    assert done.returncode == 2
+    assert done.stderr == "error: data sets need extra packages: pip install 'stepsize[compare]'\n"

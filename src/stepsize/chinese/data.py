@@ -53,7 +53,7 @@ READ = {
     "autocast to {kind}": "自动转换为 {kind}",
     "gradients scaled by a GradScaler": "梯度由 GradScaler 缩放",
     "{count} batches an update": "每次更新 {count} 个批次",
-    "compare needs extra packages: pip install 'stepsize[compare]'": "compare 需要额外的软件包：pip install 'stepsize[compare]'",
+    "data sets need extra packages: pip install 'stepsize[compare]'": "数据集需要额外的软件包：pip install 'stepsize[compare]'",
     "the digits need scikit-learn: pip install 'stepsize[compare]'": "digits 数据需要 scikit-learn：pip install 'stepsize[compare]'",
     "compare: a file needs a target: write --target COLUMN, one of {columns}": "compare: 文件需要指明目标：请写 --target COLUMN，可选的列有 {columns}",
     "compare: a table is a .csv, .tsv, .txt or .parquet file, not {path!r}: convert it first": "compare: 表格应是 .csv、.tsv、.txt 或 .parquet 文件，而不是 {path!r}：请先转换",

@@ -140,7 +140,7 @@ def _check_extras() -> None:
         import polars  # noqa: F401
         import sklearn  # noqa: F401
     except ImportError:
-        raise StepsizeError(say("compare needs extra packages: pip install 'stepsize[compare]'")) from None
+        raise StepsizeError(say("data sets need extra packages: pip install 'stepsize[compare]'")) from None
 
 
 def _bundled(name: str, target: str | None) -> pl.DataFrame:
