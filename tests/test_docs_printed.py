@@ -29,8 +29,9 @@ def test_the_tune_of_the_first_page_prints_what_the_page_shows(page, tmp_path):
 
 def test_the_start_page_shows_what_its_commands_print(tmp_path):
     pytest.importorskip("sklearn")
-    done = run("tune", "wine", "adam() | 0.01 * cosine()", cwd=tmp_path)
-    assert done.stdout == shown("start.md", "adam() | 0.088")
+    for page, language in (("start.md", "en"), ("zh/start.md", "zh")):
+        done = run("tune", "wine", "adam() | 0.01 * cosine()", "--lang", language, cwd=tmp_path)
+        assert done.stdout == shown(page, "adam() | 0.088")
     words = ("explain", "0.1 * (warmup('5%') >> cosine())", "--steps", "500")
     assert run(*words).stdout == shown("start.md", "Updates 0 to 24")
     assert run(*words, "--lang", "zh").stdout == shown("zh/start.md", "第 0 到 24 次更新")
