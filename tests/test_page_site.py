@@ -167,15 +167,15 @@ def test_the_search_names_no_page_twice_for_one_word(browser, site):
 
 
 def test_a_block_of_code_is_copied_as_it_was_typed(browser, site):
-    browser.get((site / "reference" / "schedules.html").as_uri())
-    browser.execute_script("navigator.clipboard.writeText = async (text) => { window.copied = text }")
-    browser.execute_script(
-        "document.getElementById('stepsize.clamp').parentElement.querySelector('button.copy').click()"
-    )
-    copied = settled(browser, "return window.copied")
-    assert copied == "from stepsize import clamp, exponential\nclamp(exponential(0.1, every=1), 0.01)(5)"
+    browser.get((site / "reference" / "clips.html").as_uri())
+    button = "document.getElementById('stepsize.clip')?.parentElement.querySelector('button.copy')"
+    assert settled(browser, f"return {button}?.textContent") == "Copy"
+    keep = "navigator.clipboard.writeText = async (text) => { window.copied = text }"
+    browser.execute_script(f"{keep}; {button}.click()")
+    assert settled(browser, "return window.copied") == "from stepsize import sgd\nsgd() | 0.1 | clip(0.01)"
+    assert settled(browser, f"return {button}.textContent") == "Copied"
     browser.get((site / "zh" / "start.html").as_uri())
-    assert browser.execute_script("return document.querySelector('button.copy').textContent") == "复制"
+    assert settled(browser, "return document.querySelector('button.copy')?.textContent") == "复制"
 
 
 def test_no_page_is_wider_than_a_phone_and_none_complains(browser, site, tmp_path):
