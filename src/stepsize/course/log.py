@@ -114,6 +114,13 @@ def unwritable(path: Path, error: OSError) -> StepsizeError:
     return StepsizeError(say("{path} cannot be written: {why}", path=path, why=reason(error)))
 
 
+def unreadable(path: Path, error: OSError) -> StepsizeError:
+    """The one line of a file that the system does not let us read."""
+    from .._reasons import reason
+
+    return StepsizeError(say("{path} cannot be read: {why}", path=path, why=reason(error)))
+
+
 def line_of(row: Mapping[str, Any]) -> bytes:
     """One row as a line of JSON: NaN and infinities by name in quotes, text as UTF-8.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from .._errors import StepsizeError
 from .._language import say
+from ..course.log import unreadable
 from ..course.recorded import KIND
 from ..lab.records.foreign.opened import content_of
 from ..lab.records.foreign.wanted import Wanted
@@ -134,7 +135,7 @@ def _read(path: Path, root: Path | None, half: bool, wanted: Wanted | None) -> t
         with os.fdopen(number, "rb") as file:  # and not by its path, where a link may have been put by now
             content = content_of(file, path)
     except OSError as error:
-        raise StepsizeError(say("{path} cannot be read: {why}", path=path, why=error.strerror or error)) from None
+        raise unreadable(path, error) from None
     if half and path.suffix.lower() in LINES:
         content = content.rpartition(b"\n")[0] + b"\n"
     with warnings.catch_warnings(record=True) as found:

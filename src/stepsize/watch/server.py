@@ -23,6 +23,7 @@ except ImportError:
 
 from .._errors import StepsizeError
 from .._language import Note, heard, say
+from .._reasons import reason
 from ..report.runs.page import LIVE_CSP
 from .guard import Guard
 from .hub import MOST_SHOWN, Hub
@@ -186,5 +187,5 @@ def _unbound(host: str, port: int, error: OSError) -> str:
     return say(
         "{host} is no address of this machine ({why}): leave --host out, or write 0.0.0.0",
         host=host,
-        why=error.strerror or error,
+        why=reason(error),
     )

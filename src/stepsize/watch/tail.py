@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .._errors import StepsizeError
 from .._language import say
+from ..course.log import unreadable
 
 MOST_BYTES = 2**20  # that are read at once, so that a long file is seen to come in
 LONGEST_LINE = 64 * 2**20
@@ -81,7 +82,7 @@ def opened(path: Path, root: Path | None = None) -> int | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StepsizeError(say("{path} cannot be read: {why}", path=path, why=error.strerror or error)) from None
+        raise unreadable(path, error) from None
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
         raise StepsizeError(say("{path} is no ordinary file: name the file that the run is written to", path=path))

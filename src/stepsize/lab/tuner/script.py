@@ -14,6 +14,7 @@ from typing import Any
 
 from ..._errors import StepsizeError
 from ..._language import Note, say
+from ..._reasons import reason
 from ...course import log
 from ..choose.answer import Verdict
 from .desk import Desk, Handed
@@ -60,7 +61,7 @@ class Script:
                 )
             except OSError as error:
                 raise ScriptError(
-                    say("{command} cannot be started: {why}", command=self.command[0], why=error.strerror or str(error))
+                    say("{command} cannot be started: {why}", command=self.command[0], why=reason(error))
                 ) from None
 
     def rows(self) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from ...._errors import StepsizeError
 from ...._language import Note, heard, say
+from ....course.log import unreadable
 from ...data.text_files import older_encoding
 
 MOST_BYTES = 2**30  # of a file, and of what gzip unpacks
@@ -41,7 +42,7 @@ def opened(file: Path) -> bytes:
         with file.open("rb") as stream:
             return content_of(stream, file)
     except OSError as error:
-        raise StepsizeError(say("{path} cannot be read: {why}", path=file, why=error.strerror or error)) from None
+        raise unreadable(file, error) from None
 
 
 def content_of(stream: BinaryIO, file: Path) -> bytes:
