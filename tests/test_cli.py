@@ -205,6 +205,8 @@ def test_diff_says_where_two_expressions_differ(tmp_path):
         (["show", "warmup('3ep') >> cosine()"], "steps_per_epoch"),
         (["show", "warmup(2000) >> cosine()"], "no steps left"),
         (["show", "cosine()", "--png", "/no/such/folder/x.png"], "cannot be written"),
+        (["show", "cosine()", "--png", f"{__file__}/x.png"], "x.png cannot be written: Not a directory"),
+        (["show", "0.1 * cosine() * (0.2 * linear())"], "write 0.1 * cosine() * linear()"),
         (["show"], "EXPR"),
         (["shwo"], "shwo"),
         (["explain", "cosine(", "--steps", "10"], "add )"),

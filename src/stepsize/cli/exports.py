@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .._errors import StepsizeError
 from .._language import commas, say
-from ..course.log import put, unwritable
+from ..course.log import put
 from ..lab.study.journal import FILE
 from ..report.numbers import Summary
 
@@ -77,10 +77,7 @@ class Exports:
     def _svg(self, summary: Summary, path: Path) -> None:
         from ..report.figures import save_overview
 
-        try:
-            save_overview(summary, path)
-        except OSError as error:
-            raise unwritable(path, error) from None
+        save_overview(summary, path)
 
     _pdf = _svg
 

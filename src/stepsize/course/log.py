@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import math
@@ -104,7 +105,8 @@ def put(path: Path, parts: Iterable[bytes]) -> None:
     except OSError as error:
         raise unwritable(path, error) from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where its folder is none, it is not there
+            unfinished.unlink()
 
 
 def unwritable(path: Path, error: OSError) -> StepsizeError:

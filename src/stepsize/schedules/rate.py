@@ -87,7 +87,7 @@ class rate(Value):
             raise StepsizeError(
                 say(
                     "two rates cannot be multiplied, each has a base: write {line}",
-                    line=f"{self.base!r} * {other.factor._grouped()}",
+                    line=rate(self.base, self.factor * other.factor),
                 )
             )
         return NotImplemented
