@@ -47,7 +47,7 @@ def draw(rows: Rows, choosers: Sequence[Entry], path: Path) -> None:
         panels[0].set_ylabel("excess over the best fixed rate, %")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=8)
-        save(figure, path)
+        save(figure, path, transparent=True)
 
 
 def points(rows: Rows, one: Entry) -> list[Summary]:
