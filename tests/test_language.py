@@ -44,7 +44,7 @@ LOST = {  # what a translation leaves out: of 3rd the number says it in Chinese,
     "this is not an expression ({why}): {operators}": "why",
     "{factor} has no value at step {step}: {why}": "why",
 }
-NAMES = {"SGD", "Adam", "AdaGrad", "RMSProp", "RAdam", "Nesterov", "Python", "beta2", "long", "short"}
+NAMES = {"NaN", "SGD", "Adam", "AdaGrad", "RMSProp", "RAdam", "Nesterov", "Python", "beta2", "long", "short"}
 SPOKEN = ("say", "said", "Note")
 TABLES = {  # whose texts are said where they are looked up
     "telling.phrases": ("RISING", "COOLING", "STAGES", "CURVES", "JOINED"),
@@ -59,6 +59,7 @@ TABLES = {  # whose texts are said where they are looked up
     "cli.words": ("TITLES",),
     "lab.choose.said": ("LOSSES", "METRICS", "COUNTED"),
     "lab.judging.column": ("WORDS",),
+    "lab.records.measures": ("METRICS",),
     "lab.judging.strategy": ("WHY",),
     "lab.workload": ("MODELS", "TASKS"),
     "report.columns": ("GROUPS",),
@@ -75,6 +76,7 @@ LOOKED_UP = {
     "said(BY_RATE[summary.settings.chosen_by])", "said(AGAINST[summary.settings.chosen_by])",
     "say(text.text, **text.fields)", "say(template, **again)",
     "said(first(command.help or ''))", "said(command.epilog or '')", "said(option.help or '')", "said(part)",
+    "Note(METRICS[name])",
     "said(loss)", "said(loss.split()[-1])", "said(METRICS[metric])", "said(one if count == 1 else more)",
     "said(TITLES[last])", "said(TITLES[kind_of(name)])", "said(summary(word))", "said(summary(name))",
     "said(QUANTITIES.get(told, told))", "said(QUANTITIES.get(word, word))",

@@ -217,7 +217,7 @@ def test_another_problem_in_the_folder_and_a_name_given_twice_are_noted_in_chine
         "compare", "diabetes", "sgd() | 0.1", "b=sgd() | 0.1", *SHORT, "--out", "out", "--lang", "zh", cwd=tmp_path
     )
     assert "注意：out 里还有 6 次训练，属于另一个问题（文件、数据或起点不同），这里不算\n" in told.stderr
-    assert "注意：b 这条策略前面已经给出，只用第一个名字训练一次\n" in told.stderr
+    assert "注意：b 这条策略前面已经给出：只训练一次，用第一个名字\n" in told.stderr
 
 
 def runs(name, *losses, rate=0.1, more=None):
@@ -351,7 +351,7 @@ def test_a_note_is_english_wherever_it_goes_and_chinese_where_it_is_said(chinese
     assert note == "Rare values share one column: 'a' and 2 more."
     assert f"{note}" == str(note) == note
     assert json.dumps(note) == f'"{note}"'
-    assert heard(note) == "少见的值合用一列：'a' 等（还有 2 个）。"
+    assert heard(note) == "少见的取值合用一列：'a' 等（还有 2 个）。"
     assert say("note: {message}", message=note) == f"注意：{heard(note)}"
     again = pickle.loads(pickle.dumps(note))
     assert (again, heard(again)) == (note, heard(note))
@@ -359,7 +359,7 @@ def test_a_note_is_english_wherever_it_goes_and_chinese_where_it_is_said(chinese
 
 
 def test_names_in_a_row(chinese):
-    assert say("{name} is not judged: {why}.", name=listed("abc"), why=commas("ab")) == "a、b 和 c 没有判断：a、b。"
+    assert say("{name} is not judged: {why}.", name=listed("abc"), why=commas("ab")) == "a、b、c 没有评判：a、b。"
     assert (commas([]), commas("a"), listed("a")) == ("", "a", "a")
 
 

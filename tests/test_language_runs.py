@@ -44,7 +44,7 @@ from test_report_run import whole
 NAMES = frozenset(  # of what other people made, and of what is written in a file
     re.findall(
         r"\w+",
-        "30ep Adam BatchNorm COLUMN CSV Ctrl GB JSON JavaScript MLflow MiB NAME NaN NumPy Parquet PyTorch"
+        "30ep Adam BatchNorm COLUMN CSV Ctrl GB JSON JSONL JavaScript MLflow MiB NAME NaN NumPy Parquet PyTorch"
         " ReLU ReduceLROnPlateau SQLite Scheduler T_max TensorBoard alpha argmax bfloat16 bzip2 compare"
         " dropout f_star grad_norm gzip logging_nan_inf_filter lr num_training_steps patience pickle sigmoid"
         " tanh torch transformers xz zip zstd",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from textwrap import wrap
 
 _WIDE = "\u2e80-\uffe6"
@@ -16,14 +17,35 @@ def filled(text: str, cells: int) -> list[str]:
     >>> filled("one line of words", 9), filled("学习率太大，请试小一些的。", 10)
     (['one line', 'of words'], ['学习率太', '大，请试小', '一些的。'])
     """
-    if not re.search(f"[{_WIDE}]", text):
+    if not is_wide(text):
         return wrap(text, cells, break_on_hyphens=False)
-    lines = [""]
+    ends = [0, *breaks(text, cells), len(text)]
+    return [text[begin:end].strip() for begin, end in pairwise(ends)]
+
+
+def breaks(text: str, cells: int) -> list[int]:
+    """Where the lines of a text begin, besides the first.
+
+    >>> breaks("学习率太大，请试小一些的。", 10)
+    [4, 9]
+    """
+    found, begin, at = [], 0, 0
     for piece in _pieces(text, cells):
-        if lines[-1] and width(lines[-1] + piece.rstrip()) > cells:
-            lines.append("")
-        lines[-1] += piece if lines[-1] else piece.lstrip()
-    return [line.rstrip() for line in lines]
+        so_far = text[begin:at].lstrip()
+        if so_far and width(so_far + piece.rstrip()) > cells:
+            found.append(at)
+            begin = at
+        at += len(piece)
+    return found
+
+
+def is_wide(text: str) -> bool:
+    """Whether a text has characters of two cells.
+
+    >>> is_wide("学习率"), is_wide("rate")
+    (True, False)
+    """
+    return bool(re.search(f"[{_WIDE}]", text))
 
 
 def width(text: str) -> int:

@@ -41,7 +41,7 @@ PHRASES = {
     "last": "最后一个",
     "Every array of the {what} is shortened by as much as the newest squares outgrew the rule's running mean of squares (memory {beta2}).": "{what}的每个数组，最新的平方超出规则的平方滑动平均（记忆 {beta2}）多少，就相应缩短多少。",
     "The {what} is shortened where its norm is more than {z} times its deviation above its running mean (memory {alpha}), once {warm_up} norms were seen.": "见过 {warm_up} 个范数之后，如果{what}的范数比其滑动平均（记忆 {alpha}）高出偏差的 {z} 倍以上，就缩短它。",
-    "The {what} is shortened where its norm is more than {z} times its deviation above its running mean (memory {alpha}), once {warm_up} norms were seen, and always to norm {max} at most.": "见过 {warm_up} 个范数之后，如果{what}的范数比其滑动平均（记忆 {alpha}）高出偏差的 {z} 倍以上，就缩短它；范数在任何时候都不超过 {max}。",
+    "The {what} is shortened where its norm is more than {z} times its deviation above its running mean (memory {alpha}), once {warm_up} norms were seen, and always to norm {max} at most.": "见过 {warm_up} 个范数之后，如果{what}的范数比其滑动平均（记忆 {alpha}）高出偏差的 {z} 倍以上，就缩短它；任何时候范数都不超过 {max}。",
     "The {what} is shortened to percentile {p} of its last {history} norms where it is longer.": "{what}的范数超过最近 {history} 个范数的第 {p} 百分位数时，缩短到那里。",
     "Every array of the {what} is shortened to {ratio_times}the running mean of its own norms (memory {beta}) where it is longer; in the first {warm_up} updates the whole {what} is shortened to norm {max} instead.": "{what}的每个数组，范数超过自身范数的滑动平均（记忆 {beta}）{ratio_times}时，缩短到那里；在最初 {warm_up} 次更新里，则把整个{what}缩短到范数 {max}。",
     "{ratio} times ": "的 {ratio} 倍",

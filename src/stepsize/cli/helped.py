@@ -9,10 +9,13 @@ from typing import Any
 
 import rich_click as click
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.containers import Lines
 from rich.measure import Measurement
+from rich.text import Text
 from rich_click.rich_help_formatter import RichHelpFormatter
 
 from .._language import said, say
+from .._lines import breaks, is_wide
 
 TITLES = {
     "OPTIONS_PANEL_TITLE": "Options",
@@ -44,6 +47,21 @@ class _Folded:
         return Measurement.get(console, options, self.text)
 
 
+_wrap = Text.wrap
+
+
+def _wrapped(text: Text, console: Console, width: int, **options: Any) -> Lines:
+    """The lines of a text as rich breaks them; one in Chinese ends behind any character, but before no full stop."""
+    if not is_wide(text.plain) or options.get("no_wrap"):
+        return _wrap(text, console, width, **options)
+    lines = Lines()
+    for line in text.split(allow_blank=True):
+        for part in line.divide(breaks(line.plain, width)):
+            part.rstrip()
+            lines.append(part)
+    return lines
+
+
 @contextmanager
 def translated(main: click.RichGroup) -> Iterator[None]:
     """Every help text of a group and of all inside it is in the language that is spoken, until the end of the block."""
@@ -57,6 +75,7 @@ def translated(main: click.RichGroup) -> Iterator[None]:
 def _changes(main: click.RichGroup) -> Iterator[tuple[Any, str, Any]]:
     """What is set otherwise: the owner, the attribute, and its value."""
     yield click.RichContext, "formatter_class", _Formatter
+    yield Text, "wrap", _wrapped
     for name, title in TITLES.items():
         yield click.rich_click, name, said(title)
     yield click.rich_click, "DEFAULT_STRING", say("[default: {value}]", value="{}")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from .._language import said, say
+from .._language import heard, said, say
+from ..lab.records.measures import called
 from .exports.cells import measures
 from .numbers import Mean, Row, Summary
 
@@ -52,7 +53,8 @@ def columns(summary: Summary) -> list[Column]:
     if any(row.worst is not None for row in rows):
         best.append(Column("worst", say("worst seed"), BEST, "plain", lambda row: row.worst))
     best += [
-        Column(f"metric{i}", name, BEST, "mean", partial(_metric, name)) for i, name in enumerate(measures(summary))
+        Column(f"metric{i}", heard(called(name)), BEST, "mean", partial(_metric, name))
+        for i, name in enumerate(measures(summary))
     ]
     best.append(Column("steps", say("steps to target"), BEST, "steps", lambda row: row.steps_to_target))
     return [

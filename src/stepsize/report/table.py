@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .._language import commas, said, say
+from .._language import commas, heard, said, say
+from ..lab.records.measures import called
 from ..lab.workload import model_said
 from .numbers import Mean, Row, Summary
 
@@ -44,7 +45,8 @@ def columns(summary: Summary) -> list[Column]:
     if subject.tested:
         found.append(Column(say("test loss"), lambda row: _told(row.tested)))
     for name in dict.fromkeys(name for row in summary.rows for name in row.metrics):
-        found.append(Column(name, lambda row, name=name: _told(row.metrics.get(name)), 110))  # type: ignore[misc]
+        told = heard(called(name))
+        found.append(Column(told, lambda row, name=name: _told(row.metrics.get(name)), 110))  # type: ignore[misc]
     found.append(Column(say("worst seed"), lambda row: "–" if row.worst is None else f"{row.worst:.4g}", 140))
     if summary.settings.reference is not None:
         found.append(Column(say("steps to target"), _reached, 100))

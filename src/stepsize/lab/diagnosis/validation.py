@@ -6,6 +6,7 @@ import numpy as np
 
 from ..._language import Note
 from ...problems import Floats
+from ..records.measures import called
 from ..records.record import Record
 from .base import CERTAIN, Finding, Symptom
 from .trend import noise
@@ -187,7 +188,9 @@ def _still_better(record: Record, best: int) -> str:
     for name, one in (record.metrics or {}).items():
         values = one[np.isfinite(one)]
         if "acc" in name.lower() and len(values) == len(one) > best and np.median(values[-3:]) > values[best]:
-            return Note("The {name} still rose: the model is surer of its mistakes, not worse at choosing.", name=name)
+            return Note(
+                "The {name} still rose: the model is surer of its mistakes, not worse at choosing.", name=called(name)
+            )
     return ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..._language import say
+from ...lab.records.measures import called
 from ...lab.records.record import Record
 from ...problems import Floats
 from ..templates import four_digits
@@ -56,7 +57,7 @@ def _looks(record: Record) -> Iterator[tuple[str, str]]:
             yield say("{name}, last", name=name), _last(column, at)
             yield say("{name}, lowest", name=name), _at(column[best], at[best])
     for name, column in (record.metrics or {}).items():
-        yield say("{name}, last", name=name), _last(column, at)
+        yield say("{name}, last", name=called(name)), _last(column, at)
 
 
 def _last(column: Floats, at: Sequence[int]) -> str:

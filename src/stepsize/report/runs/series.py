@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._language import Note, heard
+from ...lab.records.measures import called
 from ...lab.records.record import Record
 from ...problems import Floats
 
@@ -67,7 +68,7 @@ PANELS = (
 class Line:
     """A line of a chart: its panel, its name there, and its points; `looks` says that it has few, each worth a dot.
 
-    A name of ours waits to be said; those of metrics, groups and layers are as they were logged.
+    A name of ours waits to be said; those of groups, layers and other metrics are as they were logged.
     """
 
     panel: str
@@ -95,7 +96,7 @@ def _lines(record: Record) -> Iterator[Line]:
         if column is not None:
             yield from _look("loss", name, at, column)
     for measure, column in (record.metrics or {}).items():
-        yield from _look("metrics", measure, at, column)
+        yield from _look("metrics", called(measure), at, column)
 
 
 def _look(panel: str, name: str, at: NDArray[np.int_], column: Floats) -> Iterator[Line]:
