@@ -37,6 +37,12 @@ def test_the_start_page_shows_what_its_commands_print(tmp_path):
     assert run(*words, "--lang", "zh").stdout == shown("zh/start.md", "第 0 到 24 次更新")
 
 
+def test_the_page_of_find_shows_what_it_prints():
+    pytest.importorskip("sklearn")
+    done = run("find", "wine", "adam() | 1e-3 * cosine()", "--lang", "zh")
+    assert done.stdout == shown("zh/find.md", "adam() | rate，用于 wine")
+
+
 @pytest.mark.parametrize("page", ["start.md", "zh/start.md"])
 def test_the_start_page_names_the_wheel_of_this_version(page):
     named = set(re.findall(r"stepsize-[\d.]+-py3", (DOCS / page).read_text(encoding="utf-8")))

@@ -288,7 +288,7 @@ MORE = {
     "scale 0.1 --optimizer x": "'--optimizer' 的值无效：'x' 不是这些之一：'sgd', 'adam'。（见 scale）",
     "scale 0.1 0.2": "scale 只接受一条策略，不能再有 '0.2'",
     "list cosine": "list 后面没有词：请写 stepsize list，或者 stepsize help cosine",
-    "list --kind x": "没有 'x' 这一类：请写 schedule, recipe, combination, controller, rule, clip, transform 之一",
+    "list --kind x": "没有 'x' 这一类：请写 schedule、recipe、combination、controller、rule、clip、transform 之一",
     "help cosin": "第 1 列：没有 'cosin' 这个词，是不是 'cosine'？全部的词：stepsize list",
     "help '0.1 * cosine()'": "0.1 * cosine() 不是单独一个词：请写 stepsize explain '0.1 * cosine()'",
     "compare digits --rates 1:2": "'--rates' 的值无效：'1:2' 不是 LOW:HIGH:N（如 1e-4:1:9），也不是列表（如 0.01,0.1）（见 compare）",

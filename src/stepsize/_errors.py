@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ._language import say
+from ._language import commas, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def one_of(owner: str, field: str, value: object, options: Iterable[str]) -> str
 def _one_of(words: tuple[str, ...]) -> str:
     if len(words) == 2:
         return say("{first!r} or {last!r}", first=words[0], last=words[1])
-    return repr(words[0]) if len(words) == 1 else say("one of {words}", words=", ".join(words))
+    return repr(words[0]) if len(words) == 1 else say("one of {words}", words=commas(words))
 
 
 def shown(value: object) -> str:

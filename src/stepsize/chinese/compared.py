@@ -6,6 +6,7 @@ from __future__ import annotations
 
 COMPARED = {
     "trained {done} of {total} runs{best}": "已训练 {done} 次，共 {total} 次{best}",
+    "runs⟨behind a count⟩": "次训练",
     "runs, {count} running{best}": "次训练，{count} 次进行中{best}",
     ", best so far {loss} by {name} at {rate}": "，至今最好 {loss}：{name}，学习率 {rate}",
     ", {count} trained by another process": "，{count} 次由另一个进程训练",

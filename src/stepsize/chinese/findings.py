@@ -201,7 +201,7 @@ FINDINGS = {
     # the validation
     "overfitting": "过拟合",
     "The run overfits: the validation loss was lowest near update {step} ({low}) and rose to {last}, while the training loss went on falling from {early} to {late}.": "训练过拟合：验证损失在第 {step} 次更新附近最低（{low}），之后升到 {last}，而训练损失继续从 {early} 降到 {late}。",
-    "The {name} still rose: the model is surer of its mistakes, not worse at choosing.": "{name} 仍在上升：模型对自己的错误更加自信，但选错的并没有增多。",
+    "The {name} still rose: the model is surer of its mistakes, not worse at choosing.": "验证指标（{name}）仍在上升：模型对自己的错误更加自信，但选错的并没有增多。",
     "keep the weights of update {step}, or end the run there with a schedule of that length; for more than that: more data or augmentation, weight decay, dropout, a smaller model": "保留第 {step} 次更新的权重，或者用那么长的调度在那里结束训练；要想更好，可以用更多数据或数据增强、权重衰减、dropout，或者更小的模型",
     "validation jumped": "验证损失突然升高",
     "The validation loss jumped from {low} to {high} between updates {before} and {there}, {until}, while the training loss stayed near {after}: what only validation uses has broken, such as the running averages of BatchNorm after one batch far out of the ordinary.": "在第 {before} 和 {there} 次更新之间，验证损失从 {low} 跳到 {high}（{until}），而训练损失一直在 {after} 左右：出问题的是只有验证才用到的东西，例如 BatchNorm 的滑动平均遇到了一个极不寻常的批次。",

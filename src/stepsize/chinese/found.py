@@ -20,7 +20,7 @@ FOUND = {
     "The loss still falls at the end: sweep to a rate above {rate:.3g}.": "到最后损失还在下降：请测到高于 {rate:.3g} 的学习率。",
     "Sweep from a rate below {rate:.3g}, and see whether the loss is finite at the start.": "请从低于 {rate:.3g} 的学习率开始，并检查起点的损失是不是有限的数。",
     "A longer sweep or a larger batch has less noise; if the loss never falls, look at the model first.": "测试更长或批次更大，噪声就更小；如果损失从不下降，请先检查模型。",
-    "This alone is not to be trusted: on 24 recorded cells the best of these rules ended 14 % above the best rate in the mean and 71 % at worst, and on others it diverged; from the edge to the best rate it is 1 to 9 octaves.": "不能只靠这一项：在 24 组记录上，这些规则中最好的一条，结果也比最好的学习率平均高 14 %，最差高 71 %，在另一些任务上还发散了；从发散的边缘到最好的学习率相差 1 到 9 个倍频程（每个是两倍）。",
+    "This alone is not to be trusted: on 24 recorded cells the best of these rules ended 14 % above the best rate in the mean and 71 % at worst, and on others it diverged; from the edge to the best rate it is 1 to 9 octaves.": "不能只靠这一项：在 24 组记录上，这些规则中最好的一条，结果也比最佳学习率平均高 14 %，最差高 71 %，在另一些任务上还发散了；从发散的边缘到最佳学习率相差 1 到 9 个倍频程（每个是两倍）。",
     "Do instead: {instead}": "建议改用：{instead}",
     "sweeping": "测试中",
     "written: {path}": "已写入：{path}",

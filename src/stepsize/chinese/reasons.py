@@ -71,9 +71,9 @@ REASONS = {
         "梯度里有 NaN 或无穷大的元素：这次更新被跳过"
     ),
     "{bad} of {all} elements of the gradient of {parameter} are NaN or infinite: the update was left out": (
-        "{parameter} 的梯度的 {all} 个元素中有 {bad} 个是 NaN 或无穷大：这次更新被跳过"
+        "梯度里有 NaN 或无穷大（{parameter}，{all} 个元素中的 {bad} 个）：这次更新被跳过"
     ),
-    "parameter {index} of group {group}, shape {shape}": "第 {group} 组的第 {index} 个参数（形状 {shape}）",
+    "parameter {index} of group {group}, shape {shape}": "第 {group} 组的第 {index} 个参数，形状 {shape}",
     "{clip}: limited all elements": "{clip}：截断了全部元素",
     "{clip}: limited all elements of a gradient of length {norm}": "{clip}：截断了长度为 {norm} 的梯度的全部元素",
     "{clip}: limited {share} of the elements": "{clip}：截断了 {share} 的元素",

@@ -12,7 +12,7 @@ import rich_click as click
 
 from .. import __version__
 from .._errors import StepsizeError
-from .._language import LANGUAGES, say, spoken
+from .._language import LANGUAGES, commas, say, spoken
 from .budget import Budget, BudgetKind
 from .kinds import Above, Expression, Rates, Whole
 from .looking import diagnose, study
@@ -177,7 +177,7 @@ def list_words(kind: str | None, as_json: bool) -> int:
 
     kind = None if kind is None else kind.lower().removesuffix("s")
     if kind not in (None, *words.KINDS):
-        kinds = ", ".join(words.KINDS)
+        kinds = commas(words.KINDS)
         raise StepsizeError(say("there is no kind {kind!r}: write one of {kinds}", kind=kind, kinds=kinds))
     return words.list_words(kind, as_json)
 

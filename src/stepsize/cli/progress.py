@@ -28,7 +28,7 @@ def shown(total: int) -> Iterator[tuple[Callable[[Far], None], Listener]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("runs", total=total)
+        task = bar.add_task(say("runs⟨behind a count⟩"), total=total)
         running: dict[str, int] = {}
         best = [""]
 

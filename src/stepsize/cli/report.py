@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .._errors import StepsizeError, printable
-from .._language import say
+from .._language import commas, say
 from ..course.log import put
 from ..lab.records.foreign.wanted import Wanted
 from ..lab.records.logs import read_every, read_log
@@ -45,7 +45,7 @@ def report_command(
     for run in runs:
         if run.diagnosis is not None:
             print(say("{name}: {line}", name=printable(run.name), line=run.diagnosis.verdict))
-    told = say("written: {paths}", paths=", ".join(written))
+    told = say("written: {paths}", paths=commas(written))
     tell(told if page is None else say("{told} (open it in a browser)", told=told))
     return DONE
 

@@ -6,7 +6,7 @@ import os
 import sys
 
 from .._errors import StepsizeError, shown
-from .._language import Note, say
+from .._language import Note, commas, say
 from ..lengths import MissingFactError
 from ..text import parse
 from .output import columns, fail, note, print_json, tell
@@ -127,7 +127,7 @@ def _curve(
     is_rate = hasattr(shown, "base")  # a controller or a clamp may have a factor too
     base, factor = (shown.base, shown.factor) if is_rate else (1.0, shown)
     ones = (1.0,) * len(shown.controllers)
-    controllers = ", ".join(str(one) for one in shown.controllers)
+    controllers = commas(str(one) for one in shown.controllers)
     drawn = say("{controllers} depends on the run and is drawn as 1", controllers=controllers)
     return label, None, lambda t: float(base * factor.with_control(t, ones)), "; ".join([drawn, *notes])
 

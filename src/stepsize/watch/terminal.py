@@ -30,7 +30,7 @@ from .hub import AT_FIRST
 SECONDS = 0.5  # between two pictures
 WIDEST = 100  # cells of a curve
 MOST_DECISIONS = 3
-BLANK = "\u00a0"  # at which no line ends, so that a name stays with its number
+BETWEEN = "   "
 HIGH = 98.0  # the percentile of the losses that a curve ends at, so that a spike leaves the rest to be seen
 
 
@@ -127,8 +127,7 @@ def _of_a_run(record: Record, told: Diagnosis | None, width: int, alone: bool) -
     parts: list[RenderableType] = []
     cells = max(20, min(WIDEST, width - SCALE - 2))
     parts.append(Text(curve(record, cells) if alone else sparkline(record, cells)))
-    pairs = [(name.replace(" ", BLANK), value.replace(" ", BLANK)) for name, value in last(record)]
-    parts.append(Text("   ").join(Text.assemble((name + BLANK, "dim"), value) for name, value in pairs))
+    parts.append(_numbers(last(record), width))
     for mark in marks_of(record)[-MOST_DECISIONS:]:
         parts.append(_headed(say("▼ update {where} ", where=mark.where), "cyan", printable(mark.reason), width))
     if told is not None:
@@ -138,6 +137,17 @@ def _of_a_run(record: Record, told: Diagnosis | None, width: int, alone: bool) -
             head = say("{name}: {line}", name=one.illness, line="")
             parts.append(_headed(head, "bold", printable(one.says), width))
     return parts
+
+
+def _numbers(pairs: list[tuple[str, str]], cells: int) -> Text:
+    """Names with their numbers, as many to a line as it holds whole."""
+    lines = [Text()]
+    for name, value in pairs:
+        one = Text.assemble((f"{name} ", "dim"), value)
+        if lines[-1] and lines[-1].cell_len + len(BETWEEN) + one.cell_len > cells:
+            lines.append(Text())
+        lines[-1] += Text(BETWEEN) + one if lines[-1] else one
+    return Text("\n").join(lines)
 
 
 def _headed(head: str, style: str, rest: str, width: int) -> Text:
