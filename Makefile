@@ -27,9 +27,9 @@ test-hosts: $(VENV)/.has-test
 	$(INSTALL) '.[hosts]'
 	$(BIN)/python -m pytest -rs $(wildcard tests/test_hosts_*.py)
 
-# the page of a comparison, clicked in headless Chromium: Debian's packages chromium and chromium-driver
+# the pages and the site, clicked in headless Chromium: Debian's packages chromium and chromium-driver
 test-page: $(VENV)/.has-test
-	$(INSTALL) '.[page]'
+	$(INSTALL) '.[page,site]'
 	$(BIN)/python -m pytest -rs $(wildcard tests/test_page_*.py)
 
 # the documentation as a site: out/site/index.html opens from disk
