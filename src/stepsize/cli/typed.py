@@ -111,6 +111,12 @@ def data_first(command: str, data: str, others: Sequence[str] = ()) -> None:
             'tune: -- stands before the command that trains: write stepsize tune "{text}" -- python …', text=data
         )
         raise StepsizeError(told)
+    if command == "tune" and any(one.endswith(".py") for one in others) and not os.path.exists(data):
+        line = shlex.join([data, *others])
+        told = say(
+            'tune: a strategy and -- stand before a command: write stepsize tune "adam() | 1e-3" -- {line}', line=line
+        )
+        raise StepsizeError(told)
     if not data.isidentifier() and not os.path.exists(data) and _is_read(data):
         told = say('{command}: DATA comes first: write stepsize {command} digits "{text}"', command=command, text=data)
         raise StepsizeError(told)
