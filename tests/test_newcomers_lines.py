@@ -75,3 +75,27 @@ def test_a_script_without_a_strategy_and_dashes(line, folder):
     assert done.returncode == 2
     said = f'write stepsize tune "adam() | 1e-3" -- {" ".join([command, *others])}\n'
     assert done.stderr == f"error: tune: a strategy and -- stand before a command: {said}"
+
+
+@pytest.mark.parametrize("command", ["show", "explain"])
+def test_a_file_is_no_expression(command, folder):
+    done = run(command, "run.jsonl", cwd=folder)
+    assert done.returncode == 2
+    assert done.stderr == "error: run.jsonl is a file and no expression: write stepsize diagnose run.jsonl\n"
+    (folder / "0.1").touch()  # a file whose name is an expression as well
+    assert run(command, "0.1", cwd=folder).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("warmup() >> cosine()", "warmup('5%') >> cosine()"),
+        ("0.1 * (warmup() >> cosine())", "0.1 * (warmup('5%') >> cosine())"),
+        ("adam() | 0.1 * (warmup() >> cosine())", "adam() | 0.1 * (warmup('5%') >> cosine())"),
+        ("warmup(shape='cosine') >> cosine()", "its fields by name, length, shape"),
+    ],
+)
+def test_a_warmup_whose_length_was_forgotten(text, line):
+    done = run("explain", text)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"warmup needs length: write {line}\n")

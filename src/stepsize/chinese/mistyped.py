@@ -38,6 +38,7 @@ MISTYPED = {
     "{word} is no single word: write stepsize explain {word!r}": "{word} 不是单独一个词：请写 stepsize explain {word!r}",
     "there is no kind {kind!r}: write one of {kinds}": "没有 {kind!r} 这一类：请写 {kinds} 之一",
     " needs the name of a function": " 需要写明函数名",
+    "{path} is a file and no expression: write stepsize diagnose {path}": "{path} 是文件，不是表达式：请写 stepsize diagnose {path}",
     'tune: a strategy and -- stand before a command: write stepsize tune "adam() | 1e-3" -- {line}': 'tune：命令前面要写策略和 --：请写 stepsize tune "adam() | 1e-3" -- {line}',
     '{command}: DATA comes first: write stepsize {command} digits "{text}"': '{command}：DATA 写在最前面：请写 stepsize {command} digits "{text}"',
     '{command} runs no script: write stepsize tune "adam() | 1e-3" -- {script}': '{command} 不运行脚本：请写 stepsize tune "adam() | 1e-3" -- {script}',

@@ -123,7 +123,9 @@ def data_first(command: str, data: str, others: Sequence[str] = ()) -> None:
 
 
 def whole(command: str, words: Sequence[str]) -> str:
-    """What to say of a text that came in pieces, because it had no quotes; empty where that is not so."""
+    """What to say of a text that came in pieces, because it had no quotes, or of a file; empty where it is neither."""
+    if len(words) == 1 and os.path.isfile(words[0]) and not _is_read(words[0]):
+        return say("{path} is a file and no expression: write stepsize diagnose {path}", path=words[0])
     if len(words) < 2:
         return ""
     if any(os.path.exists(word) and not _is_read(word) for word in words):
