@@ -293,3 +293,8 @@ def test_metrics_on_the_test_data_are_told_as_such():
     assert told == "Accuracy 0.5 on the test data, at the last look of that trial."
     (told,) = (line for line in sentences(verdict, "loss", {"accuracy": 0.5}) if "ccuracy" in line)
     assert told == "Accuracy 0.5 at the last look of that trial."
+
+
+def test_the_accuracy_of_a_bundled_set_is_of_its_test_data():
+    told = run("tune", "wine", "adam() | 0.01", "--steps", "20", "--budget", "1").stdout
+    assert re.search(r"^Accuracy \S+ on the test data, at the last look of that trial\.$", told, re.M)
