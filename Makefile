@@ -98,7 +98,7 @@ clean:
 $(VENV)/.has-compare: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing NumPy, Matplotlib, scikit-learn and others into $(VENV), about a minute:"
-	$(INSTALL) '.[compare]'
+	$(INSTALL) '.[compare,watch]'
 	touch $@
 
 $(VENV)/.has-test: pyproject.toml constraints.txt

@@ -268,7 +268,7 @@ MORE = {
     "plot 'cosine()'": "没有命令 'plot'：请写 stepsize show",
     "sho 'cosine()'": "没有命令 'sho'。是不是 'show'？（见）",
     "frobnicate": "没有命令 'frobnicate'。（见）",
-    "show 'cosine()' --stp 3": "没有选项 '--stp'。是不是 '--at', '--steps', '--svg'？（见 show）",
+    "show 'cosine()' --stp 3": "没有选项 '--stp'。是不是 '--steps'？（见 show）",
     "show 'cosine()' --steps": "选项 '--steps' 后面要有一个值。",
     "show 'cosine()' --steps 0": "'--steps' 的值无效：0 不在范围 1<=x<=10000000 之内。（见 show）",
     "show 'cosine()' --steps many": "'--steps' 的值无效：'many' 不是整数，应写成 10 这样（见 show）",

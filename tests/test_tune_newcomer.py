@@ -284,3 +284,17 @@ def test_the_page_says_what_a_larger_budget_does_and_marks_what_was_chosen(scrip
     run("tune", "wine", TEXT, "--budget", "1", "--out", "t", "--steps", "30", cwd=tmp_path)
     page = (tmp_path / "t" / "tune.html").read_text(encoding="utf-8")
     assert "It goes on from there" in page
+
+
+def test_metrics_on_the_test_data_are_told_as_such():
+    """Beside a validation loss, of which they are no part."""
+    verdict = tuned().verdict
+    (told,) = (line for line in sentences(verdict, "loss", {"accuracy": 0.5}, tested=True) if "ccuracy" in line)
+    assert told == "Accuracy 0.5 on the test data, at the last look of that trial."
+    (told,) = (line for line in sentences(verdict, "loss", {"accuracy": 0.5}) if "ccuracy" in line)
+    assert told == "Accuracy 0.5 at the last look of that trial."
+
+
+def test_the_accuracy_of_a_bundled_set_is_of_its_test_data():
+    told = run("tune", "wine", "adam() | 0.01", "--steps", "20", "--budget", "1").stdout
+    assert re.search(r"^Accuracy \S+ on the test data, at the last look of that trial\.$", told, re.M)

@@ -311,7 +311,10 @@ def test_a_missing_package_is_one_line(folder):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr == "error: the live page needs an extra package: pip install 'stepsize[watch]'\n"
+    assert (
+        done.stderr
+        == "error: the live page needs an extra package: pip install 'stepsize[watch]'; --terminal needs none\n"
+    )
 
 
 @pytest.mark.usefixtures("ctrl_c")

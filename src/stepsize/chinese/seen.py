@@ -128,7 +128,7 @@ SEEN = {
     "{path} is a folder, which is watched alone: write stepsize watch {path}": "{path} 是文件夹，只能单独查看：请写 stepsize watch {path}",
     "there is no folder {folder}: make it, or name a file in one that is there": "没有文件夹 {folder}：请先建立它，或者写已有文件夹里的文件",
     "{path} is not there yet: it is waited for": "{path} 还不存在：正在等待它出现",
-    "the live page needs an extra package: pip install 'stepsize[watch]'": "实时页面需要额外的软件包：pip install 'stepsize[watch]'",
+    "the live page needs an extra package: pip install 'stepsize[watch]'; --terminal needs none": "实时页面需要另外的包：pip install 'stepsize[watch]'；--terminal 不需要",
     # the terminal
     "no log is there yet": "还没有日志",
     "▼ update {where} ": "▼ 更新 {where}：",
@@ -153,6 +153,7 @@ SEEN = {
     # files
     "written: {paths}": "已写入：{paths}",
     "{told} (open it in a browser)": "{told}（请用浏览器打开）",
+    "--out {page} is a file that is no page: name another one": "--out {page} 是已有的文件，不是网页：请换一个文件名",
     "--out {page} is a folder: name the file, such as {such}": "--out {page} 是文件夹：请写文件名，例如 {such}",
     "--{option} {path} must end in {ending}: write {better}": "--{option} {path} 必须以 {ending} 结尾：请写 {better}",
     "{path} is a study of many runs, with a page of its own: write stepsize study show {folder}": "{path} 是包含许多次训练的研究，有自己的网页：请写 stepsize study show {folder}",

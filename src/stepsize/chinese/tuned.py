@@ -19,6 +19,7 @@ TUNED = {
     "{loss} {value:.4g}; a new run is expected between {low:.4g} and {high:.4g}.": "{loss}为 {value:.4g}；再训练一次，预计落在 {low:.4g} 和 {high:.4g} 之间。",
     "Expected {loss} {value:.4g}.": "预计{loss}为 {value:.4g}。",
     "Expected {loss} {value:.4g}; a new run is expected between {low:.4g} and {high:.4g}.": "预计{loss}为 {value:.4g}；再训练一次，预计落在 {low:.4g} 和 {high:.4g} 之间。",
+    "{metric} {value:.4g} on the test data, at the last look of that trial.": "{metric}：{value:.4g}（在测试数据上，那次试验最后一次测量时）。",
     "{metric} {value:.4g} at the last look of that trial.": "{metric}：{value:.4g}（那次试验最后一次测量时）。",
     "Rates from {low:.2g} to {high:.2g} are expected within 10 % of its {loss}.": "学习率取 {low:.2g} 到 {high:.2g}，{loss}预计都与它相差不到 10 %。",
     "Cost: {runs} of {updates}, in {trials}.": "代价：{runs}（每次 {updates}），做了 {trials}。",

@@ -82,6 +82,10 @@ def _not_meant(error: plain.ClickException) -> str:
     if better := meant(clicks):
         return better
     told, context = in_its_words(" ".join(clicks.split())), getattr(error, "ctx", None)
+    if isinstance(error, plain.exceptions.NoSuchOption):
+        from . import near_option
+
+        told = near_option.told(error, sys.argv[1:])
     if context is None:
         return told
     return say("{problem} (see {command} --help)", problem=told, command=context.command_path)

@@ -46,7 +46,7 @@ def compare_command(
     plan = prepare(
         given, texts, steps=steps, batch_size=batch_size or None, seeds=seeds, rates=rates, reference=reference
     )
-    exports.check()
+    exports.check(data)
     with as_notes():
         study = Study(given, exports.out)
     for remark in (*plan.subject.notes, *_said_twice(texts, plan)):

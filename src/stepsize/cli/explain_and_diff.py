@@ -27,7 +27,9 @@ def explain_command(text: str, steps: int | None, as_json: bool, **units: Any) -
         sentences = explain(value, steps, **units)
         notes = doubted(value, steps, units) if given else []
     except StepsizeError as error:
-        return fail(told(error))
+        from .typed import whole
+
+        return fail(whole("explain", [text]) or told(error))
     if as_json:
         print_json({"text": str(value), "steps": steps, "sentences": sentences} | ({"notes": notes} if notes else {}))
     else:

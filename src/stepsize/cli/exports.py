@@ -10,6 +10,7 @@ from .._language import commas, say
 from ..course.log import put
 from ..lab.study.journal import FILE
 from ..report.numbers import Summary
+from .paths import not_over
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,11 @@ class Exports:
     svg: Path | None = None
     pdf: Path | None = None
 
-    def check(self) -> None:
-        """Say now what would fail at the end: a missing package, a wrong ending, a folder that is not there."""
+    def check(self, data: str) -> None:
+        """Say now what would fail at the end: a missing package, a wrong ending, a folder that is not there.
+
+        Nothing is written over `data`, where that is a file.
+        """
         if self.out is not None or self.svg is not None or self.pdf is not None:
             from ..report import figures, page  # noqa: F401 - which say what is not installed
         for name in ("csv", "latex", "svg", "pdf"):
@@ -42,6 +46,7 @@ class Exports:
                         instead=instead,
                     )
                 )
+            not_over(path, Path(data), name)
             if not path.parent.is_dir() and path.parent != self.out:  # which is made
                 raise StepsizeError(
                     say(

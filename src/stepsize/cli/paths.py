@@ -18,6 +18,14 @@ def look_at(data: str) -> None:
         look_for(Path(path), say("name a .csv or .parquet file, file.py:function, or a bundled set such as digits"))
 
 
+def not_over(made: Path, read: Path, option: str) -> None:
+    """An error where the file to write is the one that is read, which would be lost."""
+    if made.exists() and read.exists() and os.path.samefile(made, read):
+        raise StepsizeError(
+            say("--{option} {path} is the file that is read: name another one", option=option, path=made)
+        )
+
+
 def look_for(path: Path, otherwise: str) -> None:
     """An error where there is no such file or folder, with the name nearest to it, or `otherwise` what to write."""
     if os.path.exists(path):

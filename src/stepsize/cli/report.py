@@ -32,6 +32,8 @@ def report_command(
     page = out or (None if pictures else PAGE)
     if page is not None and page.is_dir():
         raise StepsizeError(say("--out {page} is a folder: name the file, such as {such}", page=page, such=page / PAGE))
+    if page is not None and not _is_page_or_new(page):
+        raise StepsizeError(say("--out {page} is a file that is no page: name another one", page=page))
     runs = [
         run for name, path in zip(named(paths), paths, strict=True) for run in _seen(name, path, wanted or Wanted())
     ]
@@ -48,6 +50,14 @@ def report_command(
     told = say("written: {paths}", paths=commas(written))
     tell(told if page is None else say("{told} (open it in a browser)", told=told))
     return DONE
+
+
+def _is_page_or_new(path: Path) -> bool:
+    """Whether a page may be written there: over an older one, but not over a log or anything else."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return True
+    with open(path, "rb") as file:
+        return file.read(64).lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _pictures(png: Path | None, svg: Path | None, pdf: Path | None) -> list[Path]:

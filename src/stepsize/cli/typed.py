@@ -111,13 +111,21 @@ def data_first(command: str, data: str, others: Sequence[str] = ()) -> None:
             'tune: -- stands before the command that trains: write stepsize tune "{text}" -- python …', text=data
         )
         raise StepsizeError(told)
+    if command == "tune" and any(one.endswith(".py") for one in others) and not os.path.exists(data):
+        line = shlex.join([data, *others])
+        told = say(
+            'tune: a strategy and -- stand before a command: write stepsize tune "adam() | 1e-3" -- {line}', line=line
+        )
+        raise StepsizeError(told)
     if not data.isidentifier() and not os.path.exists(data) and _is_read(data):
         told = say('{command}: DATA comes first: write stepsize {command} digits "{text}"', command=command, text=data)
         raise StepsizeError(told)
 
 
 def whole(command: str, words: Sequence[str]) -> str:
-    """What to say of a text that came in pieces, because it had no quotes; empty where that is not so."""
+    """What to say of a text that came in pieces, because it had no quotes, or of a file; empty where it is neither."""
+    if len(words) == 1 and os.path.isfile(words[0]) and not _is_read(words[0]):
+        return say("{path} is a file and no expression: write stepsize diagnose {path}", path=words[0])
     if len(words) < 2:
         return ""
     if any(os.path.exists(word) and not _is_read(word) for word in words):

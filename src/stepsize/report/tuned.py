@@ -53,7 +53,7 @@ def sentences_of(found: Tuned, loss: str) -> list[str]:
     """The verdict of a tuning in sentences; `loss` is what the number is called that chose."""
     record, lost = found.outcome.record, sum(one.diverged for one in found.outcomes)
     last = {name: float(column[-1]) for name, column in (record.metrics or {}).items()}
-    return sentences(found.verdict, loss, last, len(found.outcomes), lost)
+    return sentences(found.verdict, loss, last, len(found.outcomes), lost, record.tested is not None)
 
 
 def _rows(found: Tuned) -> list[dict[str, Any]]:

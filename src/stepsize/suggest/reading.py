@@ -36,6 +36,7 @@ _LENGTHS = [
     "num_training_steps",
 ]
 _MINIMA = ("eta_min", "min_lr", "lr_min")  # rates, where `final` is a share of the base rate
+USUAL_WARMUP = "5%"  # for warmup(), whose length was forgotten
 _SAME = dict.fromkeys(_MINIMA, "final") | {"milestones": "at", "max_norm": "max", "d_model": "width"}
 _SAME |= dict.fromkeys(_LENGTHS, "length") | {"step_size": "every"}
 _RATE = {"learning_rate": "lr", "beta_1": "beta1", "beta_2": "beta2", "b1": "beta1", "b2": "beta2"}
@@ -113,6 +114,8 @@ class Lenient(_Reader):
                 value = self._share(field, value)
             if value is not None:
                 named[_SAME.get(field, field)] = value
+        if name == "warmup" and not arguments and not named:
+            named["length"] = USUAL_WARMUP
         for given, others in _orders(name, arguments, named):
             try:
                 return _call(word, given, others, self.column(node), name)

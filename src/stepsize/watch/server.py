@@ -19,7 +19,9 @@ except ImportError:
     from .._errors import StepsizeError
     from .._language import say
 
-    raise StepsizeError(say("the live page needs an extra package: pip install 'stepsize[watch]'")) from None
+    raise StepsizeError(
+        say("the live page needs an extra package: pip install 'stepsize[watch]'; --terminal needs none")
+    ) from None
 
 from .._errors import StepsizeError
 from .._language import Note, heard, say

@@ -26,14 +26,24 @@ NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 def sentences(
-    verdict: Verdict, loss: str, metrics: Mapping[str, float] = NOTHING, trials: int | None = None, lost: int = 0
+    verdict: Verdict,
+    loss: str,
+    metrics: Mapping[str, float] = NOTHING,
+    trials: int | None = None,
+    lost: int = 0,
+    tested: bool = False,
 ) -> list[str]:
-    """A verdict in sentences; `loss` is what it is called, `trials` how many ran, `lost` of which diverged."""
+    """A verdict in sentences; `loss` is what it is called, `trials` how many ran, `lost` of which diverged.
+
+    `tested` says that the metrics were measured on test data, and not on those that chose.
+    """
     told = []
     if verdict.loss is not None:
         told.append(_expected(verdict, verdict.loss, loss))
     told += [
-        say("{metric} {value:.4g} at the last look of that trial.", metric=_name(name), value=last)
+        say("{metric} {value:.4g} on the test data, at the last look of that trial.", metric=_name(name), value=last)
+        if tested
+        else say("{metric} {value:.4g} at the last look of that trial.", metric=_name(name), value=last)
         for name, last in metrics.items()
     ]
     low, high = verdict.rates
