@@ -62,6 +62,7 @@ def test_a_note_is_english_wherever_a_text_is_wanted(note, chinese):  # noqa: F8
 def test_a_row_may_be_as_long_as_a_list(row, chinese):  # noqa: F811
     names = [str(i) for i in range(MANY)]
     told = heard(row(names))
+    assert row([KEPT[1]]) is KEPT[1]
     assert sorted(re.findall(r"\d+", told)) == sorted(names)
     assert told in say("Worst seed: {each}.", each=row(names))
 

@@ -149,7 +149,7 @@ def either(parts: Iterable[str]) -> str:
 
 def _row(text: str, parts: Iterable[str]) -> str:
     texts = list(parts)
-    return _Row(text, texts) if texts[1:] else "".join(texts)
+    return _Row(text, texts) if texts[1:] else next(iter(texts), "")
 
 
 def spoken() -> str:
