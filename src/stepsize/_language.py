@@ -11,6 +11,9 @@ LANGUAGES = ("en", "zh")
 _VARIABLES = ("STEPSIZE_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _TRADITIONAL = ("tw", "hk", "mo", "hant")  # other characters than those of the catalogue
 
+ROWS = {"commas": "{texts}, {last}", "and": "{texts} and {last}", "or": "{texts} or {last}"}
+DEEPEST = 4  # forms of a kept text inside one another
+
 _catalogue: Mapping[str, str] = {}
 
 
@@ -58,43 +61,81 @@ class Note(str):
         return (self.text,), self.fields
 
 
+class _Row(Note):
+    """Texts one behind another, each joined to those before it by the same text; of any length, as a list is."""
+
+    def __new__(cls, text: str, parts: Iterable[str]) -> _Row:
+        texts = tuple(parts)
+        found = str.__new__(cls, _joined(text, texts))
+        found.text, found.fields = text, {"parts": texts}
+        return found
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        return (self.text,), self.fields
+
+
 def heard(text: Any) -> Any:
     """A `Note` in the language that is spoken; anything else as it is."""
+    if isinstance(text, _Row):
+        return _joined(said(text.text), map(heard, text.fields["parts"]))
     return say(text.text, **text.fields) if isinstance(text, Note) else text
 
 
-def retold(text: str, templates: Iterable[str]) -> str:
-    """A text that a file has kept, in the language that is spoken, where it has the form of one of these templates."""
+def _joined(text: str, parts: Iterable[str]) -> str:
+    return text.removeprefix("{texts}").removesuffix("{last}").join(parts)
+
+
+def retold(text: str, templates: Iterable[str], depth: int = DEEPEST) -> str:
+    """A text that a file has kept, in the language that is spoken, where it has the form of one of these templates.
+
+    A field may have one of these forms, too. Whatever a file holds, this takes a time in proportion to its length.
+    """
     if not _catalogue:
         return text
-    from re import DOTALL, escape, fullmatch
+    for template in templates if depth else ():
+        if found := _fields_of(text, template):
+            again = {name: retold(part, templates, depth - 1) for name, part in found.items()}
+            return say(template, **again)
+    return _catalogue.get(text, text)
+
+
+def _fields_of(text: str, template: str) -> dict[str, str]:
+    """What stands in the fields of a template, the first as long as it can be; nothing where the text has another form.
+
+    >>> _fields_of("a, b, 3 rows", "{names}, {count} rows"), _fields_of("a, b, 3 lines", "{names}, {count} rows")
+    ({'names': 'a, b', 'count': '3'}, {})
+    """
     from string import Formatter
 
-    for template in templates:
-        parts = Formatter().parse(template)
-        form = "".join(escape(before) + (f"(?P<{name}>.+)" if name else "") for before, name, _, _ in parts)
-        if found := fullmatch(form, text, DOTALL):
-            again = {name: retold(part, templates) for name, part in found.groupdict().items()}
-            return say(template, **again)
-    return said(text)
+    parts = list(Formatter().parse(template))
+    names = [name for _, name, _, _ in parts if name]
+    first, *between = [before for before, *_ in parts]
+    last = between.pop() if len(parts) > len(names) > 0 else ""
+    if not (names and text.startswith(first) and text.endswith(last)):
+        return {}
+    found, end = {}, len(text) - len(last)
+    while between:  # from the end: what stands before a field is looked for as far behind as it can be
+        at = text.rfind(before := between.pop(), len(first) + 1, end - 1)
+        if at < 0:
+            return {}
+        found[names.pop()], end = text[at + len(before) : end], at
+    return {names[0]: text[len(first) : end], **found} if end > len(first) else {}
 
 
-def commas(parts: Iterable[str]) -> str:
-    """Texts in a row, for a field of `say`.
+def commas(parts: Iterable[str], more: int = 0) -> str:
+    """Texts in a row, and how many more there are, for a field of `say`.
 
-    >>> commas(["a", "b", "c"]), listed(["a", "b", "c"]), listed(["a"])
-    ('a, b, c', 'a, b and c', 'a')
+    >>> commas(["a", "b", "c"]), commas(["a", "b"], more=7), listed(["a", "b", "c"]), listed(["a"])
+    ('a, b, c', 'a, b and 7 more', 'a, b and c', 'a')
     """
-    texts = list(parts)
-    if len(texts) < 2:
-        return texts[0] if texts else ""
-    return Note("{texts}, {last}", texts=commas(texts[:-1]), last=texts[-1])
+    row = _row(ROWS["commas"], parts)
+    return Note("{texts} and {count} more", texts=row, count=more) if more > 0 else row
 
 
 def listed(parts: Iterable[str]) -> str:
     """Texts in a row, the last one joined by a word."""
     texts = list(parts)
-    return Note("{texts} and {last}", texts=commas(texts[:-1]), last=texts[-1]) if texts[1:] else commas(texts)
+    return _row(ROWS["and"], [commas(texts[:-1]), texts[-1]]) if texts[1:] else commas(texts)
 
 
 def either(parts: Iterable[str]) -> str:
@@ -103,8 +144,12 @@ def either(parts: Iterable[str]) -> str:
     >>> either(["a", "b", "c"])
     'a or b or c'
     """
-    first, *rest = parts
-    return Note("{first} or {rest}", first=first, rest=either(rest)) if rest else first
+    return _row(ROWS["or"], parts)
+
+
+def _row(text: str, parts: Iterable[str]) -> str:
+    texts = list(parts)
+    return _Row(text, texts) if texts[1:] else next(iter(texts), "")
 
 
 def spoken() -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 LOGS = {
     "{texts} and {count} more": "{texts} 等（还有 {count} 个）",
-    "{first} or {rest}": "{first} 或 {rest}",
+    "{texts} or {last}": "{texts} 或 {last}",
     " ({told})": "（{told}）",
     "line {line}": "第 {line} 行",
     "row {row}": "第 {row} 条数据",

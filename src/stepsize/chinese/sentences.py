@@ -8,7 +8,6 @@ SENTENCES = {
     "{name}: {line}": "{name}：{line}",
     "{when}: {subject} {phrase}.": "{when}：{subject}{phrase}。",
     "{first} and {last}": "{first}和{last}",
-    "{first}, {next}": "{first}、{next}",
     "{first} times {last}": "{first} 乘以 {last}",
     "Updates {first} to {last}": "第 {first} 到 {last} 次更新",
     "Update {step}": "第 {step} 次更新",

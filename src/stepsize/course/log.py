@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from .._errors import StepsizeError
-from .._language import Note, commas, say
+from .._language import commas, say
 
 MOST_SAID = 5  # line numbers that a sentence names
 UNFINISHED = ".part"  # ends the temporary name of a file
@@ -217,9 +217,7 @@ def left_out(path: Path | str, places: Iterable[int]) -> str:
         return ""
     if len(found) == 1:
         return say("{path}: line {line} is damaged or foreign and is left out", path=path, line=found[0])
-    lines = commas(map(str, found[:MOST_SAID]))
-    if len(found) > MOST_SAID:
-        lines = Note("{texts} and {count} more", texts=lines, count=len(found) - MOST_SAID)
+    lines = commas(map(str, found[:MOST_SAID]), more=len(found) - MOST_SAID)
     return say("{path}: lines {lines} are damaged or foreign and are left out", path=path, lines=lines)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
-from .._language import said, say
+from .._language import commas, said, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,12 +129,7 @@ WATCHED = {
 def listed(items: Iterable[str]) -> str:
     """Some things in a row: a, b and c."""
     *front, last = items
-    return say("{first} and {last}", first=in_a_row(front), last=last) if front else last
-
-
-def in_a_row(items: Iterable[str]) -> str:
-    """Some things in a row, the last one as the others: a, b, c."""
-    return reduce(lambda before, one: say("{first}, {next}", first=before, next=one), items)
+    return say("{first} and {last}", first=commas(front), last=last) if front else last
 
 
 def _plateau(f: Any) -> str:

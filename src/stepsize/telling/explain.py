@@ -8,7 +8,7 @@ from functools import singledispatch
 from itertools import islice
 
 from .._errors import StepsizeError, number
-from .._language import said, say
+from .._language import commas, said, say
 from ..controllers.base import Controller
 from ..descents import Stage, descent
 from ..schedules.arithmetic import maximum, minimum, plus
@@ -23,7 +23,7 @@ from ..schedules.shapes import warmup
 from ..schedules.time import repeat, reverse, shift, stretch
 from ..schedules.warp import told_pace, warp
 from ..text import parse
-from .answers import CONTROLLERS, WATCHED, in_a_row, listed
+from .answers import CONTROLLERS, WATCHED, listed
 from .ends import after, four, times
 from .phrases import COOLING, JOINED, STAGES, about, found, pieces, stays
 
@@ -321,7 +321,7 @@ def _warped(f: warp, scene: Scene) -> None:
         say("from update {step} on it {pace}", step=four(begin), pace=told_pace(pace))
         for begin, pace in zip(begins, paces, strict=True)
     ]
-    scene.lines.append(say("The time of {part}: {told}.", part=short(f.factor), told=in_a_row(told)))
+    scene.lines.append(say("The time of {part}: {told}.", part=short(f.factor), told=commas(told)))
     scene.at(scene.clock.then(f._local), scene.low, scene.high).tell(f.factor)
 
 
@@ -381,7 +381,7 @@ def _repeated(f: repeat, scene: Scene) -> None:
         scene.at(scene.clock.then(lambda t: t * scale), low, high).tell(f.factor)
     if len(regions) > 1:
         later = [str(one) for _, one, _ in regions[1:6]] + ["…"] * (len(regions) > 6)
-        scene.say(say("begins again at updates {updates}", updates=in_a_row(later)), regions[1][1])
+        scene.say(say("begins again at updates {updates}", updates=commas(later)), regions[1][1])
 
 
 def _cycles(f: repeat, count: int) -> str:

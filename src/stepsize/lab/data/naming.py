@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from ..._language import Note, commas
+from ..._language import commas
 
 
 def named(names: Iterable[str], most: int = 5) -> str:
     """Write column names for a sentence, at most `most` of them, and how many more there are."""
     every = list(names)
-    return some([on_one_line(name) for name in every[:most]], len(every) - most)
-
-
-def some(texts: Sequence[str], more: int) -> str:
-    """Texts in a row, and how many more there are."""
-    row = commas(texts)
-    return Note("{texts} and {count} more", texts=row, count=more) if more > 0 else row
+    return commas([on_one_line(name) for name in every[:most]], more=len(every) - most)
 
 
 def on_one_line(value: object, most: int = 40) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..._errors import StepsizeError
-from ..._language import Note, say
-from .naming import named, on_one_line, some
+from ..._language import Note, commas, say
+from .naming import named, on_one_line
 from .text_files import MISSING
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def understood(
 
 def _notes(told: list[str], gaps: list[str]) -> Iterator[str]:
     if told:
-        yield Note("Text was read as numbers: {columns}.", columns=some(told[:5], len(told) - 5))
+        yield Note("Text was read as numbers: {columns}.", columns=commas(told[:5], more=len(told) - 5))
     if gaps:
         yield Note("Signs for nothing, such as '-', were read as missing: {columns}.", columns=named(gaps))
 

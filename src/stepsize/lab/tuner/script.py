@@ -192,38 +192,9 @@ class Scripts:
         handed, code = one.handed, one.process.returncode
         if handed.stopped:
             return ""
-        name = " ".join(self.command)
-        if not one.asked and code == 0:
-            raise ScriptError(
-                say("{name} ended and never asked for a trial: write trial = stepsize.trial(…) in it", name=name)
-            )
-        if not handed.reports.slots:
-            if code == 0:
-                raise ScriptError(
-                    say(
-                        "{name} ended without a report: {lines}; write trial.report(step, loss) in its loop",
-                        name=name,
-                        lines=one.last_lines(),
-                    )
-                )
-            raise ScriptError(
-                say(
-                    "{name} ended with {code} before its first report: {lines}",
-                    name=name,
-                    code=_code(code),
-                    lines=one.last_lines(),
-                )
-            )
+        if mistake := _mistake(" ".join(self.command), one):
+            raise ScriptError(mistake)
         if code == 0:
-            if handed.reports.made < handed.trial.steps:
-                raise ScriptError(
-                    say(
-                        "{name} ended after {made} of {steps} steps without an end: say trial.finish(loss)",
-                        name=name,
-                        made=handed.reports.made,
-                        steps=handed.trial.steps,
-                    )
-                )
             self.desk.finish(handed)
             return ""
         died = Note(
@@ -234,6 +205,34 @@ class Scripts:
         )
         self.desk.broke(handed, died)
         return died
+
+
+def _mistake(name: str, one: Script) -> str:
+    """What every trial of this script would do wrong, by the end of one; empty where nothing."""
+    reports, steps, code = one.handed.reports, one.handed.trial.steps, one.process.returncode
+    if not one.asked and code == 0:
+        return say("{name} ended and never asked for a trial: write trial = stepsize.trial(…) in it", name=name)
+    if not reports.slots and code == 0:
+        return say(
+            "{name} ended without a report: {lines}; write trial.report(step, loss) in its loop",
+            name=name,
+            lines=one.last_lines(),
+        )
+    if not reports.slots:
+        return say(
+            "{name} ended with {code} before its first report: {lines}",
+            name=name,
+            code=_code(code),
+            lines=one.last_lines(),
+        )
+    if code == 0 and reports.made < steps:
+        return say(
+            "{name} ended after {made} of {steps} steps without an end: say trial.finish(loss)",
+            name=name,
+            made=reports.made,
+            steps=steps,
+        )
+    return ""
 
 
 def _without_trace(lines: Sequence[str]) -> list[str]:

@@ -117,8 +117,8 @@ def said_again(why: str) -> str:
     return heard(why) if told is None else told
 
 
-def _said_again(why: str) -> str | None:
-    for text, form in _forms():
+def _said_again(why: str, word: str | None = None) -> str | None:
+    for text, form in _forms(word):
         if found := form.fullmatch(why):
             return said(text).format(**{name: _said_field(name, one) for name, one in found.groupdict().items()})
     return None
@@ -129,7 +129,7 @@ def _said_field(name: str, told: str) -> str:
     if name == "watch":
         return said(QUANTITIES.get(told, told))
     if name == "parameter":
-        return _said_again(told) or told
+        return _said_again(told, name) or told
     if name != "seen":
         return told
     pairs = [one.rpartition(" ") for one in told.split(", ")]
@@ -138,8 +138,10 @@ def _said_field(name: str, told: str) -> str:
 
 
 @cache
-def _forms() -> list[tuple[str, re.Pattern[str]]]:
-    return [(text, _form(text)) for texts in REASONS.values() for text in texts]
+def _forms(word: str | None) -> list[tuple[str, re.Pattern[str]]]:
+    """What a word may give, or any of them."""
+    found = REASONS.values() if word is None else [REASONS[word]]
+    return [(text, _form(text)) for texts in found for text in texts]
 
 
 def _form(text: str) -> re.Pattern[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ...._errors import StepsizeError
-from ...._language import commas, heard, say
+from ...._language import commas, say
 from .mlflow import FOLDER, of_run
 
 DEEPEST = 3  # folders within folders
@@ -39,9 +39,8 @@ def file_in(folder: Path, is_log: Callable[[Path], bool]) -> Path:
         raise StepsizeError(
             say("{folder} is a folder without a log: name one file, a CSV or a JSON lines log", folder=folder)
         )
-    named = heard(commas(str(one.relative_to(folder)) for one in readable[:MOST_NAMED]))
-    if len(readable) > MOST_NAMED:
-        named = say("{texts} and {count} more", texts=named, count=len(readable) - MOST_NAMED)
+    names = [str(one.relative_to(folder)) for one in readable]
+    named = commas(names[:MOST_NAMED], more=len(names) - MOST_NAMED)
     raise StepsizeError(
         say("{folder} is a folder: name one file of those that can be read, {files}", folder=folder, files=named)
     )

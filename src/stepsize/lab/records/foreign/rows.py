@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...._language import commas, heard, say
+from ...._language import commas
 
 Row = dict[str, Any]
 MOST_SHOWN = 12  # columns that a message names
@@ -52,5 +52,4 @@ class Source:
 def listed(columns: Iterable[str], most: int = MOST_SHOWN) -> str:
     """The names of columns for a message, the first of them, and how many more there are."""
     every = list(columns)
-    names: str = heard(commas(repr(one[:40]) for one in every[:most]))
-    return say("{texts} and {count} more", texts=names, count=len(every) - most) if len(every) > most else names
+    return commas([repr(one[:40]) for one in every[:most]], more=len(every) - most)
