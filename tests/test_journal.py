@@ -247,6 +247,21 @@ def test_a_journal_is_diagnosed_run_by_run(made, run):
     assert run("diagnose", "r")[1] == out  # the folder
 
 
+def test_the_end_of_the_list_counts_what_was_found_by_strategy(made, run):
+    out = run("diagnose", "r")[1].splitlines()
+    [head] = [i for i, line in enumerate(out) if line == "How many runs of each strategy have it:"]
+    every = list(listed(read_journal(made)))
+    names = [entrant.name for entrant in every[0].plan.strategies]
+    assert len(out[head + 1 :]) == len(names)
+    for i, (name, line) in enumerate(zip(names, out[head + 1 :], strict=True)):
+        found = [[one.illness for one in diagnose(a.outcome.record).findings] for a in every if a.strategy == i]
+        assert line.startswith(f"  {name}, {len(found)} runs: ")
+        for illness in {one for some in found for one in some}:
+            assert f"{illness} {sum(illness in some for some in found)}" in line
+        assert (f"nothing found {found.count([])}" in line) == ([] in found)
+    assert "How many runs" not in run("diagnose", "r", "--strategy", PLAIN[1])[1]  # one alone needs none
+
+
 def test_one_run_is_told_whole_also_one_that_diverged(made, run):
     every = [(one.number, one.outcome) for one in listed(read_journal(made))]
     number, broken = next((n, one) for n, one in every if one.diverged and one.made < 30)

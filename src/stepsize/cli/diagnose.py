@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -130,23 +131,41 @@ def _list(runs: list[Listed]) -> None:
             steps=plan.steps,
         )
         print(told)
+        found = {}
         for i, entrant in enumerate(plan.strategies):
-            _list_strategy(entrant, [one for one in own if one.strategy == i])
+            mine = [one for one in own if one.strategy == i]
+            if mine:
+                found[entrant.name] = _list_strategy(entrant, mine)
+        if len(found) > 1:
+            _count(found)
 
 
-def _list_strategy(entrant: Entrant, runs: list[Listed]) -> None:
-    if not runs:
-        return
+def _count(found: dict[str, list[list[str]]]) -> None:
+    """How often what was found, a line for each strategy: the end of a list is what a terminal shows."""
+    print(f"\n{say('How many runs of each strategy have it:')}")
+    for name, runs in found.items():
+        counts = Counter(illness for one in runs for illness in one)
+        told = [say("{illness} {count}", illness=illness, count=count) for illness, count in counts.most_common()]
+        clean = sum(not one for one in runs)
+        told += [say("nothing found {count}", count=clean)] if clean else []
+        print(say("  {name}, {all} runs: {counts}", name=name, all=len(runs), counts=commas(told)))
+
+
+def _list_strategy(entrant: Entrant, runs: list[Listed]) -> list[list[str]]:
+    """A line for each run of a strategy; what was found in each."""
     name = f"{entrant.name}: " if entrant.name != entrant.text else ""
     titles = (say("run"), say("base rate"), say("seed"), say("updates"), say("last loss"))
     widths = [max(least, width(title)) for least, title in zip((6, 9, 4, 7, 9), titles, strict=True)]
     print(f"\n{name}{entrant.text}\n{_row(titles, widths, say('found'))}")
+    every = []
     for one in runs:
         trial, last = one.outcome.trial, one.outcome.train[-1]
         illnesses = [found.illness for found in diagnose(one.outcome.record).findings]
+        every.append(illnesses)
         loss = "–" if last is None else f"{last:.4g}"
         cells = (str(one.number), f"{trial.rate:.4g}", str(trial.seed), str(one.outcome.made), loss)
         print(_row(cells, widths, heard(commas(illnesses)) if illnesses else "–"))
+    return every
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], found: str) -> str:
