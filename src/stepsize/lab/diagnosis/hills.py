@@ -67,6 +67,8 @@ def _is_replay(rates: Floats, steps: np.ndarray, row: int) -> bool:
     within = steps[row:] - steps[row] <= steps[row - 1] - steps[0]
     if within.sum() < REPLAYED or np.abs(after - rates[row:])[within].max() > ALIKE:
         return False
+    if after[within].max() <= JUMP:  # beside a peak all that is low looks alike
+        return False
     fell = np.diff(rates[max(row - 1 - REPLAYED, 0) : row])
     return bool(
         np.ptp(rates[:row]) > JUMP and (fell != 0).any()
