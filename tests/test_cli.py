@@ -215,6 +215,7 @@ def test_diff_says_where_two_expressions_differ(tmp_path):
         (["compare"], "DATA"),
         (["compare", "digit"], "digits"),
         (["compare", "nothing.csv", "--target", "y"], "nothing.csv"),
+        (["compare", "iris"], "digits-mlp, topics-transformer); write one of these names"),  # digits is not near
         (["compare", "digits", "cosine()"], "cosine()"),
         (["compare", "digits", "sgd() | 0"], "base rate 0"),
         (["compare", "digits", "--rates", "1:0.1:3"], "LOW < HIGH"),

@@ -168,7 +168,7 @@ def _found(data: str, others: Sequence[str]) -> Path:
     if os.path.exists(data):  # unlike Path.exists, False for names that no file can have
         return Path(data)
     known = (*BUNDLED, *others)
-    near = get_close_matches(str(data).lower(), known, n=1)
+    near = get_close_matches(str(data).lower(), known, n=1, cutoff=0.65)
     about = {"data": on_one_line(str(data), 80), "known": commas(known)}
     if near:
         raise StepsizeError(
