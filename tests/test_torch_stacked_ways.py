@@ -80,6 +80,7 @@ class Seen(nn.Linear):
 
 def seen(rows=900, columns=5, **how):
     random = np.random.default_rng(0)
+    torch.manual_seed(0)  # the module begins the same, whatever was tested before
     made = problem(
         Seen(columns), F.cross_entropy, (random.normal(size=(rows, columns)), random.integers(0, 3, rows)), **how
     )
@@ -232,7 +233,8 @@ def test_metrics_that_are_none_are_one_line(metrics, said):
 def test_loss_and_metrics_of_one_pass_are_those_of_two(how):
     made, params, rows = seen(**how)
     losses, metrics = made.loss_and_metrics(params)
-    assert torch.equal(losses, made.loss(params))
+    digit = 1e-6 if how.get("vmap") else 0.0  # under vmap the means of all runs are taken at once: another last digit
+    torch.testing.assert_close(losses, made.loss(params), rtol=digit, atol=0.0)
     assert list(metrics) == ["accuracy"]
     assert torch.equal(metrics["accuracy"], made.metrics(params)["accuracy"])
     rows.clear()
