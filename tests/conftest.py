@@ -8,6 +8,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from stepsize._language import speak
+
 settings.register_profile("laws", max_examples=60, deadline=None, derandomize=True)
 settings.load_profile("laws")
 torch.set_num_threads(1)
@@ -43,3 +45,20 @@ def ctrl_c():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def no_language(monkeypatch):
+    """No locale and no variable asks for a language, and whatever a test spoke, English is spoken after it."""
+    for name in ("STEPSIZE_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    speak("en")
+
+
+@pytest.fixture
+def chinese():
+    """Chinese is spoken in the test, and English after it."""
+    speak("zh")
+    yield
+    speak("en")

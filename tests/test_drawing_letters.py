@@ -5,12 +5,7 @@ import pytest
 from stepsize._language import speak, spoken
 from stepsize.report import drawing
 
-
-@pytest.fixture(autouse=True)
-def chinese():
-    speak("zh")
-    yield
-    speak("en")
+pytestmark = pytest.mark.usefixtures("chinese")
 
 
 def test_without_a_font_for_it_a_picture_is_in_english(monkeypatch):

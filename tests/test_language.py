@@ -22,7 +22,7 @@ import stepsize
 import stepsize.chinese
 from commandline import run
 from stepsize import StepsizeError
-from stepsize._language import of_environment, speak, spoken
+from stepsize._language import of_environment, spoken
 from stepsize.chinese import CATALOGUE
 from stepsize.cli.bundled import TORCH_TASKS
 from stepsize.cli.commands import main
@@ -84,17 +84,7 @@ LOOKED_UP = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def chinese():
-    speak("zh")
-    yield
-    speak("en")
-
-
-@pytest.fixture(autouse=True)
-def no_language_in_the_environment(monkeypatch):
-    for name in ("STEPSIZE_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_language")
 
 
 def calls():

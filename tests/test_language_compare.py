@@ -33,17 +33,7 @@ from test_language import CHINESE
 STRATEGIES = ("sgd() | 0.1", "Adam=adam() | 0.01 * cosine()", "sgd() | 0.1 * infrared()")
 
 
-@pytest.fixture(autouse=True)
-def english_again(monkeypatch):
-    for name in ("STEPSIZE_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
-    yield
-    speak("en")
-
-
-@pytest.fixture
-def chinese():
-    speak("zh")
+pytestmark = pytest.mark.usefixtures("no_language")
 
 
 CASES = {

@@ -13,18 +13,7 @@ from stepsize._language import Note, heard, speak
 from stepsize.lab.data import datasets
 from test_language import CHINESE
 
-
-@pytest.fixture(autouse=True)
-def english_again(monkeypatch):
-    for name in ("STEPSIZE_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
-    yield
-    speak("en")
-
-
-@pytest.fixture
-def chinese():
-    speak("zh")
+pytestmark = pytest.mark.usefixtures("no_language")
 
 
 def rows(count, *columns, mark=",", head):

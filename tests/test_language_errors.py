@@ -33,7 +33,9 @@ from stepsize.telling.explain import explain
 from stepsize.text import as_descent
 from stepsize.vocabulary import WORDS, look_up
 from test_commonest_mistakes import SHELL, TEXTS
-from test_language import CHINESE, no_language_in_the_environment  # noqa: F401
+from test_language import CHINESE
+
+pytestmark = pytest.mark.usefixtures("no_language")
 
 OURS = {  # English words of the messages that no translation has, nor the vocabulary
     word for text in {**REFUSALS, **MISTYPED} for word in re.findall(r"[A-Za-z]{2,}", re.sub("{.*?}", "", text))

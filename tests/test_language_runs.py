@@ -38,8 +38,10 @@ from stepsize.watch.hub import _about
 from stepsize.watch.terminal import Screen, of_planned
 from test_diagnosis import MISTAKES, record
 from test_diagnosis_newcomers import plateaued
-from test_language import CHINESE, chinese, no_language_in_the_environment  # noqa: F401 - fixtures
+from test_language import CHINESE
 from test_report_run import whole
+
+pytestmark = pytest.mark.usefixtures("no_language")
 
 NAMES = frozenset(  # of what other people made, and of what is written in a file
     re.findall(
@@ -82,7 +84,7 @@ def test_a_translation_holds_names_and_no_other_english(text):
 # --- texts that wait
 
 
-def test_a_text_that_waits_is_english_until_it_is_said(chinese):  # noqa: F811
+def test_a_text_that_waits_is_english_until_it_is_said(chinese):
     told = Note("the record has no {what}", what=Note("rate"))
     assert told == "the record has no rate"
     assert json.dumps(told) == '"the record has no rate"'
@@ -136,7 +138,7 @@ def test_every_rule_has_a_record():
 
 
 @pytest.mark.parametrize("name", ILL | REMARKS)
-def test_a_diagnosis_is_in_chinese_whole_and_has_the_same_numbers(name, chinese):  # noqa: F811
+def test_a_diagnosis_is_in_chinese_whole_and_has_the_same_numbers(name, chinese):
     for one in ILL.get(name) or [REMARKS[name]]:
         found = diagnose(one)
         for text in told_texts(found.now()):
@@ -153,7 +155,7 @@ def test_a_diagnosis_is_in_chinese_whole_and_has_the_same_numbers(name, chinese)
         speak("zh")
 
 
-def test_every_sentence_of_a_finding_is_among_those_that_were_seen(chinese):  # noqa: F811
+def test_every_sentence_of_a_finding_is_among_those_that_were_seen(chinese):
     """So that none is left that nobody looked at; what few records make is listed."""
     seen = set()
     original = stepsize._language.say
@@ -183,7 +185,7 @@ def test_every_sentence_of_a_finding_is_among_those_that_were_seen(chinese):  # 
     }  # fmt: skip
 
 
-def test_json_is_english_whatever_is_spoken(chinese):  # noqa: F811
+def test_json_is_english_whatever_is_spoken(chinese):
     every = [one for every in ILL.values() for one in every]
     in_chinese = [json.dumps(diagnose(one).as_dict()) for one in every]
     speak("en")
@@ -197,7 +199,7 @@ FIELDS = {"watch": "metric", "seen": "loss nan, slope 0.5", "clip": "clip_norm(1
 
 
 @pytest.mark.parametrize("text", [text for every in FORMS.values() for text in every])
-def test_a_reason_of_a_file_is_said_in_chinese(text, chinese):  # noqa: F811
+def test_a_reason_of_a_file_is_said_in_chinese(text, chinese):
     fields = re.findall(r"\{(\w+)\}", text)
     held = {name: FIELDS.get(name, f"{i + 2}e-05") for i, name in enumerate(fields)}
     if "shape" in fields:
@@ -220,7 +222,7 @@ CONTROLLED = [
 
 @pytest.mark.parametrize("word", CONTROLLED)
 @pytest.mark.parametrize("rate", [1e-3, 0.2, 30.0])
-def test_what_controllers_say_is_understood(word, rate, chinese):  # noqa: F811
+def test_what_controllers_say_is_understood(word, rate, chinese):
     random = np.random.default_rng(0)
     X = random.normal(size=(64, 4))
     fit = problems.least_squares(X, X @ [1.0, -2, 3, 0.5] + 0.3 * random.normal(size=64))
@@ -230,7 +232,7 @@ def test_what_controllers_say_is_understood(word, rate, chinese):  # noqa: F811
         assert not english(said_again(one), f"{word} nan inf")
 
 
-def test_a_reason_of_somebody_else_stays(chinese):  # noqa: F811
+def test_a_reason_of_somebody_else_stays(chinese):
     for why in ("we had enough of it", "boss: lower it", "<b>loss</b> {why}", ""):
         assert said_again(why) == why
 
@@ -263,7 +265,7 @@ def seen_runs():
 
 
 @pytest.mark.parametrize("runs", seen_runs(), ids=len)
-def test_the_page_is_in_chinese_whole(runs, chinese):  # noqa: F811
+def test_the_page_is_in_chinese_whole(runs, chinese):
     page = run_page(runs)
     assert '<html lang="zh-Hans">' in page
     known = "sgd adam plateau accuracy AdamW weight_decay fused uPlot body head skip log class a b c"
@@ -281,7 +283,7 @@ def test_the_page_is_in_chinese_whole(runs, chinese):  # noqa: F811
 
 
 @pytest.mark.parametrize("runs", seen_runs(), ids=len)
-def test_the_numbers_of_the_page_are_the_same_in_both(runs, chinese):  # noqa: F811
+def test_the_numbers_of_the_page_are_the_same_in_both(runs, chinese):
     theirs, in_chinese = payload(runs), run_page(runs)
     speak("en")
     ours, in_english = payload(runs), run_page(runs)
@@ -293,7 +295,7 @@ def test_the_numbers_of_the_page_are_the_same_in_both(runs, chinese):  # noqa: F
 
 
 @pytest.mark.parametrize("font", [None, "DejaVu Sans"])
-def test_the_picture_speaks_where_a_font_has_its_letters(font, chinese, monkeypatch, tmp_path):  # noqa: F811
+def test_the_picture_speaks_where_a_font_has_its_letters(font, chinese, monkeypatch, tmp_path):
     drawn = []
     monkeypatch.setattr(figure, "save", lambda one, path: drawn.append(one))
     monkeypatch.setattr("stepsize.report.drawing.chinese_font", lambda: font)
@@ -323,7 +325,7 @@ def screen_of(path):
     return console.export_text()
 
 
-def test_the_terminal_view_is_in_chinese(tmp_path, chinese):  # noqa: F811
+def test_the_terminal_view_is_in_chinese(tmp_path, chinese):
     path = tmp_path / "run.jsonl"
     lowered().save(path)
     told = screen_of(path)
@@ -337,13 +339,13 @@ def test_the_terminal_view_is_in_chinese(tmp_path, chinese):  # noqa: F811
     assert not CHINESE.search(screen_of(path))
 
 
-def test_how_long_ago_a_file_was_written_is_said(chinese, monkeypatch):  # noqa: F811
+def test_how_long_ago_a_file_was_written_is_said(chinese, monkeypatch):
     monkeypatch.setattr("time.time", lambda: 1e6)
     ages = [_about(File(None, 1e6 - age)) for age in (0, 90, 2 * 3600, 3 * 86400, 1e6)]
     assert ages == ["刚刚写入", "1 分钟前写入", "2 小时前写入", "3 天前写入", "还不存在"]
 
 
-def test_an_update_of_how_many(chinese):  # noqa: F811
+def test_an_update_of_how_many(chinese):
     assert of_planned(1234, replace(record([1.0]), planned_steps=2000)) == "1,234（共 2,000）"
     assert of_planned(1234, record([1.0])) == "1,234"
 

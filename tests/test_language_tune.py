@@ -32,17 +32,7 @@ SMALL = ("--steps", "60", "--budget", "2.2")
 ZH = ("--lang", "zh")
 
 
-@pytest.fixture(autouse=True)
-def no_language_in_the_environment(monkeypatch):
-    for name in ("STEPSIZE_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def chinese():
-    speak("zh")
-    yield
-    speak("en")
+pytestmark = pytest.mark.usefixtures("no_language")
 
 
 def whole(text, names=NAMES):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from headless import ActionChains, By, chromium, show
-from stepsize._language import speak
 from stepsize.lab.records.record import Decision, Record
 from stepsize.report.runs.page import run_page
 from stepsize.report.runs.seen import Seen
@@ -29,11 +28,7 @@ def browser():
         yield driver
 
 
-@pytest.fixture(autouse=True)
-def chinese():
-    speak("zh")
-    yield
-    speak("en")
+pytestmark = pytest.mark.usefixtures("chinese")
 
 
 def record(rows=2000, **columns):

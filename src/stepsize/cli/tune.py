@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .._errors import StepsizeError
-from .._language import say
+from .._language import commas, say
 from ..course.log import put
 from ..lab.choose.policy import Policy
 from ..lab.choose.prior import family_of
@@ -72,19 +72,23 @@ def tune_command(
         if out is not None:
             put(out / PAGE, [tuned_page(found, given.subject).encode()])
     if out is not None:
-        tell(
-            say(
-                "written to {out}: {page} (open it in a browser), {files}; the same command with a larger --budget "
-                "goes on",
-                out=out,
-                page=PAGE,
-                files=FILE,
-            )
-        )
+        say_written(out, FILE)
     if found.interrupted and budget.seconds is None:
         tell(so_far(out))
         return INTERRUPTED
     return DONE
+
+
+def say_written(out: Path, *files: str) -> None:
+    """Say what a tune has written, and that it can go on."""
+    tell(
+        say(
+            "written to {out}: {page} (open it in a browser), {files}; the same command with a larger --budget goes on",
+            out=out,
+            page=PAGE,
+            files=commas(files),
+        )
+    )
 
 
 def look_resumed(out: Path | None, resume: bool) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .._errors import StepsizeError
-from .._language import commas, heard, say
+from .._language import heard, say
 from ..course.log import put
 from ..lab.choose.answer import Verdict
 from ..lab.compare import split_name
@@ -23,7 +23,7 @@ from ..vocabulary import WORDS
 from .notes import as_notes
 from .output import DONE, INTERRUPTED, print_json, so_far, tell
 from .progress import spent_of
-from .tune import PAGE, look_resumed, with_earlier
+from .tune import PAGE, look_resumed, say_written, with_earlier
 
 RUNS = "scripts"  # the folder of what the scripts printed and reported
 
@@ -87,15 +87,7 @@ def tune_script(
             page = tuned_page(Tuned(verdict, mine, ()), about, "score" if maximise else "loss")
             put(out / PAGE, [page.encode()])
     if out is not None:
-        tell(
-            say(
-                "written to {out}: {page} (open it in a browser), {files}; the same command with a larger --budget "
-                "goes on",
-                out=out,
-                page=PAGE,
-                files=commas([FILE, RUNS]),
-            )
-        )
+        say_written(out, FILE, RUNS)
     if interrupted:
         tell(so_far(out))
         return INTERRUPTED
