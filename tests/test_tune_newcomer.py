@@ -79,7 +79,12 @@ def test_what_a_script_is_said_to_do_and_to_cost(scripted):
 
 
 def test_a_script_with_a_folder_has_a_page_too(scripted, tmp_path):
-    scripted(GOOD, out=tmp_path / "losses")
+    _, _, err = scripted(GOOD, out=tmp_path / "losses")
+    told = (
+        f"written to {tmp_path / 'losses'}: tune.html (open it in a browser), journal.jsonl, scripts; the same command"
+    )
+    assert told in err
+    assert {"tune.html", "journal.jsonl", "scripts"} <= {one.name for one in (tmp_path / "losses").iterdir()}
     page = (tmp_path / "losses" / "tune.html").read_text(encoding="utf-8")
     assert "<svg" in page
     assert "last loss" in page

@@ -38,7 +38,6 @@ def main(given: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(1)
     told = _asked(given)
-    os.environ.setdefault("PEERS_KEPT", str(told.out / "peers"))
     cells = [one for one in CELLS if fnmatch.fnmatch(one.name, told.cells)]
     if told.what == "estimate":
         recording.estimate(cells)
@@ -62,7 +61,9 @@ def _asked(given: Sequence[str] | None) -> argparse.Namespace:
     ask.add_argument("--budgets", default=",".join(map(str, BUDGETS)), help="of judge, in runs")
     ask.add_argument("--choosers", default="*", help="of judge: a pattern of names")
     ask.add_argument("--apart", action="store_true", help="show the tasks that are held apart, too")
-    ask.add_argument("--out", type=Path, default=kept.OUT, help="the folder of what is recorded, of peers, too")
+    ask.add_argument(
+        "--out", type=Path, default=kept.OUT, help="the folder of what is recorded; peers are in PEERS_KEPT"
+    )
     ask.add_argument("--page", type=Path, default=PAGE, help="the file that page writes")
     return ask.parse_args(given)
 
